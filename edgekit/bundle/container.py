@@ -1,0 +1,445 @@
+"""The .litertlm container: reading and writing.
+
+A .litertlm file is, little-endian (source: litert-lm-builder 0.18.1, `litertlm_core` and the header schema):
+
+    0    8 bytes  "LITERTLM"
+    8    3 x u32  version: major, minor, patch
+    24   u64      where the header's flatbuffer ends
+    32   …        the header: a flatbuffer `LiteRTLMMetaData` (system metadata; of each section its
+                  kind, begin, end and metadata)
+    then          the sections, each beginning at a multiple of 16 KiB, the gaps filled with zeros
+
+Unlike the stock builder, which adds a random id and the time, the writer here is a pure function of its
+input, and it writes the file from front to back without seeking, so that the digest is known the moment the
+last byte is out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import stat
+import struct
+import zlib
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from enum import IntEnum
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from edgekit.bundle.flat import Flat, FlatError, Table
+from edgekit.errors import BundleError
+from edgekit.progress import Advance
+
+MAGIC: Final = b"LITERTLM"
+VERSION: Final = (1, 7, 0)
+"""The container version written: that of litert-lm-builder 0.18.1."""
+
+ALIGNMENT: Final = 16 * 1024
+"""Sections begin at multiples of this many bytes, so that they can be mapped on any page size."""
+
+HEADER_BEGIN: Final = 32
+_HEADER_END_AT: Final = 24
+_MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
+_SLICE_BYTES: Final = 4 * 1024 * 1024
+_HASH_QUEUE: Final = 8
+_AGAIN: Final = "copy or convert the file again"
+
+MetadataValue = str | bool | int | float
+"""What a metadata entry holds; written as String, Bool, Int64 (UInt64 above 2**63 - 1) and Double."""
+
+
+class SectionKind(IntEnum):
+    """What a section holds: the schema's `AnySectionDataType`, and UNKNOWN for what later versions add."""
+
+    UNKNOWN = -1
+    NONE = 0
+    GENERIC_BINARY = 1
+    DEPRECATED = 2
+    TFLITE_MODEL = 3
+    SP_TOKENIZER = 4
+    LLM_METADATA = 5
+    HF_TOKENIZER = 6
+    TFLITE_WEIGHTS = 7
+    EMBEDDING_METADATA = 8
+    EXECUTOR_METADATA = 9
+    TTS_METADATA = 10
+    ASR_METADATA = 11
+
+
+SCHEMA_NAMES: Final[Mapping[SectionKind, str]] = {
+    SectionKind.UNKNOWN: "Unknown",
+    SectionKind.NONE: "NONE",
+    SectionKind.GENERIC_BINARY: "GenericBinaryData",
+    SectionKind.DEPRECATED: "Deprecated",
+    SectionKind.TFLITE_MODEL: "TFLiteModel",
+    SectionKind.SP_TOKENIZER: "SP_Tokenizer",
+    SectionKind.LLM_METADATA: "LlmMetadataProto",
+    SectionKind.HF_TOKENIZER: "HF_Tokenizer_Zlib",
+    SectionKind.TFLITE_WEIGHTS: "TFLiteWeights",
+    SectionKind.EMBEDDING_METADATA: "EmbeddingMetadataProto",
+    SectionKind.EXECUTOR_METADATA: "ExecutorMetadataProto",
+    SectionKind.TTS_METADATA: "TtsMetadataProto",
+    SectionKind.ASR_METADATA: "AsrMetadataProto",
+}
+"""The names that the schema, and the engine's messages, use."""
+
+PREFILL_DECODE: Final[Mapping[str, MetadataValue]] = {"model_type": "tf_lite_prefill_decode"}
+"""The metadata by which the engine finds the language model among the TFLite sections."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section to write.
+
+    size: bytes, known beforehand so that the header can be written first.
+    chunks: the content in order, together exactly `size` bytes. A chunk must not change after it was handed
+        over: it is hashed
+        while the next one is made.
+    """
+
+    kind: SectionKind
+    size: int
+    chunks: Iterable[bytes | bytearray | memoryview]
+    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SectionInfo:
+    """Where a section lies in a file.
+
+    code: the kind's number in the file (tells which one when `kind` is UNKNOWN).
+    begin, end: byte offsets in the file; end is exclusive.
+    """
+
+    kind: SectionKind
+    code: int
+    begin: int
+    end: int
+    metadata: Mapping[str, MetadataValue]
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return self.end - self.begin
+
+    @property
+    def name(self) -> str:
+        """The schema's name of the kind."""
+        return SCHEMA_NAMES[self.kind] if self.kind is not SectionKind.UNKNOWN else f"Unknown({self.code})"
+
+
+@dataclass(frozen=True)
+class Written:
+    """What was written: size in bytes, SHA-256 (hexadecimal) of the file, and where the sections lie."""
+
+    size: int
+    sha256: str
+    sections: tuple[SectionInfo, ...]
+
+
+@dataclass(frozen=True)
+class Container:
+    """An opened .litertlm file; its bytes stay in a memory map and are read when touched."""
+
+    path: Path
+    size: int
+    version: tuple[int, int, int]
+    system_metadata: Mapping[str, MetadataValue]
+    sections: tuple[SectionInfo, ...]
+    data: memoryview = field(repr=False, compare=False)
+
+
+# ---------------------------------------- writing
+
+
+def write_container(
+    file: BinaryIO,
+    sections: Sequence[Section],
+    system_metadata: Mapping[str, MetadataValue] | None = None,
+    *,
+    advance: Advance | None = None,
+) -> Written:
+    """Write a container from front to back, in bounded memory.
+
+    file: opened for binary writing; need not be seekable; neither flushed nor closed here.
+    advance: told of the bytes written.
+    Raises ValueError when a section's chunks do not add up to its size, OSError (for example a full disk) as
+    it comes.
+    """
+    header, placed = _layout(sections, system_metadata or {})
+    with ThreadPoolExecutor(1, thread_name_prefix="sha256") as pool:
+        out = _HashedOutput(file, pool, advance)
+        out.write(header)
+        for section, info in zip(sections, placed, strict=True):
+            out.pad_to(info.begin)
+            for chunk in section.chunks:
+                out.write(chunk)
+                if out.position > info.end:
+                    break
+            if out.position != info.end:
+                came = out.position - info.begin
+                raise ValueError(f"section {info.name}: {info.size} bytes announced, {came} or more came")
+        return Written(out.position, out.hexdigest(), placed)
+
+
+def container_size(
+    sections: Sequence[Section], system_metadata: Mapping[str, MetadataValue] | None = None
+) -> int:
+    """Return the bytes that `write_container` would write, without touching any chunk."""
+    header, placed = _layout(sections, system_metadata or {})
+    return placed[-1].end if placed else len(header)
+
+
+def pack_hf_tokenizer(tokenizer_json: bytes) -> bytes:
+    """Return the content of an HF_TOKENIZER section: the plain size as u64, then the JSON under zlib."""
+    return len(tokenizer_json).to_bytes(8, "little") + zlib.compress(tokenizer_json)
+
+
+class _HashedOutput:
+    """Writes to a file and hashes what it writes in a second thread.
+
+    SHA-256 and writing both release Python's lock, so on two cores hashing is free as long as it is faster
+    than what produces the chunks.
+    """
+
+    def __init__(self, file: BinaryIO, pool: ThreadPoolExecutor, advance: Advance | None) -> None:
+        self.position = 0
+        self._file = file
+        self._pool = pool
+        self._advance = advance
+        self._digest = hashlib.sha256()
+        self._pending: deque[Future[None]] = deque()
+
+    def write(self, chunk: bytes | bytearray | memoryview) -> None:
+        view = memoryview(chunk)
+        if view.nbytes == 0:
+            return
+        view = view.cast("B")
+        for start in range(0, len(view), _SLICE_BYTES):
+            piece = view[start : start + _SLICE_BYTES]
+            self._pending.append(self._pool.submit(self._digest.update, piece))
+            left = piece
+            while left:  # an unbuffered file may take less than it is given
+                left = left[self._file.write(left) :]
+            self.position += len(piece)
+            if self._advance is not None:
+                self._advance(len(piece))
+            while len(self._pending) > _HASH_QUEUE:
+                self._pending.popleft().result()
+
+    def pad_to(self, position: int) -> None:
+        self.write(bytes(position - self.position))
+
+    def hexdigest(self) -> str:
+        while self._pending:
+            self._pending.popleft().result()
+        return self._digest.hexdigest()
+
+
+def _layout(
+    sections: Sequence[Section], system_metadata: Mapping[str, MetadataValue]
+) -> tuple[bytes, tuple[SectionInfo, ...]]:
+    """Return the file's head (magic, version, header) and where each section goes."""
+    # Offsets have a fixed width, so a first packing with placeholders tells how long the header will be.
+    placeholders = [SectionInfo(s.kind, int(s.kind), 1, 1, dict(s.metadata)) for s in sections]
+    position = HEADER_BEGIN + len(_pack_header(placeholders, system_metadata))
+    placed: list[SectionInfo] = []
+    for section in sections:
+        begin = -(-position // ALIGNMENT) * ALIGNMENT
+        position = begin + section.size
+        placed.append(SectionInfo(section.kind, int(section.kind), begin, position, dict(section.metadata)))
+    packed = _pack_header(placed, system_metadata)
+    head = MAGIC + struct.pack("<III4xQ", *VERSION, HEADER_BEGIN + len(packed)) + packed
+    return head, tuple(placed)
+
+
+def _pack_header(sections: Sequence[SectionInfo], system_metadata: Mapping[str, MetadataValue]) -> bytes:
+    import flatbuffers
+    from litert_lm_builder import litertlm_header_schema_py_generated as schema
+
+    def entries(metadata: Mapping[str, MetadataValue]) -> list[object]:
+        packed = []
+        for key, value in metadata.items():
+            if isinstance(value, str):
+                kind, boxed = schema.VData.StringValue, schema.StringValueT(value)
+            elif isinstance(value, bool):  # before int: True is an int to Python
+                kind, boxed = schema.VData.Bool, schema.BoolT(value)
+            elif isinstance(value, int):
+                large = value >= 1 << 63
+                kind = schema.VData.UInt64 if large else schema.VData.Int64
+                boxed = schema.UInt64T(value) if large else schema.Int64T(value)
+            else:
+                kind, boxed = schema.VData.Double, schema.DoubleT(value)
+            packed.append(schema.KeyValuePairT(key=key, valueType=kind, value=boxed))
+        return packed
+
+    objects = [
+        schema.SectionObjectT(
+            items=entries(s.metadata), beginOffset=s.begin, endOffset=s.end, dataType=int(s.kind)
+        )
+        for s in sections
+    ]
+    root = schema.LiteRTLMMetaDataT(
+        systemMetadata=schema.SystemMetadataT(entries=entries(system_metadata)),
+        sectionMetadata=schema.SectionMetadataT(objects=objects),
+    )
+    builder = flatbuffers.Builder(ALIGNMENT)
+    builder.Finish(root.Pack(builder))
+    return bytes(builder.Output())
+
+
+# ---------------------------------------- reading
+
+
+def read_container(path: str | Path) -> Container:
+    """Open a .litertlm file and check everything that its header says.
+
+    Only the header is read; section contents are checked by who reads them. Raises BundleError for a file
+    that cannot be opened or is no sound container: not even a header whose content is random can crash, hang
+    or allocate more than a few megabytes.
+    """
+    path = Path(path)
+    data = _map(path)
+    try:
+        return _parse(path, data)
+    except FlatError as error:
+        raise BundleError(f"the header is damaged: {error}", where=path, remedy=_AGAIN) from None
+
+
+def section_bytes(container: Container, section: SectionInfo) -> memoryview:
+    """Return a section's content as a view into the memory map."""
+    return container.data[section.begin : section.end]
+
+
+def unpack_hf_tokenizer(data: memoryview) -> bytes:
+    """Return the tokenizer.json inside an HF_TOKENIZER section.
+
+    Raises FlatError when it is damaged, or larger than it announces: never more than the announced size (and
+    at most 1 GiB) is unpacked.
+    """
+    if len(data) < 8:
+        raise FlatError("it is shorter than its size field")
+    size = int.from_bytes(data[:8], "little")
+    if size > min(1 << 30, 1100 * len(data)):  # zlib cannot compress beyond 1 : 1032
+        raise FlatError(f"it announces {size} bytes")
+    unpacker = zlib.decompressobj()
+    try:
+        text = unpacker.decompress(data[8:], size + 1)
+    except zlib.error as error:
+        raise FlatError(f"it cannot be unpacked ({error})") from None
+    if len(text) != size or not unpacker.eof:
+        raise FlatError(f"it announces {size} bytes and holds {'fewer' if len(text) < size else 'more'}")
+    return text
+
+
+def _map(path: Path) -> memoryview:
+    """Map a regular file into memory."""
+    try:
+        # Asked before opening: opening a named pipe would wait for a writer forever.
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise BundleError("not a file", where=path, remedy="name a .litertlm file")
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            if size < HEADER_BEGIN:
+                raise BundleError(
+                    f"not a .litertlm file: only {size} bytes long",
+                    where=path,
+                    remedy=_AGAIN,
+                )
+            return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
+    except OSError as error:
+        raise BundleError(f"cannot be read: {error.strerror}", where=path) from error
+
+
+def _parse(path: Path, data: memoryview) -> Container:
+    if bytes(data[:8]) != MAGIC:
+        raise BundleError("not a .litertlm file: it does not begin with LITERTLM", where=path)
+    version: tuple[int, int, int] = struct.unpack_from("<III", data, 8)
+    if version[0] != VERSION[0]:
+        raise BundleError(
+            f"container version {'.'.join(map(str, version))} is not known here (only {VERSION[0]}.x)",
+            where=path,
+            remedy="upgrade edgekit, or make the file again",
+        )
+    header_end = int.from_bytes(data[_HEADER_END_AT:HEADER_BEGIN], "little")
+    if not HEADER_BEGIN < header_end <= len(data):
+        raise FlatError(f"it claims to end at byte {header_end} of {len(data)}")
+    if header_end > _MAX_HEADER_BYTES:
+        raise FlatError(f"it claims to be {header_end} bytes long")
+    root = Flat(data[HEADER_BEGIN:header_end]).root()
+    system = root.table(0, "the system metadata")
+    listed = root.table(1, "the section list")
+    sections = () if listed is None else tuple(_section(t) for t in listed.tables(0, "the section list"))
+    _check_places(sections, header_end, len(data))
+    metadata = {} if system is None else _entries(system, "the system metadata")
+    return Container(path, len(data), version, metadata, sections, data)
+
+
+def _section(table: Table) -> SectionInfo:
+    code = table.code(3)
+    known = code in SectionKind._value2member_map_
+    return SectionInfo(
+        SectionKind(code) if known else SectionKind.UNKNOWN,
+        code,
+        table.integer(1, _U64),
+        table.integer(2, _U64),
+        _entries(table, f"the metadata of {table.what}"),
+    )
+
+
+def _check_places(sections: tuple[SectionInfo, ...], header_end: int, file_size: int) -> None:
+    """Check that sections lie behind the header, inside the file and apart from each other."""
+    before, before_index = header_end, -1
+    for index, section in sorted(enumerate(sections), key=lambda pair: (pair[1].begin, pair[1].end)):
+        name = f"section {index} ({section.name})"
+        if section.begin > section.end:
+            raise FlatError(f"{name} begins at {section.begin} and ends before, at {section.end}")
+        if section.end > file_size:
+            raise FlatError(f"{name} reaches to byte {section.end} of {file_size}: cut off or damaged")
+        if section.begin < before:
+            other = "the header" if before_index < 0 else f"section {before_index}"
+            raise FlatError(f"{name} begins at {section.begin}, inside {other}")
+        before, before_index = section.end, index
+
+
+_U64 = struct.Struct("<Q")
+_STRING_VALUE = 9
+_NUMBER_VALUES: Final[Mapping[int, struct.Struct]] = {
+    1: struct.Struct("<B"),
+    2: struct.Struct("<b"),
+    3: struct.Struct("<H"),
+    4: struct.Struct("<h"),
+    5: struct.Struct("<I"),
+    6: struct.Struct("<i"),
+    7: struct.Struct("<f"),
+    8: struct.Struct("<?"),
+    10: _U64,
+    11: struct.Struct("<q"),
+    12: struct.Struct("<d"),
+}
+"""The schema's union `VData`: each member but the string is a table with one number."""
+
+
+def _entries(table: Table, what: str) -> dict[str, MetadataValue]:
+    """Read the KeyValuePairs of field 0 (where both SystemMetadata and SectionObject keep theirs)."""
+    entries: dict[str, MetadataValue] = {}
+    for pair in table.tables(0, what):
+        key = pair.text(0, f"a key of {what}")
+        if key is None:
+            raise FlatError(f"{pair.what} has no key")
+        kind = pair.code(1)
+        value = pair.table(2, f"the value of {key!r} in {what}")
+        if value is None:
+            raise FlatError(f"{key!r} in {what} has no value")
+        if kind == _STRING_VALUE:
+            entries[key] = value.text(0, value.what) or ""
+        elif kind in _NUMBER_VALUES:
+            form = _NUMBER_VALUES[kind]
+            default: float = False if kind == 8 else 0.0 if kind in (7, 12) else 0
+            entries[key] = value.number(0, form, default)
+        else:
+            raise FlatError(f"{key!r} in {what} has a value of unknown type {kind}")
+    return entries

@@ -7,10 +7,12 @@ and every tensor under its name in `Gemma3ForCausalLM`, read from a memory map w
 from __future__ import annotations
 
 from edgekit.checkpoint.config import Gemma3Config, expected_shapes, read_config
-from edgekit.checkpoint.opening import Checkpoint, digest, open_checkpoint
+from edgekit.checkpoint.lora import AdapterConfig
+from edgekit.checkpoint.opening import Checkpoint, digest, open_checkpoint, source_files
 from edgekit.checkpoint.tensors import WeightTensor, check_finite
 
 __all__ = [
+    "AdapterConfig",
     "Checkpoint",
     "Gemma3Config",
     "WeightTensor",
@@ -19,4 +21,5 @@ __all__ = [
     "expected_shapes",
     "open_checkpoint",
     "read_config",
+    "source_files",
 ]

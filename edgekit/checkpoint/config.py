@@ -215,7 +215,7 @@ def _refuse_unsupported(keys: _Keys) -> None:
     bidirectional = keys.values.get("use_bidirectional_attention")
     if bidirectional:
         raise keys.error(
-            "use_bidirectional_attention is set: this is an encoder (as EmbeddingGemma is), which writes no text"
+            "use_bidirectional_attention is set: this is an encoder (as EmbeddingGemma), which writes no text"
         )
     if keys.boolean("attention_bias", False):
         raise keys.error("attention_bias is true: Gemma 3 graphs have no biases")
@@ -256,7 +256,7 @@ def _rope(keys: _Keys) -> tuple[float, float, tuple[tuple[str, str | float], ...
         local_type = sliding.get("rope_type", "default")
         if local_type != "default":
             raise keys.error(
-                f"rope_parameters.{SLIDING}.rope_type is {local_type!r}; only full-attention layers may be scaled"
+                f"rope_parameters.{SLIDING}.rope_type is {local_type!r}; Gemma 3 scales full-attention only"
             )
         scaling = dict(scaling or {}) | {key: value for key, value in full.items() if key != "rope_theta"}
     return theta, local_base, _scaling(keys, scaling)

@@ -41,7 +41,7 @@ def canonical_name(stored: str) -> str:
     if len(parts) > 2 and parts[-2] == "default" and parts[-1] == "weight":
         del parts[-2]
     core = ".".join(parts)
-    return core if parts[0] == "lm_head" or _is_vision(core) else f"model.{core}"
+    return core if parts[0] == "lm_head" or is_vision(core) else f"model.{core}"
 
 
 def canonical_tensors(
@@ -98,7 +98,7 @@ def _named(stored: Mapping[str, StoredTensor], config: Gemma3Config, where: Path
     named: dict[str, WeightTensor] = {}
     for stored_name, tensor in stored.items():
         name = canonical_name(stored_name)
-        if name.endswith(_BUFFERS) or (config.conditional and _is_vision(name)):
+        if name.endswith(_BUFFERS) or (config.conditional and is_vision(name)):
             continue
         if ".original_module." in stored_name and name.replace(".original_module", "") in retrained:
             continue  # PEFT keeps what it replaced next to the trained copy
@@ -135,7 +135,7 @@ def _check_tensor(tensor: WeightTensor, expected: tuple[int, ...], config: Gemma
     if tensor.shape != expected:
         if tensor.name in (EMBEDDING, HEAD) and tensor.shape[1:] == expected[1:]:
             raise CheckpointError(
-                f"{tensor.name} has {tensor.shape[0]} rows, but config.json says vocab_size {config.vocab_size}",
+                f"{tensor.name} has {tensor.shape[0]} rows, but config.json has vocab_size {config.vocab_size}",
                 where=tensor.source,
                 remedy="after adding tokens, call model.resize_token_embeddings() and save model and config "
                 "together; or correct vocab_size in config.json",
@@ -153,5 +153,6 @@ def _check_tensor(tensor: WeightTensor, expected: tuple[int, ...], config: Gemma
         )
 
 
-def _is_vision(name: str) -> bool:
+def is_vision(name: str) -> bool:
+    """Tell whether a tensor or module belongs to the vision tower or its projector."""
     return bool(_VISION.intersection(name.split(".")))

@@ -1,0 +1,1 @@
+"""Graph capture: the heavy half of edgekit, one folder per model family."""

@@ -1,0 +1,18 @@
+"""Captured graphs: their format, the library of shipped ones, and the linker that puts weights into them."""
+
+from edgekit.graph.format import Architecture, Constant, Graph, GraphKey, read_graph, write_graph
+from edgekit.graph.library import find_graph
+from edgekit.graph.linker import Link, Slot, plan_link
+
+__all__ = [
+    "Architecture",
+    "Constant",
+    "Graph",
+    "GraphKey",
+    "Link",
+    "Slot",
+    "find_graph",
+    "plan_link",
+    "read_graph",
+    "write_graph",
+]

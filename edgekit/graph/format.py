@@ -1,0 +1,243 @@
+"""The format of a captured graph: a TFLite model without weights, and the table that says where weights go.
+
+A graph file is a ZIP archive with two members, so that anybody can look inside:
+
+    graph.json    the table: architecture, form, constants, and every place that changes when it is linked
+    model.tflite  a TFLite flatbuffer whose weight buffers are empty
+
+The flatbuffer is prepared for linking in place. Every weight tensor carries an explicit type and an
+explicit (empty) quantization table, every weight buffer an explicit offset and size, so each can be
+overwritten without moving anything. Behind the last tensor of each subgraph and the last buffer stand spare
+entries; the linker uses them for block scales and hides the rest by shortening the vectors. See
+`edgekit.graph.linker`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgekit.errors import GraphError
+
+FORMAT_VERSION = 1
+GRAPH_SUFFIX = ".graph"
+_TABLE, _MODEL = "graph.json", "model.tflite"
+_ZIP_EPOCH = (
+    1980,
+    1,
+    1,
+    0,
+    0,
+    0,
+)  # a ZIP stores a time for every member; a fixed one keeps the bytes reproducible
+
+Form = Literal["dynamic", "static"]
+Transform = Literal["as-is", "one-plus", "positions"]
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """What a graph depends on: the shape of a text-only Gemma 3, without its vocabulary and its weights."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_attention_heads: int
+    num_key_value_heads: int
+    head_dim: int
+    layer_types: tuple[str, ...]
+    sliding_window: int
+    query_pre_attn_scalar: float
+    rms_norm_eps: float
+    hidden_activation: str
+    rope_theta: float
+    rope_local_base_freq: float
+    rope_scaling_factor: float
+    tied_embedding: bool
+
+    def fingerprint(self) -> str:
+        """Eight hexadecimal digits that tell architectures apart in file names."""
+        text = json.dumps([FORMAT_VERSION, asdict(self)], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+@dataclass(frozen=True)
+class GraphKey:
+    """What a graph is asked for by. Prompt lengths are baked into a static graph; its KV length is linked."""
+
+    architecture: Architecture
+    form: Form
+    prefill_lengths: tuple[int, ...] = ()
+
+    def file_name(self) -> str:
+        """The name under which the graph is kept in a library directory."""
+        lengths = "".join(f"-{length}" for length in self.prefill_lengths)
+        return f"gemma3-{self.architecture.fingerprint()}-{self.form}{lengths}{GRAPH_SUFFIX}"
+
+
+@dataclass(frozen=True)
+class TensorRef:
+    """A tensor of the flatbuffer: its subgraph and its index there."""
+
+    subgraph: int
+    tensor: int
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One constant that is filled in when the graph is linked.
+
+    tensor: the checkpoint tensor it is made from, by its canonical name.
+    transform: "as-is"; "one-plus" for 1 + w (Gemma's RMS norm scales); "positions" for int32 numbers from zero
+        up to the KV length, which static graphs compare with the sliding window and no tensor goes into.
+    shape: as stored; vocabulary and KV length are the graph's placeholders.
+    buffer: index of its TFLite buffer.
+    refs: every tensor of the flatbuffer that reads the buffer.
+    quantizable: a matrix that only FULLY_CONNECTED and EMBEDDING_LOOKUP read.
+    """
+
+    tensor: str
+    transform: Transform
+    shape: tuple[int, ...]
+    buffer: int
+    refs: tuple[TensorRef, ...]
+    quantizable: bool
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """A number inside the flatbuffer that is set when the graph is linked.
+
+    field: which of a tensor's two shapes it stands in (the signature tells free dimensions apart).
+    index: the dimension.
+    """
+
+    field: Literal["shape", "signature"]
+    ref: TensorRef
+    index: int
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A captured graph.
+
+    vocabulary, kv_length: the placeholders that stand in the flatbuffer where `vocabulary_dimensions` and
+    `kv_dimensions` point; a dynamic graph has no KV length to link.
+    spare_buffers: how many buffers at the end of the model are spare; spare tensors of a subgraph: one per
+    quantizable constant that the subgraph reads.
+    made_with: versions of the packages that captured it.
+    """
+
+    key: GraphKey
+    vocabulary: int
+    kv_length: int
+    constants: tuple[Constant, ...]
+    vocabulary_dimensions: tuple[Dimension, ...]
+    kv_dimensions: tuple[Dimension, ...]
+    spare_buffers: int
+    made_with: dict[str, str]
+    flatbuffer: bytes
+
+    def digest(self) -> str:
+        """SHA-256 of everything that a link depends on; the versions it was made with are not part of it."""
+        table = {name: value for name, value in _to_json(self).items() if name != "made_with"}
+        content = json.dumps(table, sort_keys=True).encode() + self.flatbuffer
+        return hashlib.sha256(content).hexdigest()
+
+
+def write_graph(graph: Graph, path: Path) -> None:
+    """Write a graph file; equal graphs give equal bytes."""
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (
+            (_TABLE, json.dumps(_to_json(graph), separators=(",", ":")).encode()),
+            (_MODEL, graph.flatbuffer),
+        ):
+            member = zipfile.ZipInfo(name, _ZIP_EPOCH)
+            archive.writestr(member, content, compress_type=zipfile.ZIP_DEFLATED, compresslevel=9)
+
+
+def read_graph(path: Path) -> Graph:
+    """Read a graph file.
+
+    Raises GraphError when the file is missing, damaged, or of another format version.
+    """
+    remedy = "delete it and convert again; edgekit captures or restores it"
+    try:
+        with zipfile.ZipFile(path) as archive:
+            table = json.loads(archive.read(_TABLE))
+            flatbuffer = archive.read(_MODEL)
+    except FileNotFoundError as error:
+        raise GraphError("there is no such graph file", where=path) from error
+    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
+        raise GraphError(f"this is not a readable graph file ({error})", where=path, remedy=remedy) from error
+    if table.get("format_version") != FORMAT_VERSION:
+        raise GraphError(
+            f"its format version {table.get('format_version')}; this edgekit reads {FORMAT_VERSION}",
+            where=path,
+            remedy=remedy,
+        )
+    try:
+        return _from_json(table, flatbuffer)
+    except (KeyError, TypeError, ValueError) as error:
+        raise GraphError(f"the graph's table is damaged ({error!r})", where=path, remedy=remedy) from error
+
+
+def _to_json(graph: Graph) -> dict[str, Any]:
+    """Positions are written as plain lists: they are most of the table."""
+    return {
+        "format_version": FORMAT_VERSION,
+        "architecture": asdict(graph.key.architecture),
+        "form": graph.key.form,
+        "prefill_lengths": graph.key.prefill_lengths,
+        "vocabulary": graph.vocabulary,
+        "kv_length": graph.kv_length,
+        "constants": [
+            [
+                c.tensor,
+                c.transform,
+                c.shape,
+                c.buffer,
+                [[r.subgraph, r.tensor] for r in c.refs],
+                c.quantizable,
+            ]
+            for c in graph.constants
+        ],
+        "vocabulary_dimensions": [_row(d) for d in graph.vocabulary_dimensions],
+        "kv_dimensions": [_row(d) for d in graph.kv_dimensions],
+        "spare_buffers": graph.spare_buffers,
+        "made_with": graph.made_with,
+    }
+
+
+def _from_json(table: dict[str, Any], flatbuffer: bytes) -> Graph:
+    architecture = dict(table["architecture"])
+    architecture["layer_types"] = tuple(architecture["layer_types"])
+    return Graph(
+        key=GraphKey(Architecture(**architecture), table["form"], tuple(table["prefill_lengths"])),
+        vocabulary=table["vocabulary"],
+        kv_length=table["kv_length"],
+        constants=tuple(
+            Constant(
+                tensor, transform, tuple(shape), buffer, tuple(TensorRef(*ref) for ref in refs), quantizable
+            )
+            for tensor, transform, shape, buffer, refs, quantizable in table["constants"]
+        ),
+        vocabulary_dimensions=_dimensions(table["vocabulary_dimensions"]),
+        kv_dimensions=_dimensions(table["kv_dimensions"]),
+        spare_buffers=table["spare_buffers"],
+        made_with=dict(table["made_with"]),
+        flatbuffer=flatbuffer,
+    )
+
+
+def _row(dimension: Dimension) -> list[Any]:
+    return [dimension.field, dimension.ref.subgraph, dimension.ref.tensor, dimension.index]
+
+
+def _dimensions(rows: list[list[Any]]) -> tuple[Dimension, ...]:
+    return tuple(
+        Dimension(field, TensorRef(subgraph, tensor), index) for field, subgraph, tensor, index in rows
+    )

@@ -1,0 +1,90 @@
+"""Where graphs are found: shipped with edgekit, in the user's cache, or captured on first use."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import cast
+
+from edgekit.errors import GraphError, MissingToolError
+from edgekit.graph.format import Graph, GraphKey, read_graph, write_graph
+from edgekit.progress import SILENT, Progress
+
+SHIPPED = Path(__file__).parent / "shipped"
+CACHE_VARIABLE = "EDGEKIT_CACHE"
+STATIC_PREFILL_LENGTHS = (32, 128, 512)
+
+Capture = Callable[[GraphKey, Progress], Graph]
+
+
+def cache_directory() -> Path:
+    """The user's graph cache: `$EDGEKIT_CACHE/graphs`, or the platform's cache directory for edgekit."""
+    if override := os.environ.get(CACHE_VARIABLE):
+        return Path(override) / "graphs"
+    import platformdirs
+
+    return Path(platformdirs.user_cache_dir("edgekit")) / "graphs"
+
+
+def find_graph(key: GraphKey, progress: Progress = SILENT) -> Graph:
+    """Give the graph for a key: shipped, cached, or captured now and kept for the next time.
+
+    Raises MissingToolError when it must be captured and the `convert` extra is not installed.
+    """
+    shipped = SHIPPED / key.file_name()
+    if shipped.exists():
+        return read_graph(shipped)
+    cached = cache_directory() / key.file_name()
+    if cached.exists():
+        return _read_cached(cached, key)
+    return _capture_once(cached, key, progress)
+
+
+def _capture_once(path: Path, key: GraphKey, progress: Progress) -> Graph:
+    """Capture under a lock, so that two converters of one new shape wait for one capture."""
+    import filelock
+
+    capture = _converter(key)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(path.with_suffix(".lock")):
+        if path.exists():
+            return _read_cached(path, key)
+        graph = capture(key, progress)
+        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
+            partial = Path(part.name)
+        try:
+            write_graph(graph, partial)
+            partial.replace(path)
+        finally:
+            partial.unlink(missing_ok=True)
+        return graph
+
+
+def _read_cached(path: Path, key: GraphKey) -> Graph:
+    graph = read_graph(path)
+    if graph.key != key:
+        raise GraphError(
+            "the cached graph is of another architecture", where=path, remedy="delete it and convert again"
+        )
+    return graph
+
+
+def _converter(key: GraphKey) -> Capture:
+    found = entry_points(group="edgekit.converters", name="gemma3")
+    if not found:
+        architecture = key.architecture
+        raise MissingToolError(
+            f"no graph ships for this shape ({len(architecture.layer_types)} layers, hidden size "
+            f"{architecture.hidden_size}, {key.form}); it must be captured once, which needs torch",
+            remedy='pip install "edgekit[convert]", then convert again (a few minutes the first time)',
+        )
+    try:
+        return cast(Capture, next(iter(found)).load())
+    except ImportError as error:
+        raise MissingToolError(
+            f"edgekit-converters is installed but does not load: {error}",
+            remedy='pip install --upgrade "edgekit[convert]"',
+        ) from error

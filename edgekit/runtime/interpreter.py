@@ -1,0 +1,93 @@
+"""The LiteRT interpreter on a bundle's own graph: whole logit vectors, through either signature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_BLOCKED = np.float32(-0.7) * np.finfo(np.float32).max
+"""Added to the scores of positions that must not be seen; what the engine writes into a float mask."""
+
+
+class GraphInterpreter:
+    """Runs the prefill and decode signatures of a TFLite model that edgekit linked.
+
+    The KV cache has `kv_length` positions: any number for a dynamic graph, where `grow` may extend it while a
+    text is being fed; the graph's own for a static one.
+    """
+
+    def __init__(self, model: Path | bytes, *, kv_length: int | None = None, threads: int = 2) -> None:
+        from ai_edge_litert.interpreter import Interpreter
+
+        source: dict[str, Any] = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        self._interpreter = Interpreter(**source, num_threads=threads)
+        signatures = self._interpreter.get_signature_list()
+        self._decode = self._interpreter.get_signature_runner("decode")
+        self._prefill = {
+            name: self._interpreter.get_signature_runner(name) for name in signatures if name.startswith("prefill")
+        }
+        self._details = dict(self._decode.get_input_details())
+        self._free = any(-1 in detail["shape_signature"] for detail in self._details.values())
+        self.kv_length = kv_length or int(self._details["mask"]["shape"][-1])
+        self.position = 0
+        self._cache = {
+            name: np.zeros(self._shape(detail), np.float32)
+            for name, detail in self._details.items()
+            if name.startswith("kv_cache")
+        }
+
+    @property
+    def prefill_lengths(self) -> tuple[int, ...]:
+        """Prompt lengths of the prefill signatures, ascending; empty when any length goes."""
+        return tuple(sorted(int(name.removeprefix("prefill_")) for name in self._prefill if name != "prefill"))
+
+    def grow(self, kv_length: int) -> None:
+        """Extend the KV cache of a dynamic graph, keeping what it holds."""
+        self.kv_length = kv_length
+        for name, old in self._cache.items():
+            new = np.zeros(self._shape(self._details[name]), np.float32)
+            new[tuple(slice(0, size) for size in old.shape)] = old
+            self._cache[name] = new
+
+    def prefill(self, tokens: Sequence[int]) -> None:
+        """Feed tokens through the prefill signature; a static graph takes one of its prompt lengths at a time.
+
+        A prompt shorter than the signature is padded with zeros behind it: their cache entries are overwritten
+        before they can be seen.
+        """
+        if self._free:
+            self._feed(self._prefill["prefill"], tokens, len(tokens))
+            return
+        left = list(tokens)
+        while left:
+            length = next((n for n in self.prefill_lengths if n >= len(left)), self.prefill_lengths[-1])
+            self._feed(self._prefill[f"prefill_{length}"], left[:length], length)
+            left = left[length:]
+
+    def decode(self, token: int) -> NDArray[np.float32]:
+        """Feed one token through the decode signature; gives the logits behind it, shape (vocabulary,)."""
+        logits: NDArray[np.float32] = self._feed(self._decode, [token], 1)["logits"].reshape(-1)
+        return logits
+
+    def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """Feed tokens one by one; gives the logits behind each, shape (tokens, vocabulary)."""
+        return np.stack([self.decode(token) for token in tokens])
+
+    def _feed(self, signature: Any, tokens: Sequence[int], length: int) -> dict[str, NDArray[Any]]:
+        ids = np.zeros((1, length), np.int32)
+        ids[0, : len(tokens)] = tokens
+        positions = np.arange(self.position, self.position + length, dtype=np.int32)
+        mask = np.where(np.arange(self.kv_length)[None, :] <= positions[:, None], np.float32(0), _BLOCKED)
+        outputs: dict[str, NDArray[Any]] = signature(
+            tokens=ids, input_pos=positions, mask=mask[None, None].astype(np.float32), **self._cache
+        )
+        self._cache = {name: outputs[name] for name in self._cache}
+        self.position += len(tokens)
+        return outputs
+
+    def _shape(self, detail: dict[str, Any]) -> list[int]:
+        return [self.kv_length if size == -1 else int(size) for size in detail["shape_signature"]]

@@ -553,6 +553,12 @@ def _adapted_head(
             return replace(config, tie_word_embeddings=True), None
         if config.tie_word_embeddings and _mirrored(own, of_embedding):
             return config, None
+        if config.tie_word_embeddings and adapter.ensure_weight_tying and "up" in own:
+            raise CheckpointError(
+                '"ensure_weight_tying" is set, yet lm_head and embed_tokens have LoRAs of their own',
+                where=adapter.path,
+                remedy=_MERGE_FIRST,
+            )
         return replace(config, tie_word_embeddings=False), head
     if not config.tie_word_embeddings:
         return config, base

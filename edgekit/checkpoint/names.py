@@ -135,7 +135,8 @@ def _check_tensor(tensor: WeightTensor, expected: tuple[int, ...], config: Gemma
     if tensor.shape != expected:
         if tensor.name in (EMBEDDING, HEAD) and tensor.shape[1:] == expected[1:]:
             raise CheckpointError(
-                f"{tensor.name} has {tensor.shape[0]} rows, but config.json has vocab_size {config.vocab_size}",
+                f"{tensor.name} has {tensor.shape[0]} rows, but vocab_size in config.json is "
+                f"{config.vocab_size}",
                 where=tensor.source,
                 remedy="after adding tokens, call model.resize_token_embeddings() and save model and config "
                 "together; or correct vocab_size in config.json",

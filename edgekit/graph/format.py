@@ -50,7 +50,7 @@ class Architecture:
     head_dim: int
     layer_types: tuple[str, ...]
     sliding_window: int
-    query_pre_attn_scalar: float
+    query_pre_attn_scalar: int
     rms_norm_eps: float
     hidden_activation: str
     rope_theta: float
@@ -91,7 +91,7 @@ class Constant:
     """One constant that is filled in when the graph is linked.
 
     tensor: the checkpoint tensor it is made from, by its canonical name.
-    transform: "as-is"; "one-plus" for 1 + w (Gemma's RMS norm scales); "positions" for int32 numbers from zero
+    transform: "as-is"; "one-plus" for 1 + w (Gemma's RMS norm scales); "positions" for int32 numbers from 0
         up to the KV length, which static graphs compare with the sliding window and no tensor goes into.
     shape: as stored; vocabulary and KV length are the graph's placeholders.
     buffer: index of its TFLite buffer.

@@ -9,8 +9,9 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
+from edgekit.checkpoint.config import Gemma3Config
 from edgekit.errors import GraphError, MissingToolError
-from edgekit.graph.format import Graph, GraphKey, read_graph, write_graph
+from edgekit.graph.format import Architecture, Form, Graph, GraphKey, read_graph, write_graph
 from edgekit.progress import SILENT, Progress
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -88,3 +89,37 @@ def _converter(key: GraphKey) -> Capture:
             f"edgekit-converters is installed but does not load: {error}",
             remedy='pip install --upgrade "edgekit[convert]"',
         ) from error
+
+
+def graph_key(config: Gemma3Config, form: Form) -> GraphKey:
+    """The graph that a checkpoint's configuration asks for.
+
+    Raises GraphError for a rotary scaling or a soft cap that the capture does not trace.
+    """
+    scaling = dict(config.rope_scaling or ())
+    kind = scaling.get("rope_type", "default")
+    if kind not in ("default", "linear"):
+        raise GraphError(
+            f"rotary scaling {kind!r} is not supported, only linear scaling is",
+            where="config.json: rope_scaling",
+        )
+    for key in ("attn_logit_softcapping", "final_logit_softcapping"):
+        if getattr(config, key) is not None:
+            raise GraphError("soft caps are not supported; Gemma 3 has none", where=f"config.json: {key}")
+    architecture = Architecture(
+        hidden_size=config.hidden_size,
+        intermediate_size=config.intermediate_size,
+        num_attention_heads=config.num_attention_heads,
+        num_key_value_heads=config.num_key_value_heads,
+        head_dim=config.head_dim,
+        layer_types=config.layer_types,
+        sliding_window=config.sliding_window,
+        query_pre_attn_scalar=int(config.query_pre_attn_scalar),
+        rms_norm_eps=config.rms_norm_eps,
+        hidden_activation=config.hidden_activation,
+        rope_theta=float(config.rope_theta),
+        rope_local_base_freq=float(config.rope_local_base_freq),
+        rope_scaling_factor=float(scaling.get("factor", 1.0)),
+        tied_embedding=config.tie_word_embeddings,
+    )
+    return GraphKey(architecture, form, STATIC_PREFILL_LENGTHS if form == "static" else ())

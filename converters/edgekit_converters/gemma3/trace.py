@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,10 +90,9 @@ def trace(model: Any, key: GraphKey, sizes: Placeholders, directory: Path) -> Pa
         model=model, model_config=model.config, text_model_config=model.config, tokenizer=None
     )
     config = export_lib.update_export_config(config, source)
-    with _quiet():
-        exported = export_lib.export_text_prefill_decode_model(
-            source, config, export_lib.ExportedModelArtifacts()
-        )
+    exported = export_lib.export_text_prefill_decode_model(
+        source, config, export_lib.ExportedModelArtifacts()
+    )
     return Path(exported.prefill_decode_model_path)
 
 
@@ -108,13 +104,6 @@ def _rope_parameters(architecture: Architecture) -> dict[str, Any]:
         "full_attention": full,
         "sliding_attention": {"rope_type": "default", "rope_theta": architecture.rope_local_base_freq},
     }
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter prints its own progress; ours is told by the caller."""
-    with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
-        yield
 
 
 def _next_prime(start: int) -> int:

@@ -1,0 +1,51 @@
+"""Capture one graph in this process: the key as JSON on standard input, the graph's path as argument."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from edgekit.graph.format import Architecture, GraphKey, write_graph
+
+_PACKAGES = ("litert-torch", "torch", "transformers", "tensorflow-cpu", "tensorflow", "litert-converter")
+
+
+def main() -> None:
+    """Trace, explain, prepare and write."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    key = _key(json.load(sys.stdin))
+    from edgekit_converters.gemma3.explain import explain_constants
+    from edgekit_converters.gemma3.prepare import prepare
+    from edgekit_converters.gemma3.trace import placeholders, random_model, trace
+
+    sizes = placeholders(key)
+    model = random_model(key.architecture, sizes.vocabulary)
+    tensors = {name: tensor.detach().numpy() for name, tensor in model.state_dict().items()}
+    with tempfile.TemporaryDirectory(dir=Path(sys.argv[1]).parent) as directory:
+        traced = trace(model, key, sizes, Path(directory)).read_bytes()
+    constants = explain_constants(traced, key.architecture, tensors, sizes.kv_length)
+    write_graph(prepare(traced, key, sizes, constants, _versions()), Path(sys.argv[1]))
+
+
+def _key(table: dict[str, object]) -> GraphKey:
+    architecture = dict(table["architecture"])  # type: ignore[call-overload]
+    architecture["layer_types"] = tuple(architecture["layer_types"])
+    return GraphKey(Architecture(**architecture), table["form"], tuple(table["prefill_lengths"]))  # type: ignore[arg-type]
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in _PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:  # tensorflow goes by one name or the other
+            continue
+    return found
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,82 @@
+"""Capture the graphs that ship inside edgekit: `python -m edgekit_converters.ship [DIR] [--only NAME]`."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+
+from edgekit.graph.format import Architecture, Form, GraphKey, write_graph
+from edgekit.graph.library import SHIPPED, STATIC_PREFILL_LENGTHS
+from edgekit_converters.gemma3 import capture
+
+_PERIOD = ("sliding_attention",) * 5 + ("full_attention",)
+
+ARCHITECTURES = {
+    "270m": Architecture(
+        hidden_size=640,
+        intermediate_size=2048,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+        head_dim=256,
+        layer_types=_PERIOD * 3,
+        sliding_window=512,
+        query_pre_attn_scalar=256,
+        rms_norm_eps=1e-6,
+        hidden_activation="gelu_pytorch_tanh",
+        rope_theta=1_000_000.0,
+        rope_local_base_freq=10_000.0,
+        rope_scaling_factor=1.0,
+        tied_embedding=True,
+    ),
+    "demo": Architecture(
+        hidden_size=256,
+        intermediate_size=384,
+        num_attention_heads=4,
+        num_key_value_heads=1,
+        head_dim=32,
+        layer_types=_PERIOD,
+        sliding_window=64,
+        query_pre_attn_scalar=32,
+        rms_norm_eps=1e-6,
+        hidden_activation="gelu_pytorch_tanh",
+        rope_theta=1_000_000.0,
+        rope_local_base_freq=10_000.0,
+        rope_scaling_factor=1.0,
+        tied_embedding=True,
+    ),
+}
+"""Gemma 3 270M, and the demo model of `examples/settings-navigator`."""
+
+
+def shipped_keys(name: str) -> dict[str, GraphKey]:
+    """The graphs that ship of an architecture, by "name-form"."""
+    forms: tuple[Form, ...] = ("dynamic", "static")
+    return {
+        f"{name}-{form}": GraphKey(
+            ARCHITECTURES[name], form, STATIC_PREFILL_LENGTHS if form == "static" else ()
+        )
+        for form in forms
+    }
+
+
+def main() -> None:
+    """Capture and write every shipped graph, or those whose name starts with --only."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("directory", nargs="?", type=Path, default=SHIPPED)
+    parser.add_argument("--only", default="", help="270m, demo, 270m-static, …")
+    arguments = parser.parse_args()
+    arguments.directory.mkdir(parents=True, exist_ok=True)
+    for architecture in ARCHITECTURES:
+        for name, key in shipped_keys(architecture).items():
+            if not name.startswith(arguments.only):
+                continue
+            started = time.perf_counter()
+            path = arguments.directory / key.file_name()
+            write_graph(capture(key), path)
+            seconds = time.perf_counter() - started
+            print(f"{name:14} {path.name}  {path.stat().st_size:>9,} bytes  {seconds:.0f} s", flush=True)
+
+
+if __name__ == "__main__":
+    main()

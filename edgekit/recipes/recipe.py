@@ -1,0 +1,202 @@
+"""Recipes: TOML files whose rules say how each tensor is stored.
+
+    description = "what it is for"
+
+    [[rule]]                                 # the first rule that matches a tensor decides
+    tensors = ["model.embed_tokens.weight"]  # a glob or a list of globs on checkpoint names
+    bits = 8                                 # 8, 4, or 32 for float
+    granularity = "channel"                  # "channel", or "block-32", "block-64", "block-128", "block-256"
+    algorithm = "min-max"                    # "min-max" (default), "octav", "mse"
+
+Norms stay float32 and no rule applies to them.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from edgekit.errors import RecipeError
+from edgekit.recipes.scheme import FLOAT32, Algorithm, Scheme
+
+SHIPPED = Path(__file__).parent / "shipped"
+DEFAULT = "int8"
+BLOCK_SIZES = (32, 64, 128, 256)
+ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
+
+_RULE_KEYS = {"tensors", "bits", "granularity", "algorithm"}
+_RECIPE_KEYS = {"description", "rule"}
+_EMBEDDING, _HEAD = "model.embed_tokens.weight", "lm_head.weight"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Tensors whose name matches one of the globs get the scheme."""
+
+    tensors: tuple[str, ...]
+    scheme: Scheme
+
+    def matches(self, tensor: str) -> bool:
+        """Whether the rule is for this tensor."""
+        return any(fnmatch.fnmatchcase(tensor, pattern) for pattern in self.tensors)
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Rules in order; the first that matches decides."""
+
+    name: str
+    description: str
+    rules: tuple[Rule, ...]
+
+
+def shipped_recipes() -> tuple[Recipe, ...]:
+    """The recipes that come with edgekit, the default first, then from fine to coarse."""
+    order = (DEFAULT, "int4", "int4-all", "int4-channel", "float32")
+    return tuple(_read(SHIPPED / f"{name}.toml") for name in order)
+
+
+def read_recipe(name_or_path: str | Path) -> Recipe:
+    """Read a recipe: the name of a shipped one, or the path of a TOML file.
+
+    Raises RecipeError, naming file, rule and key, for anything that is not a recipe the engine runs.
+    """
+    text = str(name_or_path)
+    shipped = SHIPPED / f"{text}.toml"
+    if "/" not in text and shipped.exists():
+        return _read(shipped)
+    path = Path(name_or_path)
+    if path.is_file():
+        return _read(path)
+    names = ", ".join(recipe.name for recipe in shipped_recipes())
+    raise RecipeError(
+        "there is no such recipe", where=text, remedy=f"name one of {names}, or the path of a TOML file"
+    )
+
+
+def resolve(recipe: Recipe, matrices: Mapping[str, tuple[int, ...]]) -> dict[str, Scheme]:
+    """Decide the scheme of every matrix.
+
+    matrices: checkpoint tensor → shape (rows, columns), the quantizable ones.
+    Raises RecipeError when no rule matches a tensor, when a rule matches none, or when blocks do not divide
+    the columns.
+    """
+    schemes = {name: _choose(recipe, name, shape) for name, shape in matrices.items()}
+    for rule in recipe.rules:
+        # A tied checkpoint has no head of its own; a rule that only names the head is no mistake there.
+        patterns = [pattern for pattern in rule.tensors if pattern != _HEAD]
+        if patterns and not any(rule.matches(name) for name in matrices):
+            raise RecipeError(
+                f"the rule for {', '.join(patterns)} matches no tensor of this checkpoint",
+                where=recipe.name,
+                remedy=f"names look like {_EMBEDDING} or {next(iter(_layers(matrices)), _EMBEDDING)}",
+            )
+    return schemes
+
+
+def stored_bytes(schemes: Mapping[str, Scheme], matrices: Mapping[str, tuple[int, ...]]) -> int:
+    """Bytes that matrices take under their schemes, scales included."""
+    return sum(
+        schemes[name].data_bytes(shape) + schemes[name].scale_bytes(shape) for name, shape in matrices.items()
+    )
+
+
+def _layers(names: Iterable[str]) -> Iterable[str]:
+    return (name for name in names if ".layers." in name)
+
+
+def _choose(recipe: Recipe, name: str, shape: tuple[int, ...]) -> Scheme:
+    for rule in recipe.rules:
+        if rule.matches(name):
+            block = rule.scheme.block_size
+            if block and shape[1] % block:
+                raise RecipeError(
+                    f"blocks of {block} do not divide the {shape[1]} columns of {name}",
+                    where=recipe.name,
+                    remedy='give it a rule of its own with a smaller block or granularity = "channel"',
+                )
+            return rule.scheme
+    raise RecipeError(
+        f"no rule matches {name}", where=recipe.name, remedy='end the recipe with a rule for tensors = "*"'
+    )
+
+
+def _read(path: Path) -> Recipe:
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise RecipeError(f"this is not readable TOML: {error}", where=path) from error
+    _check_keys(document, _RECIPE_KEYS, path, "recipe")
+    rules = document.get("rule")
+    if not isinstance(rules, list) or not rules:
+        raise RecipeError("a recipe needs at least one [[rule]]", where=path)
+    description = document.get("description", "")
+    if not isinstance(description, str):
+        raise RecipeError("description must be a text", where=path)
+    return Recipe(
+        path.stem, description, tuple(_rule(rule, f"{path}: rule {n}") for n, rule in enumerate(rules, 1))
+    )
+
+
+def _rule(rule: Any, where: str) -> Rule:
+    if not isinstance(rule, dict):
+        raise RecipeError("a rule is a table: write [[rule]]", where=where)
+    _check_keys(rule, _RULE_KEYS, where, "rule")
+    patterns = rule.get("tensors")
+    patterns = [patterns] if isinstance(patterns, str) else patterns
+    if not isinstance(patterns, list) or not patterns or not all(isinstance(p, str) for p in patterns):
+        raise RecipeError("tensors must be a glob or a list of globs", where=where, remedy='tensors = "*"')
+    return Rule(tuple(patterns), _scheme(rule, where))
+
+
+def _scheme(rule: dict[str, Any], where: str) -> Scheme:
+    bits = rule.get("bits")
+    if bits == 32:
+        if extra := sorted({"granularity", "algorithm"} & set(rule)):
+            raise RecipeError(f"float32 has no {' and no '.join(extra)}", where=where)
+        return FLOAT32
+    if bits not in (8, 4):
+        raise RecipeError(
+            f"bits = {bits!r} does not run on the engine's CPU backend", where=where, remedy="use 8, 4 or 32"
+        )
+    algorithm = rule.get("algorithm", "min-max")
+    if algorithm not in ALGORITHMS:
+        raise RecipeError(
+            f"algorithm = {algorithm!r} is unknown", where=where, remedy=f"use one of {', '.join(ALGORITHMS)}"
+        )
+    scheme = Scheme(bits, _block_size(rule.get("granularity", "channel"), where), algorithm)
+    if scheme.block_size and scheme.bits == 8:
+        raise RecipeError(
+            "the engine does not run 8-bit blocks",
+            where=where,
+            remedy='use granularity = "channel", or bits = 4',
+        )
+    if scheme.block_size and algorithm == "mse":
+        raise RecipeError("mse has no block-wise form", where=where, remedy='use "octav" or "min-max"')
+    return scheme
+
+
+def _block_size(granularity: Any, where: str) -> int:
+    if granularity == "channel":
+        return 0
+    for size in BLOCK_SIZES:
+        if granularity == f"block-{size}":
+            return size
+    raise RecipeError(
+        f"granularity = {granularity!r} is unknown",
+        where=where,
+        remedy=f'use "channel" or one of {", ".join(f"block-{size}" for size in BLOCK_SIZES)}',
+    )
+
+
+def _check_keys(table: Mapping[str, Any], known: set[str], where: str | Path, what: str) -> None:
+    if unknown := sorted(set(table) - known):
+        raise RecipeError(
+            f"a {what} has no key {', '.join(unknown)}",
+            where=where,
+            remedy=f"keys are {', '.join(sorted(known))}",
+        )

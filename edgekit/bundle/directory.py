@@ -238,7 +238,7 @@ def _full(directory: Path, needed_bytes: int, free: int) -> BundleError:
     return BundleError(
         f"not enough space: {needs}{free:,} are free",
         where=directory,
-        remedy="free some space, or name a directory on another disk (a new bundle needs room beside the old)",
+        remedy="free some space, or name another disk; a new bundle needs room beside the old one",
     )
 
 

@@ -1,0 +1,446 @@
+"""The manifest, `edgekit.json`: what a bundle is, where it came from, and the digest that every later command
+checks.
+
+The file is the dataclass below as JSON, keys in the order of the fields, indented by 2, free mappings sorted,
+so that the same bundle always has the same bytes. Reading is strict: a missing key, a wrong type or a newer
+schema is an error that names the key. Unknown keys are ignored, so that a field with a default can be added
+without a new schema version.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+import types
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from edgekit.bundle.directory import MANIFEST_NAME, finish_interrupted, is_plain_name, was_interrupted
+from edgekit.errors import BundleError
+
+SCHEMA_VERSION: Final = 1
+
+Json = Any
+"""Whatever JSON can hold, passed on as it is."""
+
+_MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
+_MODEL_SUFFIXES: Final = (".litertlm", ".tflite")
+_READ_BYTES: Final = 4 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """The model file: its name in the bundle directory, size in bytes, SHA-256 (hexadecimal)."""
+
+    file: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """The checkpoint that was converted.
+
+    name: a directory's name or a Hub id, never a path of the machine that converted.
+    digest: of the checkpoint's content; the same tensors, tokenizer and template give the same digest.
+    base: the base model's name, for an adapter or when the checkpoint names one.
+    adapter: what was merged (type, rank, alpha, digest …), when something was.
+    """
+
+    name: str
+    digest: str
+    base: str | None = None
+    adapter: Mapping[str, Json] | None = None
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """The model's shape; all sizes count elements."""
+
+    family: str
+    hidden_size: int
+    layers: int
+    mlp_size: int
+    query_heads: int
+    kv_heads: int
+    head_dim: int
+    vocab_size: int
+    sliding_window: int | None = None
+
+
+@dataclass(frozen=True)
+class RecipeUse:
+    """The recipe by name, and the scheme that each checkpoint tensor got, such as `int4 block 32`."""
+
+    name: str
+    schemes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class GraphUse:
+    """The captured graph: its id, its form, and the prompt lengths of its prefill signatures (none when
+    dynamic)."""
+
+    id: str
+    form: Literal["dynamic", "static"]
+    prefill_lengths: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class StopToken:
+    """A sequence of token ids that ends the model's turn, and the text it stands for."""
+
+    ids: tuple[int, ...]
+    text: str
+
+
+@dataclass(frozen=True)
+class SamplerUse:
+    """The default sampling: `greedy`, or `top_p` with its three parameters."""
+
+    kind: Literal["greedy", "top_p"]
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Everything that later commands know of a bundle.
+
+    kv_length: the most tokens of prompt and answer together. start_token, pad_token: ids, None when there is
+    none. template_sha256: of the chat template in the bundle, None without one. answer: the format that
+    answers are held to: {"kind": "json_schema", "schema": {…}} or {"kind": "regex", "regex": "…"}.
+    minimum_runtime: the oldest LiteRT-LM version that runs the bundle. tools: versions of what made it, by
+    distribution name. licence: how the model may be used, as the checkpoint says. examples: prompts to try.
+    """
+
+    model: ModelFile
+    source: Source
+    architecture: Architecture
+    recipe: RecipeUse
+    graph: GraphUse
+    kv_length: int
+    start_token: int | None
+    pad_token: int | None
+    stop_tokens: tuple[StopToken, ...]
+    sampler: SamplerUse
+    template_sha256: str | None
+    answer: Mapping[str, Json] | None
+    minimum_runtime: str
+    tools: Mapping[str, str]
+    licence: str | None
+    examples: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A bundle whose model file was checked.
+
+    manifest: None for a bare .litertlm file that edgekit knows nothing more of.
+    """
+
+    directory: Path
+    manifest: Manifest | None
+    model_path: Path
+
+
+# ---------------------------------------- writing
+
+
+def to_json(manifest: Manifest) -> dict[str, Json]:
+    """Return the manifest as JSON values, in the order in which they are written."""
+    plain = _plain(manifest)
+    assert isinstance(plain, dict)
+    return {"schema_version": plain.pop("schema_version"), **plain}
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """Return the manifest's file content. Raises ValueError for numbers that JSON has no way to write."""
+    text = json.dumps(to_json(manifest), indent=2, ensure_ascii=False, allow_nan=False)
+    return f"{text}\n".encode()
+
+
+def write_manifest(directory: Path, manifest: Manifest) -> None:
+    """Write `edgekit.json` into a directory, replacing an old one at once."""
+    path = directory / MANIFEST_NAME
+    temporary = directory / f".{MANIFEST_NAME}.{os.getpid()}"
+    try:
+        with temporary.open("wb") as file:
+            file.write(manifest_bytes(manifest))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _plain(value: Any) -> Json:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(value[key]) for key in sorted(value)}
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    assert value is None or isinstance(value, bool | int | float | str), value
+    return value
+
+
+# ---------------------------------------- reading
+
+
+def read_manifest(directory: str | Path) -> Manifest:
+    """Read a bundle directory's manifest; the model file is not looked at (see `verify_model_file`).
+
+    Raises BundleError, with the file and the key, when it is missing, unreadable, of the wrong shape, or made
+    by a newer edgekit.
+    """
+    path = Path(directory) / MANIFEST_NAME
+    values = _read_json(path)
+    version = values.get("schema_version")
+    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
+        raise BundleError("schema_version is missing or no positive whole number", where=path, remedy=_AGAIN)
+    if version > SCHEMA_VERSION:
+        raise BundleError(
+            f"made by a newer edgekit (schema {version}, known here: {SCHEMA_VERSION})",
+            where=path,
+            remedy="upgrade edgekit",
+        )
+    for step in MIGRATIONS[version - 1 :]:
+        values = step(values)
+    try:
+        manifest = _build(Manifest, values, path, "")
+    except RecursionError as error:  # from showing a wrong value that is nested as deep as the reader allows
+        raise BundleError("nested too deeply", where=path, remedy=_AGAIN) from error
+    assert isinstance(manifest, Manifest)
+    _check(manifest, path)
+    return manifest
+
+
+MIGRATIONS: Final[tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]] = ()
+"""Entry n turns the JSON values of schema n + 1 into those of schema n + 2. Append only."""
+
+_AGAIN: Final = "convert the checkpoint again, or restore the file"
+_WHOLE: Final = "copy the whole bundle again, or convert again with --force"
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _MAX_MANIFEST_BYTES:
+            raise BundleError("far too large for a manifest", where=path, remedy=_AGAIN)
+        data = path.read_bytes()
+    except OSError as error:
+        raise BundleError(f"cannot be read: {error.strerror}", where=path, remedy=_AGAIN) from error
+
+    def refuse(constant: str) -> Any:
+        raise ValueError(f"{constant} is no JSON number")
+
+    try:
+        values = json.loads(data.decode("utf-8"), parse_constant=refuse)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"not valid JSON: {error}", where=path, remedy=_AGAIN) from error
+    if not isinstance(values, dict):
+        raise BundleError("not a JSON object", where=path, remedy=_AGAIN)
+    return values
+
+
+def _check(manifest: Manifest, path: Path) -> None:
+    """Check what types cannot say."""
+    problems = {
+        "model.file must be a plain file name": not is_plain_name(manifest.model.file),
+        "model.size must not be negative": manifest.model.size < 0,
+        "model.sha256 must be 64 hexadecimal digits": not _is_digest(manifest.model.sha256),
+        "kv_length must be positive": manifest.kv_length < 1,
+        "template_sha256 must be 64 hexadecimal digits": (
+            manifest.template_sha256 is not None and not _is_digest(manifest.template_sha256)
+        ),
+    }
+    for problem, present in problems.items():
+        if present:
+            raise BundleError(problem, where=path, remedy=_AGAIN)
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+def _build(kind: Any, value: Any, path: Path, key: str) -> Any:
+    """Turn JSON values into a type that the manifest's dataclasses use, naming the key where they do not
+    fit."""
+    origin = typing.get_origin(kind)
+    arguments = typing.get_args(kind)
+    if kind is Json:
+        return value
+    if dataclasses.is_dataclass(kind):
+        if not isinstance(value, dict):
+            raise _wrong(path, key, "an object", value)
+        hints = typing.get_type_hints(kind)
+        found = {}
+        for part in dataclasses.fields(kind):
+            inner = f"{key}.{part.name}" if key else part.name
+            if part.name in value:
+                found[part.name] = _build(hints[part.name], value[part.name], path, inner)
+            elif part.default is dataclasses.MISSING:
+                raise BundleError(f"the key {inner} is missing", where=path, remedy=_AGAIN)
+        assert isinstance(kind, type)
+        return kind(**found)
+    if origin in (typing.Union, types.UnionType):  # only ever "something or None" here
+        wanted = next(argument for argument in arguments if argument is not type(None))
+        return None if value is None else _build(wanted, value, path, key)
+    if origin is Literal:
+        if value not in arguments:
+            raise _wrong(path, key, " or ".join(map(repr, arguments)), value)
+        return value
+    if origin is tuple:
+        if not isinstance(value, list):
+            raise _wrong(path, key, "a list", value)
+        return tuple(_build(arguments[0], item, path, f"{key}[{index}]") for index, item in enumerate(value))
+    if origin is Mapping:
+        if not isinstance(value, dict):
+            raise _wrong(path, key, "an object", value)
+        return {name: _build(arguments[1], item, path, f"{key}.{name}") for name, item in value.items()}
+    if kind is float and _is_number(value):
+        return float(value)
+    if kind is int and isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if kind is str and isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value):
+        return value  # half of a surrogate pair is legal JSON, but could never be printed
+    raise _wrong(path, key, {float: "a number", int: "a whole number", str: "a string"}[kind], value)
+
+
+def _is_number(value: Any) -> bool:
+    """Tell whether a JSON value is a number that a float can hold (the reader makes infinity of 1e999)."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+
+
+def _wrong(path: Path, key: str, wanted: str, value: Any) -> BundleError:
+    shown = json.dumps(value)
+    shown = shown if len(shown) <= 60 else shown[:57] + "…"
+    return BundleError(f"{key} must be {wanted}, not {shown}", where=path, remedy=_AGAIN)
+
+
+# ---------------------------------------- opening
+
+
+def verify_model_file(directory: str | Path, manifest: Manifest) -> Path:
+    """Check that the model file is the one the manifest describes, and return its path.
+
+    Raises BundleError when it is missing, or its size or digest differs.
+    """
+    path = Path(directory) / manifest.model.file
+    try:
+        size = path.stat().st_size
+        if size != manifest.model.size:
+            expected = f"{manifest.model.size:,}"
+            raise BundleError(
+                f"the file has {size:,} bytes, the manifest says {expected}: it was changed or cut off",
+                where=path,
+                remedy=_WHOLE,
+            )
+        digest = file_digest(path)
+    except OSError as error:
+        raise BundleError(
+            f"the model file that the manifest names cannot be read: {error.strerror}",
+            where=path,
+            remedy=_AGAIN,
+        ) from error
+    if digest != manifest.model.sha256:
+        expected = manifest.model.sha256[:12]
+        raise BundleError(
+            f"the file's SHA-256 is {digest[:12]}…, the manifest says {expected}…: it was changed",
+            where=path,
+            remedy=_WHOLE,
+        )
+    return path
+
+
+def file_digest(path: Path) -> str:
+    """Return a file's SHA-256 in hexadecimal, read in bounded memory."""
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(_READ_BYTES))
+    with path.open("rb", buffering=0) as file:
+        while count := file.readinto(buffer):
+            digest.update(buffer[:count])
+    return digest.hexdigest()
+
+
+def open_bundle(path: str | Path) -> Bundle:
+    """Open a bundle directory, or a bare .litertlm file.
+
+    A killed conversion's commit is finished first. A file beside a manifest that names it is checked against
+    it as well. Raises BundleError when there is no bundle, or the model is not the one the manifest
+    describes.
+    """
+    path = Path(path)
+    try:
+        return _open(path)
+    except OSError as error:
+        raise BundleError(f"cannot be read: {error.strerror}", where=path) from error
+
+
+def _open(path: Path) -> Bundle:
+    if path.is_dir():
+        return _open_directory(path)
+    if not path.exists():
+        raise BundleError(
+            "no such file or directory", where=path, remedy="name a bundle directory or a .litertlm file"
+        )
+    if not path.is_file():
+        raise BundleError("not a file", where=path, remedy="name a bundle directory or a .litertlm file")
+    if (path.parent / MANIFEST_NAME).is_file():
+        finish_interrupted(path.parent)
+        manifest = read_manifest(path.parent)
+        if manifest.model.file == path.name:
+            return _open_directory(path.parent)
+    return Bundle(path.parent, None, path)
+
+
+def _open_directory(directory: Path) -> Bundle:
+    finish_interrupted(directory)
+    if not (directory / MANIFEST_NAME).exists():
+        raise _no_manifest(directory)
+    manifest = read_manifest(directory)
+    while True:
+        try:
+            return Bundle(directory, manifest, verify_model_file(directory, manifest))
+        except BundleError:
+            # A conversion may have replaced the bundle between our reading the manifest and the model: then
+            # look again.
+            finish_interrupted(directory)
+            again = read_manifest(directory)
+            if again == manifest:
+                raise
+            manifest = again
+
+
+def _no_manifest(directory: Path) -> BundleError:
+    models = sorted(p.name for p in directory.iterdir() if p.name.endswith(_MODEL_SUFFIXES))
+    if was_interrupted(directory):
+        return BundleError(
+            "no bundle yet: a conversion is running, or was interrupted",
+            where=directory,
+            remedy="wait for it, or run `edgekit convert` again",
+        )
+    if len(models) == 1:
+        return BundleError(
+            f"there is {models[0]} but no {MANIFEST_NAME}",
+            where=directory,
+            remedy=f"name the file itself: {directory / models[0]}",
+        )
+    if models:
+        shown = ", ".join(models[:5]) + (" …" if len(models) > 5 else "")
+        return BundleError(
+            f"no {MANIFEST_NAME}, and {len(models)} model files ({shown})",
+            where=directory,
+            remedy="name one of the files",
+        )
+    what = "holds no bundle" if any(directory.iterdir()) else "is empty"
+    return BundleError(f"the directory {what}", where=directory, remedy="make one with `edgekit convert`")

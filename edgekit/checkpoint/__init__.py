@@ -6,8 +6,8 @@ and every tensor under its name in `Gemma3ForCausalLM`, read from a memory map w
 
 from __future__ import annotations
 
+from edgekit.checkpoint.adapter import AdapterConfig
 from edgekit.checkpoint.config import Gemma3Config, expected_shapes, read_config
-from edgekit.checkpoint.lora import AdapterConfig
 from edgekit.checkpoint.opening import Checkpoint, digest, open_checkpoint, source_files
 from edgekit.checkpoint.tensors import WeightTensor, check_finite
 

@@ -28,6 +28,7 @@ FULL = "full_attention"
 
 _TEXT_ARCHITECTURES = {"Gemma3ForCausalLM", "Gemma3TextModel"}
 _CONDITIONAL_ARCHITECTURES = {"Gemma3ForConditionalGeneration", "Gemma3Model"}
+_RESTORE = "save model and config again with save_pretrained(), or take the value from the base's config.json"
 _MAX_LAYERS = 1024  # far above any Gemma 3 (62); keeps a damaged number from filling the memory with names
 _MAX_DIMENSION = 1 << 31
 _NO_BOUND = 1 << 62
@@ -35,8 +36,7 @@ _NO_BOUND = 1 << 62
 
 @dataclass(frozen=True)
 class Gemma3Config:
-    """Everything of config.json that decides the graph, the shapes and the token ids of a Gemma 3 text
-    model."""
+    """What config.json says about a Gemma 3 text model: all that decides graph, shapes and token ids."""
 
     vocab_size: int
     hidden_size: int
@@ -54,8 +54,7 @@ class Gemma3Config:
     rope_local_base_freq: float
     """Base of the rotary frequencies in sliding-attention layers."""
     rope_scaling: tuple[tuple[str, str | float], ...] | None
-    """How full-attention layers scale their rotary frequencies, as sorted (key, value) pairs; None for not at
-    all."""
+    """How full-attention layers scale their rotary frequencies: sorted (key, value) pairs, or None."""
     query_pre_attn_scalar: float
     rms_norm_eps: float
     hidden_activation: str
@@ -68,8 +67,7 @@ class Gemma3Config:
     bos_token_id: int | None
     eos_token_ids: tuple[int, ...]
     conditional: bool = False
-    """Whether the checkpoint also holds a vision tower (`Gemma3ForConditionalGeneration`), which is left
-    out."""
+    """Whether this is the text part of `Gemma3ForConditionalGeneration`; its vision tower is left out."""
 
 
 def read_config(directory: Path) -> Gemma3Config:
@@ -94,6 +92,7 @@ def parse_config(document: Mapping[str, Any], *, where: Path) -> Gemma3Config:
             raise CheckpointError(
                 "has no text_config, where Gemma3ForConditionalGeneration describes its text model",
                 where=where,
+                remedy=_RESTORE,
             )
         text = nested
     for level in (document, text):
@@ -178,7 +177,7 @@ def _is_conditional(document: Mapping[str, Any], where: Path) -> bool:
     if architectures is not None and not (
         isinstance(architectures, list) and all(isinstance(name, str) for name in architectures)
     ):
-        raise CheckpointError('key "architectures" is not a list of names', where=where)
+        raise CheckpointError('key "architectures" is not a list of names', where=where, remedy=_RESTORE)
     model_type = document.get("model_type")
     if architectures:
         if model_type in ("gemma3_text", "gemma3", None):
@@ -291,7 +290,7 @@ class _Keys:
         self.prefix = prefix
 
     def error(self, message: str) -> CheckpointError:
-        return CheckpointError(message, where=self.where)
+        return CheckpointError(message, where=self.where, remedy=_RESTORE)
 
     def integer(
         self, key: str, default: int | None = None, *, low: int = 1, high: int = _MAX_DIMENSION

@@ -9,8 +9,7 @@ from typing import Any
 from edgekit.errors import CheckpointError
 
 MAX_JSON_BYTES = 256 << 20
-"""A vocabulary of 262,144 pieces takes 33 MB as tokenizer.json; far more than that is not a checkpoint's
-file."""
+"""A tokenizer.json of 262,144 pieces takes 33 MB; what is far larger is not a checkpoint's file."""
 
 
 def read_json_object(path: Path, *, remedy: str | None = None) -> dict[str, Any]:

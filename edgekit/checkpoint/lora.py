@@ -15,18 +15,15 @@ Format: `adapter_config.json` and `adapter_model.safetensors`; names are
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgekit.checkpoint.adapter import CONFIG_FILE, MERGE_FIRST, SAVE_AGAIN, AdapterConfig
 from edgekit.checkpoint.config import Gemma3Config
-from edgekit.checkpoint.files import read_json_object
+from edgekit.checkpoint.merged import LoraTensor, Renamed, RowsReplaced
 from edgekit.checkpoint.names import EMBEDDING, HEAD, canonical_name, check_tensors, is_vision
 from edgekit.checkpoint.tensors import (
     FLOAT_DTYPES,
@@ -38,158 +35,19 @@ from edgekit.checkpoint.tensors import (
 )
 from edgekit.errors import CheckpointError
 
-CONFIG_FILE = "adapter_config.json"
 WEIGHTS_FILE = "adapter_model.safetensors"
 
-_MERGE_FIRST = (
-    "merge where it was trained, model.merge_and_unload().save_pretrained(directory), and pass that"
-)
-_CHUNK_VALUES = 1 << 22  # 16 MB of float32: what a merge holds beside its result
+_Parts = dict[str, dict[str, StoredTensor]]
+"""Module → role → tensor. Roles: those of `_ROLES`, "weight" (trained whole), "base" (saved along, untrained)."""
 
-# Initialisations that take from the base what they give to the adapter: the file alone is then a change to a
-# base that was never saved.
-_CHANGES_BASE = re.compile(r"pissa|olora|corda|loftq|lora_ga", re.IGNORECASE)
-_PLAIN_INIT = {"gaussian", "eva", "orthogonal"}
-
-_QUANTIZED_NAME = re.compile(r"[-_](bnb|[48]-?bit|int[48]|gptq|awq|fp8|gguf)\b", re.IGNORECASE)
-
-_REFUSED: Mapping[str, str] = {
-    "layer_replication": "repeats layers of the base",
-    "megatron_config": "was trained with Megatron's parallel layers",
-    "target_parameters": "adapts parameters outside of linear layers",
-    "alora_invocation_tokens": "acts only after its invocation tokens (aLoRA), so that it cannot be merged",
-    "use_qalora": "pools its inputs (QA-LoRA)",
-    "use_bdlora": "is block-diagonal (BD-LoRA)",
-    "arrow_config": "routes between adapters (Arrow)",
-    "kasa_config": "scales its rank by singular values (KaSA)",
-    "monteclora_config": "samples its weights (MonteCLoRA)",
-    "lora_bias": "trains biases, which Gemma 3 has not",
+_ROLES = {
+    "lora_A": "down",
+    "lora_B": "up",
+    "lora_embedding_A": "embedding_down",
+    "lora_embedding_B": "embedding_up",
+    "lora_magnitude_vector": "magnitude",
+    "trainable_tokens_delta": "tokens",
 }
-# Options that decide how the training went or where its tensors are, all of which the tensors themselves
-# show.
-_HARMLESS = {
-    *("alora_invocation_tokens", "auto_mapping", "base_model_class", "corda_config", "exclude_modules"),
-    *("ephemeral_gpu_offload", "eva_config", "fan_in_fan_out", "inference_mode", "layers_pattern"),
-    *(
-        "layers_to_transform",
-        "loftq_config",
-        "lora_dropout",
-        "lora_ga_config",
-        "megatron_core",
-        "peft_version",
-    ),
-    *("qalora_group_size", "runtime_config", "target_modules", "velora_config"),
-}
-_READ = {
-    *("peft_type", "task_type", "bias", "init_lora_weights", "r", "lora_alpha", "use_rslora", "rank_pattern"),
-    *("alpha_pattern", "use_dora", "modules_to_save", "trainable_token_indices", "ensure_weight_tying"),
-    *("base_model_name_or_path", "revision"),
-}
-
-
-@dataclass(frozen=True)
-class AdapterConfig:
-    """What adapter_config.json says about a LoRA adapter that can be merged."""
-
-    path: Path
-    """Of adapter_config.json, named by errors."""
-    rank: int
-    alpha: float
-    use_rslora: bool
-    """Whether the change is scaled by alpha / √rank instead of alpha / rank."""
-    rank_pattern: tuple[tuple[str, float], ...]
-    """(regular expression over module names, rank), the first match counts."""
-    alpha_pattern: tuple[tuple[str, float], ...]
-    use_dora: bool
-    modules_to_save: tuple[str, ...]
-    """Modules that were trained whole."""
-    token_indices: Mapping[str, tuple[int, ...]]
-    """Rows that were trained alone, by module."""
-    ensure_weight_tying: bool
-    base_model: str | None
-    """Directory or Hub id of the base, as it was called where the adapter was trained."""
-    base_revision: str | None
-
-    def scaling(self, module: str) -> float:
-        """Return the factor of `B @ A` for a module such as `model.layers.0.self_attn.q_proj`."""
-        rank = self.module_rank(module)
-        alpha = _by_pattern(self.alpha_pattern, module, self.alpha)
-        return alpha / math.sqrt(rank) if self.use_rslora else alpha / rank
-
-    def module_rank(self, module: str) -> int:
-        """Return the rank of a module's adapter."""
-        return int(_by_pattern(self.rank_pattern, module, self.rank))
-
-
-def is_adapter(directory: Path) -> bool:
-    """Tell whether a directory holds a PEFT adapter."""
-    return (directory / CONFIG_FILE).is_file()
-
-
-def read_adapter_config(directory: Path) -> AdapterConfig:
-    """Read adapter_config.json; raises CheckpointError, naming the option, for what cannot be merged
-    exactly."""
-    path = directory / CONFIG_FILE
-    document = read_json_object(path)
-    _refuse_unsupported(document, path)
-    base_model = document.get("base_model_name_or_path")
-    revision = document.get("revision")
-    if not isinstance(base_model, str | None) or not isinstance(revision, str | None):
-        raise CheckpointError(
-            'keys "base_model_name_or_path" and "revision" must be strings or null', where=path
-        )
-    rank, alpha = document.get("r", 8), document.get("lora_alpha", 8)
-    if not _is_rank(rank):
-        raise CheckpointError(f'key "r" is {rank!r}, not a positive integer', where=path)
-    if not _is_number(alpha):
-        raise CheckpointError(f'key "lora_alpha" is {alpha!r}, not a number', where=path)
-    return AdapterConfig(
-        path=path,
-        rank=rank,
-        alpha=alpha,
-        use_rslora=_flag(document, "use_rslora", path),
-        rank_pattern=_pattern(document, "rank_pattern", path),
-        alpha_pattern=_pattern(document, "alpha_pattern", path),
-        use_dora=_flag(document, "use_dora", path),
-        modules_to_save=_strings(document, "modules_to_save", path),
-        token_indices=_token_indices(document, path),
-        ensure_weight_tying=_flag(document, "ensure_weight_tying", path),
-        base_model=base_model or None,
-        base_revision=revision or None,
-    )
-
-
-def base_source(adapter: AdapterConfig) -> str:
-    """Return the directory or Hub id (`name@revision`) of the base that the adapter names.
-
-    Raises CheckpointError when it names none, or one whose weights are quantized.
-    """
-    name = adapter.base_model
-    if name is None:
-        raise CheckpointError(
-            "the adapter does not name its base model",
-            where=adapter.path,
-            remedy="pass the base with --base",
-        )
-    if _QUANTIZED_NAME.search(name):
-        raise CheckpointError(
-            f"the adapter was trained on a quantized base, {name}, into which it cannot be merged exactly",
-            where=adapter.path,
-            remedy="pass the float model that the base was quantized from with --base, "
-            "for example --base google/gemma-3-270m-it",
-        )
-    if Path(name).is_dir():
-        return name
-    beside = adapter.path.parent / name
-    if beside.is_dir():
-        return str(beside)
-    if name.startswith(("/", ".", "~")) or "\\" in name or name.count("/") != 1:
-        raise CheckpointError(
-            f"the base model of the adapter, {name}, is not on this machine",
-            where=adapter.path,
-            remedy="pass the directory or Hub id of the base with --base",
-        )
-    return f"{name}@{adapter.base_revision}" if adapter.base_revision else name
 
 
 def merge_adapter(
@@ -227,162 +85,6 @@ def merge_adapter(
     config = replace(config, vocab_size=rows)
     check_tensors(merged, config, where=directory)
     return config, merged
-
-
-@dataclass(frozen=True)
-class LoraTensor:
-    """A base tensor plus its low-rank change, with DoRA's magnitudes where there are any."""
-
-    base: WeightTensor
-    down: StoredTensor
-    """A: (rank, in); for an embedding (rank, rows)."""
-    up: StoredTensor
-    """B: (out, rank); for an embedding (features, rank)."""
-    scaling: float
-    embedding: bool
-    """Whether the change is (B @ A) transposed."""
-    magnitude: StoredTensor | None
-    """DoRA's (out,): each row of the merged weight is given this length."""
-
-    @property
-    def name(self) -> str:
-        """Name in the model."""
-        return self.base.name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Matrices are (out, in)."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> str:
-        """That of the base, to which the merged values are rounded."""
-        return self.base.dtype
-
-    @property
-    def source(self) -> Path:
-        """The adapter's file."""
-        return self.up.source
-
-    def read(self, rows: slice | None = None) -> NDArray[np.float32]:
-        """Merge these rows: float32 arithmetic, rounded to the base's dtype, as float32."""
-        values = self.base.read(rows)
-        start = 0 if rows is None else rows.indices(self.shape[0])[0]
-        step = max(1, _CHUNK_VALUES // self.shape[1])
-        for at in range(0, values.shape[0], step):
-            chunk = values[at : at + step]
-            self._merge(chunk, slice(start + at, start + at + chunk.shape[0]))
-        return values
-
-    def raw(self) -> NDArray[Any]:
-        """Merge all rows, in the base's dtype."""
-        return self.read().astype(FLOAT_DTYPES[self.dtype])
-
-    def _merge(self, values: NDArray[np.float32], rows: slice) -> None:
-        """Merge in place; values: (rows, in) of the base."""
-        if self.embedding:
-            down = np.ascontiguousarray(self.down.raw()[:, rows]).astype(np.float32)  # (rank, rows)
-            change = np.ascontiguousarray((self.up.read() @ down).T)  # (rows, features)
-        else:
-            change = self.up.read(rows) @ self.down.read()  # (rows, in)
-        change *= np.float32(self.scaling)
-        values += change
-        if self.magnitude is not None:
-            # Lengths in float64, so that they do not depend on the order of the sum.
-            lengths = np.sqrt(np.einsum("ij,ij->i", values, values, dtype=np.float64)).astype(np.float32)
-            values *= (self.magnitude.read(rows) / lengths)[:, None]
-        _round(values, self.dtype)
-
-
-@dataclass(frozen=True)
-class RowsReplaced:
-    """A tensor some of whose rows were trained alone (`trainable_token_indices`)."""
-
-    base: WeightTensor
-    indices: tuple[int, ...]
-    values: StoredTensor
-    """(len(indices), features)."""
-
-    @property
-    def name(self) -> str:
-        """Name in the model."""
-        return self.base.name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the base."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> str:
-        """That of the base, to which the new rows are rounded."""
-        return self.base.dtype
-
-    @property
-    def source(self) -> Path:
-        """The adapter's file."""
-        return self.values.source
-
-    def read(self, rows: slice | None = None) -> NDArray[np.float32]:
-        """Read these rows, the trained ones in place of the base's."""
-        result = self.base.read(rows)
-        start = 0 if rows is None else rows.indices(self.shape[0])[0]
-        at = np.asarray(self.indices) - start
-        inside = (at >= 0) & (at < result.shape[0])
-        trained = self.values.read()[inside]
-        _round(trained, self.dtype)
-        result[at[inside]] = trained
-        return result
-
-    def raw(self) -> NDArray[Any]:
-        """Return all rows, in the base's dtype."""
-        return self.read().astype(FLOAT_DTYPES[self.dtype])
-
-
-@dataclass(frozen=True)
-class Renamed:
-    """A tensor under another name and, where that narrows it, in another dtype."""
-
-    base: WeightTensor
-    name: str
-    dtype: str
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the tensor."""
-        return self.base.shape
-
-    @property
-    def source(self) -> Path:
-        """The file of the tensor."""
-        return self.base.source
-
-    def read(self, rows: slice | None = None) -> NDArray[np.float32]:
-        """Read these rows, rounded to the dtype."""
-        values = self.base.read(rows)
-        if self.dtype != self.base.dtype:
-            _round(values, self.dtype)
-        return values
-
-    def raw(self) -> NDArray[Any]:
-        """Return the tensor in its dtype."""
-        return (
-            self.base.raw() if self.dtype == self.base.dtype else self.read().astype(FLOAT_DTYPES[self.dtype])
-        )
-
-
-_Parts = dict[str, dict[str, StoredTensor]]
-"""Module → role → tensor; roles: "weight" (trained whole), "base" (saved with the adapter), "lora_A", …,
-"tokens"."""
-
-_ROLES = {
-    "lora_A": "down",
-    "lora_B": "up",
-    "lora_embedding_A": "embedding_down",
-    "lora_embedding_B": "embedding_up",
-    "lora_magnitude_vector": "magnitude",
-    "trainable_tokens_delta": "tokens",
-}
 
 
 def _open_weights(directory: Path) -> dict[str, StoredTensor]:
@@ -427,11 +129,11 @@ def _parts(stored: Mapping[str, StoredTensor], config: Gemma3Config, directory: 
             raise CheckpointError(
                 f"tensor {stored_name} is not one that a LoRA adapter has",
                 where=directory / WEIGHTS_FILE,
-                remedy=_MERGE_FIRST,
+                remedy=MERGE_FIRST,
             )
         if role in parts.setdefault(name, {}):
             raise CheckpointError(
-                f"tensor {stored_name} is stored twice", where=directory / WEIGHTS_FILE, remedy=_MERGE_FIRST
+                f"tensor {stored_name} is stored twice", where=directory / WEIGHTS_FILE, remedy=MERGE_FIRST
             )
         parts[name][role] = tensor
     return parts
@@ -466,7 +168,7 @@ def _adapted(module: str, base: WeightTensor, parts: _Parts, adapter: AdapterCon
     lora = {role for role in roles if role not in ("weight", "base", "tokens")}
     if lora and "tokens" in roles:
         raise CheckpointError(
-            f"{module} has both a LoRA and token rows of its own", where=adapter.path, remedy=_MERGE_FIRST
+            f"{module} has both a LoRA and token rows of its own", where=adapter.path, remedy=MERGE_FIRST
         )
     if lora:
         return _with_lora(module, tensor, roles, adapter)
@@ -486,10 +188,12 @@ def _with_lora(
         raise CheckpointError(
             f"tensor {found} lacks its counterpart: {module} needs both matrices of its LoRA",
             where=adapter.path.parent / WEIGHTS_FILE,
-            remedy="save the adapter again with model.save_pretrained(directory)",
+            remedy=SAVE_AGAIN,
         )
     if len(base.shape) != 2:
-        raise CheckpointError(f"{module} is not a matrix, so it has no LoRA", where=down.source)
+        raise CheckpointError(
+            f"{module} is not a matrix, so it has no LoRA", where=down.source, remedy=SAVE_AGAIN
+        )
     rank = adapter.module_rank(module)
     rows, columns = base.shape
     _expect(down, (rank, rows) if embedding else (rank, columns), down.name)
@@ -497,7 +201,7 @@ def _with_lora(
     magnitude = roles.get("magnitude")
     if adapter.use_dora and embedding:
         raise CheckpointError(
-            f"DoRA on an embedding ({module}) is not supported", where=adapter.path, remedy=_MERGE_FIRST
+            f"DoRA on an embedding ({module}) is not supported", where=adapter.path, remedy=MERGE_FIRST
         )
     if adapter.use_dora != (magnitude is not None):
         found = f"{module} has {'no' if magnitude is None else 'a'} magnitude vector"
@@ -523,7 +227,7 @@ def _with_tokens(
         raise CheckpointError(
             f'"trainable_token_indices" does not name {leaf}, yet {values.name} holds trained rows',
             where=adapter.path,
-            remedy=_MERGE_FIRST,
+            remedy=MERGE_FIRST,
         )
     _expect(values, (len(indices), *base.shape[1:]), values.name)
     if indices and max(indices) >= base.shape[0]:
@@ -557,7 +261,7 @@ def _adapted_head(
             raise CheckpointError(
                 '"ensure_weight_tying" is set, yet lm_head and embed_tokens have LoRAs of their own',
                 where=adapter.path,
-                remedy=_MERGE_FIRST,
+                remedy=MERGE_FIRST,
             )
         return replace(config, tie_word_embeddings=False), head
     if not config.tie_word_embeddings:
@@ -574,7 +278,7 @@ def _adapted_head(
             f"the embedding was trained apart from the head and has {embedding.shape[0]} rows, "
             f"but the head, which the adapter does not hold, has {base.shape[0]}",
             where=adapter.path,
-            remedy="add lm_head to modules_to_save, or " + _MERGE_FIRST,
+            remedy="add lm_head to modules_to_save, or " + MERGE_FIRST,
         )
     return replace(config, tie_word_embeddings=False), Renamed(base, HEAD, embedding.dtype)
 
@@ -595,117 +299,3 @@ def _expect(tensor: StoredTensor, expected: tuple[int, ...], name: str) -> None:
             where=tensor.source,
             remedy="the adapter was trained on another model: pass its own base with --base",
         )
-
-
-def _round(values: NDArray[np.float32], dtype: str) -> None:
-    """Round in place to the values of a narrower dtype, to nearest with ties to even."""
-    if dtype != "F32":
-        # What float16 cannot hold becomes infinite, which check_finite tells of.
-        with np.errstate(over="ignore"):
-            values[...] = values.astype(FLOAT_DTYPES[dtype])
-
-
-def _refuse_unsupported(document: Mapping[str, Any], path: Path) -> None:
-    peft_type = document.get("peft_type")
-    if peft_type != "LORA":
-        raise CheckpointError(
-            f"this is an adapter of type {peft_type}, not LORA", where=path, remedy=_MERGE_FIRST
-        )
-    task = document.get("task_type")
-    if task not in (None, "CAUSAL_LM"):
-        raise CheckpointError(
-            f"the adapter is for the task {task}, not CAUSAL_LM",
-            where=path,
-            remedy="edgekit converts models that generate text",
-        )
-    if document.get("bias", "none") != "none":
-        raise CheckpointError(
-            f"""the adapter trains biases ("bias": "{document["bias"]}"), which Gemma 3 has not""",
-            where=path,
-            remedy='train with bias="none"',
-        )
-    for key, what in _REFUSED.items():
-        if document.get(key):
-            raise CheckpointError(f'the adapter {what} ("{key}")', where=path, remedy=_MERGE_FIRST)
-    init = document.get("init_lora_weights", True)
-    if isinstance(init, str) and _CHANGES_BASE.match(init):
-        raise CheckpointError(
-            f'the adapter was initialised by "{init}", which also changed the base it belongs to',
-            where=path,
-            remedy="save it with path_initial_model_for_weight_conversion=… (PEFT makes a plain LoRA of it), "
-            "or " + _MERGE_FIRST,
-        )
-    if not isinstance(init, bool) and init not in _PLAIN_INIT:
-        raise CheckpointError(
-            f'the initialisation "{init}" is not known to leave the base as it was',
-            where=path,
-            remedy=_MERGE_FIRST,
-        )
-    # An option from a later PEFT may change what the tensors mean; better to stop than to ignore it.
-    for key, value in document.items():
-        if key not in _HARMLESS and key not in _READ and key not in _REFUSED and value:
-            raise CheckpointError(
-                f'the option "{key}" is not known, so its effect on the weights is not either',
-                where=path,
-                remedy=_MERGE_FIRST,
-            )
-
-
-def _by_pattern(patterns: tuple[tuple[str, float], ...], module: str, default: float) -> float:
-    """The value of the first pattern that matches the end of a module's name, as PEFT matches it."""
-    for pattern, value in patterns:
-        if re.match(rf"(.*\.)?({pattern})$", module):
-            return value
-    return default
-
-
-def _pattern(document: Mapping[str, Any], key: str, path: Path) -> tuple[tuple[str, float], ...]:
-    patterns = document.get(key) or {}
-    valid = _is_rank if key == "rank_pattern" else _is_number
-    if not isinstance(patterns, dict) or not all(valid(value) for value in patterns.values()):
-        raise CheckpointError(f'key "{key}" is not an object of module → number', where=path)
-    for pattern in patterns:
-        try:
-            re.compile(pattern)
-        except re.error as error:
-            raise CheckpointError(
-                f'key "{key}": {pattern!r} is not a regular expression ({error})', where=path
-            ) from error
-    return tuple(patterns.items())
-
-
-def _token_indices(document: Mapping[str, Any], path: Path) -> Mapping[str, tuple[int, ...]]:
-    """By module name; "" stands for the input embedding, which PEFT takes when a plain list is given."""
-    value = document.get("trainable_token_indices") or {}
-    by_module = {"": value} if isinstance(value, list) else value
-    if not isinstance(by_module, dict) or not all(
-        isinstance(rows, list)
-        and all(isinstance(row, int) and not isinstance(row, bool) and row >= 0 for row in rows)
-        for rows in by_module.values()
-    ):
-        raise CheckpointError(
-            'key "trainable_token_indices" is not a list of token ids per module', where=path
-        )
-    return {module: tuple(rows) for module, rows in by_module.items()}
-
-
-def _strings(document: Mapping[str, Any], key: str, path: Path) -> tuple[str, ...]:
-    value = document.get(key) or []
-    if not isinstance(value, list) or not all(isinstance(entry, str) for entry in value):
-        raise CheckpointError(f'key "{key}" is not a list of names', where=path)
-    return tuple(value)
-
-
-def _flag(document: Mapping[str, Any], key: str, path: Path) -> bool:
-    value = document.get(key)
-    if not isinstance(value, bool | None):
-        raise CheckpointError(f'key "{key}" is {value!r}, not true or false', where=path)
-    return bool(value)
-
-
-def _is_rank(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and 0 < value <= 1 << 16
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

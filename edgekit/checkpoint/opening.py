@@ -1,5 +1,4 @@
-"""Opening a checkpoint: find it, read its config, name and check its tensors, merge an adapter into its
-base."""
+"""Opening a checkpoint: find it, read its config, name and check its tensors, lay an adapter over it."""
 
 from __future__ import annotations
 
@@ -10,15 +9,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.checkpoint.adapter import AdapterConfig, base_source, is_adapter, read_adapter_config
 from edgekit.checkpoint.config import Gemma3Config, read_config
-from edgekit.checkpoint.lora import (
-    WEIGHTS_FILE,
-    AdapterConfig,
-    base_source,
-    is_adapter,
-    merge_adapter,
-    read_adapter_config,
-)
+from edgekit.checkpoint.lora import WEIGHTS_FILE, merge_adapter
 from edgekit.checkpoint.names import canonical_tensors
 from edgekit.checkpoint.source import locate
 from edgekit.checkpoint.tensors import INDEX_FILE, SINGLE_FILE, WeightTensor, open_tensors
@@ -59,16 +52,16 @@ class Checkpoint:
     adapter: AdapterConfig | None
     config: Gemma3Config
     tensors: Mapping[str, WeightTensor]
-    """By name in `Gemma3ForCausalLM`, in the order of `expected_shapes(config)`; an adapter is merged on
-    reading."""
+    """By name in `Gemma3ForCausalLM`, in the order of `expected_shapes`; an adapter is merged on reading."""
     text_path: Path
-    """The directory to read tokenizer and chat template from: the adapter's if it has a tokenizer, else the
-    base's."""
+    """Where tokenizer and chat template are: the adapter's directory, or the base's if that has no tokenizer."""
     generation_path: Path
-    """The directory to read generation_config.json from: the adapter's if it has one, else the base's."""
+    """Where generation_config.json is: the adapter's directory, or the base's if that has none."""
     notice: str | None
-    """The terms that come along: NOTICE and LICENSE files, else the licence that README.md declares; of both
-    models when an adapter was merged."""
+    """The terms that come along: NOTICE and LICENSE files, else the licence that README.md declares.
+
+    Of both models when there is an adapter.
+    """
 
 
 def open_checkpoint(

@@ -72,8 +72,7 @@ class WeightTensor(Protocol):
         """Return these rows (all by default) as a fresh, C-contiguous float32 array."""
 
     def raw(self) -> NDArray[Any]:
-        """Return the tensor in its own dtype: a read-only view of the file where possible, never to be
-        written to."""
+        """Return the tensor in its own dtype; where possible a read-only view of the file."""
 
 
 class MappedFile:
@@ -85,11 +84,13 @@ class MappedFile:
             with path.open("rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError:
-            raise CheckpointError("no such file", where=path) from None
+            raise CheckpointError("no such file", where=path, remedy=_COPY_AGAIN) from None
         except ValueError:  # what mmap says of an empty file
             raise CheckpointError("the file is empty", where=path, remedy=_COPY_AGAIN) from None
         except OSError as error:
-            raise CheckpointError(f"cannot be read ({error.strerror})", where=path) from error
+            raise CheckpointError(
+                f"cannot be read ({error.strerror})", where=path, remedy="check the permissions"
+            ) from error
 
     def __len__(self) -> int:
         return len(self._map)
@@ -104,8 +105,7 @@ class MappedFile:
         return np.frombuffer(self._map, dtype=dtype, count=count, offset=offset).reshape(shape)
 
     def forget(self, offset: int, size: int) -> None:
-        """Take the whole pages of this range out of the process's memory; they stay in the system's file
-        cache."""
+        """Take this range's whole pages out of the process; they stay in the system's file cache."""
         start = -(-offset // mmap.PAGESIZE) * mmap.PAGESIZE
         end = (offset + size) // mmap.PAGESIZE * mmap.PAGESIZE
         if end > start and hasattr(self._map, "madvise"):  # absent on Windows
@@ -294,13 +294,16 @@ def _damaged(file: MappedFile, message: str) -> CheckpointError:
 def _open_shards(index: Path) -> dict[str, StoredTensor]:
     weight_map = read_json_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not weight_map:
-        raise CheckpointError('key "weight_map" is not an object of tensor → file', where=index)
+        raise CheckpointError(
+            'key "weight_map" is not an object of tensor → file', where=index, remedy=_COPY_AGAIN
+        )
     shard_names: dict[str, str] = {}  # shard → one tensor it should hold
     for name, shard in weight_map.items():
         if not isinstance(shard, str) or Path(shard).name != shard or not shard.endswith(".safetensors"):
             raise CheckpointError(
                 f"tensor {name} is said to be in {shard!r}, not a .safetensors file of this directory",
                 where=index,
+                remedy=_COPY_AGAIN,
             )
         shard_names.setdefault(shard, name)
     missing = [shard for shard in shard_names if not (index.parent / shard).is_file()]

@@ -1,1 +1,57 @@
-"""The toolkit: convert, validate, bench and package fine-tuned Gemma 3 270M checkpoints."""
+"""The toolkit: convert fine-tuned Gemma 3 270M checkpoints into quantized bundles that run on the phone.
+
+    import edgekit
+
+    result = edgekit.convert("my-fine-tune", recipe="int8")
+    print(result.model, result.manifest.model.size)
+
+Every command of `edgekit` is one call of a function here. Imports are lazy: a command loads what it uses.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from edgekit.bundle.inspect import inspect
+    from edgekit.bundle.manifest import Manifest, open_bundle
+    from edgekit.checkpoint import Checkpoint, open_checkpoint
+    from edgekit.conversion import ConvertResult, convert
+    from edgekit.errors import EdgekitError
+    from edgekit.recipes import Recipe, read_recipe
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Checkpoint",
+    "ConvertResult",
+    "EdgekitError",
+    "Manifest",
+    "Recipe",
+    "__version__",
+    "convert",
+    "inspect",
+    "open_bundle",
+    "open_checkpoint",
+    "read_recipe",
+]
+
+_HOMES = {
+    "Checkpoint": "edgekit.checkpoint",
+    "ConvertResult": "edgekit.conversion",
+    "EdgekitError": "edgekit.errors",
+    "Manifest": "edgekit.bundle.manifest",
+    "Recipe": "edgekit.recipes",
+    "convert": "edgekit.conversion",
+    "inspect": "edgekit.bundle.inspect",
+    "open_bundle": "edgekit.bundle.manifest",
+    "open_checkpoint": "edgekit.checkpoint",
+    "read_recipe": "edgekit.recipes",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,81 @@
+"""The Typer application, and what becomes of errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from edgekit import __version__
+from edgekit.cli import chat, convert, demo, inspect, recipes
+from edgekit.cli.console import error_console, print_error
+from edgekit.errors import EdgekitError
+
+BUG_EXIT_CODE = 70
+INTERRUPT_EXIT_CODE = 130
+
+app = typer.Typer(
+    name="edgekit",
+    help="From a fine-tuned Gemma 3 270M checkpoint to a verified bundle on the phone.",
+    epilog="Start with: edgekit demo",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command(epilog=convert.EXAMPLES)(convert.convert)
+app.command(epilog=inspect.EXAMPLES)(inspect.inspect)
+app.command(epilog=chat.EXAMPLES)(chat.chat)
+app.command()(recipes.recipes)
+app.command()(demo.demo)
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Print the version and exit.", is_eager=True, callback=lambda v: _version(v)
+        ),
+    ] = False,
+) -> None:
+    """Hold the options that come before a command."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 a check failed, 2 bad input, 3 a tool is missing, 70 a bug."""
+    words = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in words
+    try:
+        app(args=words)
+    except EdgekitError as error:
+        if debug:
+            error_console().print_exception()
+        print_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPT_EXIT_CODE)
+    except BrokenPipeError:
+        # The reader of our output has gone (`edgekit inspect … | head`): no error, and nothing left to flush.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except Exception as error:  # anything else is a bug: it must not look like the user's mistake
+        _report_bug(error, debug)
+        sys.exit(BUG_EXIT_CODE)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"edgekit {__version__}")
+        raise typer.Exit
+
+
+def _report_bug(error: Exception, debug: bool) -> None:
+    console = error_console()
+    if debug:
+        console.print_exception()
+        return
+    detail: Any = f"{type(error).__name__}: {error}"
+    console.print(f"This is a bug in edgekit: {detail}", markup=False, highlight=False)
+    console.print("  → run it again with --debug and report what it prints", markup=False, highlight=False)

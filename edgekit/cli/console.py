@@ -1,0 +1,105 @@
+"""What all commands print with: errors, progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from edgekit.errors import EdgekitError
+from edgekit.progress import SILENT, Advance, Progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; errors and results only.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+
+_BYTES = "bytes"
+
+
+def error_console() -> Console:
+    """A console on standard error; without colours when that is no terminal."""
+    from rich.console import Console
+
+    return Console(stderr=True, soft_wrap=True)
+
+
+def output_console() -> Console:
+    """A console on standard output; without colours when that is no terminal."""
+    from rich.console import Console
+
+    return Console(soft_wrap=not sys.stdout.isatty())
+
+
+def print_error(error: EdgekitError) -> None:
+    """Print an error as one block: where and what, then the remedy."""
+    from rich.text import Text
+
+    block = Text("Error: ", style="bold red")
+    if error.where is not None:
+        block.append(f"{error.where}: ", style="bold")
+    block.append(error.message, style="default")
+    if error.remedy is not None:
+        block.append(f"\n  → {error.remedy}", style="default")
+    error_console().print(block)
+
+
+def print_json(document: Any) -> None:
+    """Print a machine-readable result; the only thing on standard output under --json."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def progress_for(*, quiet: bool) -> Progress:
+    """Bars on standard error when it is a terminal; nothing otherwise, or when told to be quiet."""
+    return SILENT if quiet or not sys.stderr.isatty() else Bars()
+
+
+class Bars:
+    """Draws a bar per step: its name, how much is done, and the time left."""
+
+    @contextmanager
+    def step(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+        """Draw a step while it lasts; it stays on the screen with its time when done."""
+        from rich.progress import (
+            BarColumn,
+            DownloadColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        amount = DownloadColumn() if unit == _BYTES else TextColumn("{task.fields[amount]}")
+        bars = Progress(
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=24),
+            amount,
+            TimeRemainingColumn() if total else TextColumn(""),
+            TimeElapsedColumn(),
+            console=error_console(),
+        )
+        with bars:
+            task = bars.add_task(name, total=total, amount="")
+
+            def advance(done: int) -> None:
+                bars.advance(task, done)
+                if total and unit != _BYTES:
+                    bars.update(task, amount=f"{int(bars.tasks[0].completed):,}/{total:,} {unit}")
+
+            yield advance
+            bars.update(task, total=total or 1, completed=total or 1)
+
+
+def human_bytes(size: float) -> str:
+    """A size as people read it: decimal units, as app stores and file managers show them."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("unreachable")

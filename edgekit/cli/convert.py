@@ -1,0 +1,121 @@
+"""`edgekit convert`: a checkpoint becomes a bundle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekit.cli.console import (
+    DebugOption,
+    JsonOption,
+    QuietOption,
+    human_bytes,
+    output_console,
+    print_json,
+    progress_for,
+)
+
+if TYPE_CHECKING:
+    from edgekit.conversion import ConvertResult
+
+EXAMPLES = """Examples:
+
+edgekit convert ./my-fine-tune
+
+edgekit convert ./my-lora --base google/gemma-3-270m-it --recipe int4
+
+edgekit convert me/my-fine-tune@main -o bundle --sampler greedy --answer-schema answer.json"""
+
+
+def convert(
+    checkpoint: Annotated[
+        str,
+        typer.Argument(help="A checkpoint or LoRA adapter: a directory, or a Hub id (org/name[@revision])."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Bundle directory (default: named after the checkpoint)."),
+    ] = None,
+    recipe: Annotated[
+        str, typer.Option(help="How weights are quantized: a name from `edgekit recipes`, or a TOML file.")
+    ] = "int8",
+    kv_length: Annotated[
+        int, typer.Option(min=128, help="The most tokens that prompt and answer may have together.")
+    ] = 4096,
+    shape: Annotated[
+        str,
+        typer.Option(
+            help="dynamic (grows with the conversation; CPU) or static (Google's form; any backend)."
+        ),
+    ] = "dynamic",
+    base: Annotated[
+        str | None, typer.Option(help="Base model of an adapter (default: the one the adapter names).")
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the bundle and its model file (default: the checkpoint's).")
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            help="greedy, or temperature=0.7,top_k=40,top_p=0.9 (default: the checkpoint's, else Gemma's)."
+        ),
+    ] = None,
+    answer_schema: Annotated[
+        Path | None, typer.Option(help="A JSON schema that every answer is held to.")
+    ] = None,
+    answer_regex: Annotated[
+        str | None, typer.Option(help="A regular expression that every answer is held to, as (yes|no).")
+    ] = None,
+    file_format: Annotated[
+        str, typer.Option("--format", help="litertlm (a bundle for LiteRT-LM) or tflite (the bare graph).")
+    ] = "litertlm",
+    force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Do not open the result in the engine and generate.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Convert a fine-tuned Gemma 3 checkpoint into a quantized bundle for LiteRT-LM."""
+    from edgekit.conversion import convert as run
+
+    result = run(
+        checkpoint,
+        output,
+        recipe=recipe,
+        kv_length=kv_length,
+        shape=shape,
+        base=base,
+        name=name,
+        sampler=sampler,
+        answer_schema=answer_schema,
+        answer_regex=answer_regex,
+        file_format=file_format,
+        force=force,
+        check=not no_check,
+        progress=progress_for(quiet=quiet or as_json),
+    )
+    if as_json:
+        print_json(result.to_json())
+    else:
+        print_result(result)
+
+
+def print_result(result: ConvertResult) -> None:
+    """Say what was written, and what to type next."""
+    console = output_console()
+    manifest = result.manifest
+    console.print(
+        f"{result.model}  {human_bytes(manifest.model.size)}  {manifest.recipe.name}, "
+        f"{manifest.graph.form}, up to {manifest.kv_length:,} tokens  ({result.seconds:.1f} s)",
+        highlight=False,
+    )
+    if result.check is not None:
+        console.print(f"opened by the engine; it said: {result.check.text!r}", highlight=False, markup=False)
+    for note in manifest.notes:
+        console.print(f"note: {note}", highlight=False, markup=False)
+    if manifest.model.file.endswith(".litertlm"):
+        console.print(f"next: edgekit chat {result.bundle}", highlight=False, markup=False)

@@ -1,0 +1,268 @@
+"""Write the settings-navigator data: sentences about a phone, each with the setting it asks for.
+
+    python dataset.py            # writes train.jsonl and eval.jsonl beside this file
+
+The grammar (grammar/en.toml, nb.toml, ja.toml) lists frames: sentence patterns with alternatives. For every
+intent and language a few frames are held out for the eval split and never seen in training for that intent.
+Same seed, same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import re
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+LANGUAGES = ("en", "nb", "ja")
+ACTIONS = ("increase", "decrease", "enable", "disable", "open")
+SEED = 20250
+TRAIN_ROWS_PER_INTENT = 40
+EVAL_ROWS_PER_INTENT = 3
+# Every intent has own frames (complaints, its own verbs) and shared ones ("turn on {name}").
+HELD_OUT_OWN = 1
+HELD_OUT_SHARED = 2
+
+ALTERNATIVES = re.compile(r"\(([^()]*)\)")
+
+
+@dataclass(frozen=True)
+class Intent:
+    """One meaningful (screen, setting, action) and how one language says it.
+
+    own: frames written for this intent. shared: frames of the action, with {name}. names: what {name} may be.
+    """
+
+    language: str
+    screen: str
+    setting: str
+    action: str
+    names: tuple[str, ...]
+    own: tuple[str, ...]
+    shared: tuple[str, ...]
+
+    @property
+    def answer(self) -> str:
+        """The exact JSON that the model has to say."""
+        return json.dumps({"screen": self.screen, "setting": self.setting, "action": self.action})
+
+
+def read_grammar(language: str) -> list[Intent]:
+    """The intents of one language, in the order of its grammar file."""
+    grammar = tomllib.loads((HERE / "grammar" / f"{language}.toml").read_text("utf-8"))
+    frames = grammar.pop("frames")
+    intents = []
+    for key, entry in grammar.items():
+        screen, setting = key.split(".")
+        for action in ACTIONS:
+            if action in entry:
+                own, shared = tuple(entry[action]), tuple(frames[action])
+                intents.append(Intent(language, screen, setting, action, tuple(entry["names"]), own, shared))
+    return intents
+
+
+def expansions(frame: str, names: tuple[str, ...]) -> list[str]:
+    """Every sentence that a frame stands for, whitespace tidied."""
+    pieces = ALTERNATIVES.split(frame)
+    # split() alternates literal text and the inside of a bracket, so odd positions are the choices.
+    choices = [piece.split("|") if i % 2 else [piece] for i, piece in enumerate(pieces)]
+    sentences = [" ".join("".join(parts).split()).replace(" ,", ",") for parts in product(*choices)]
+    return [s.replace("{name}", name) for s in sentences for name in (names if "{name}" in s else ("",))]
+
+
+# ---- how people really type ----------------------------------------------------------------------
+
+OPENERS = {
+    "en": (
+        "please ",
+        "hey, ",
+        "hi, ",
+        "can you help me? ",
+        "hello, ",
+        "um, ",
+        "ok, ",
+        "I have a problem: ",
+        "sorry, ",
+    ),
+    "nb": (
+        "vær så snill, ",
+        "hei, ",
+        "kan du hjelpe meg? ",
+        "hallo, ",
+        "du, ",
+        "ok, ",
+        "jeg har et problem: ",
+        "unnskyld, ",
+    ),
+    "ja": (
+        "すみません、",
+        "ねえ、",
+        "あの、",
+        "助けて、",
+        "お願い、",
+        "えっと、",
+        "ちょっと、",
+        "困っています。",
+    ),
+}
+CLOSERS = {
+    "en": (
+        " please",
+        ", please",
+        ", thanks",
+        " right now",
+        ", can you help?",
+        " now",
+        ", help",
+        " on my phone",
+    ),
+    "nb": (
+        " takk",
+        ", takk",
+        " nå",
+        ", er du snill",
+        ", kan du hjelpe meg?",
+        ", hjelp",
+        " på telefonen",
+        " med en gang",
+    ),
+    "ja": (
+        "、お願いします",
+        "、お願い",
+        "。助けて",
+        "。どうすればいい?",
+        "。何とかして",
+        "ね",
+        "。よろしく",
+        "…",
+    ),
+}
+MARKS = {"en": ("", "", ".", "!", "..."), "nb": ("", "", ".", "!", "..."), "ja": ("", "", "。", "!", "…")}
+QUESTIONS = {
+    "en": re.compile(r"^(how|why|where|what|which|who|can|could|is)\b", re.IGNORECASE),
+    "nb": re.compile(r"^(hvor|hvordan|hvorfor|hva|hvem|hvilken|kan|kunne|er|finnes)\b", re.IGNORECASE),
+    "ja": re.compile(r"(どう|どこ|どの|何が|いつ|教えて|ますか|ですか)|(の|は)$"),
+}
+
+
+def misspell(sentence: str, rng: random.Random) -> str:
+    """Drop, double or swap one letter inside one longer word, as thumbs do."""
+    words = sentence.split(" ")
+    long_words = [i for i, word in enumerate(words) if len(word) >= 5 and word.isalpha()]
+    if not long_words:
+        return sentence
+    i = rng.choice(long_words)
+    word, at = words[i], rng.randrange(1, len(words[i]) - 2)
+    words[i] = rng.choice(
+        (
+            word[:at] + word[at + 1 :],
+            word[:at] + word[at] + word[at:],
+            word[:at] + word[at + 1] + word[at] + word[at + 2 :],
+        )
+    )
+    return " ".join(words)
+
+
+def vary(sentence: str, language: str, rng: random.Random) -> str:
+    """Add politeness, punctuation, capitals or a typing slip to a sentence; often leave it plain."""
+    asks = QUESTIONS[language].search(sentence) is not None
+    mark = rng.choice(("", "?")) if asks else rng.choice(MARKS[language])
+    if rng.random() < 0.18:
+        sentence = rng.choice(OPENERS[language]) + sentence
+    if rng.random() < 0.18:
+        sentence = sentence + rng.choice(CLOSERS[language])
+    if sentence[-1] not in "?。…!":
+        sentence += mark
+    if language == "ja":
+        return sentence
+    if rng.random() < 0.12:
+        sentence = misspell(sentence, rng)
+    style = rng.random()
+    if style < 0.35:
+        return sentence[0].upper() + sentence[1:]
+    if style < 0.55:
+        return sentence.lower()
+    if style < 0.58:
+        return sentence.upper()
+    if style < 0.64:
+        return sentence.replace("'", "")
+    return sentence
+
+
+# ---- splits --------------------------------------------------------------------------------------
+
+
+def split_frames(intent: Intent, seed: int = SEED) -> tuple[list[str], list[str]]:
+    """(train frames, eval frames) of one intent: disjoint, both never empty."""
+    rng = random.Random(f"{seed}/frames/{intent.language}/{intent.answer}")
+    own, shared = list(intent.own), list(intent.shared)
+    rng.shuffle(own)
+    rng.shuffle(shared)
+    held_out = own[:HELD_OUT_OWN] + shared[:HELD_OUT_SHARED]
+    return own[HELD_OUT_OWN:] + shared[HELD_OUT_SHARED:], held_out
+
+
+def sample(
+    frames: list[str], intent: Intent, rows: int, taken: set[str], rng: random.Random
+) -> Iterator[str]:
+    """Up to `rows` prompts, the frames in turn, none of them in `taken`; adds what it yields to `taken`."""
+    sentences = {frame: expansions(frame, intent.names) for frame in frames}
+    produced = attempt = 0
+    while produced < rows and attempt < rows * 20:
+        frame = frames[attempt % len(frames)]
+        attempt += 1
+        prompt = vary(rng.choice(sentences[frame]), intent.language, rng)
+        # Case and closing marks alone do not make a new prompt, so the splits may not differ in these only.
+        key = prompt.lower().strip(".!?。… ")
+        if key not in taken:
+            taken.add(key)
+            produced += 1
+            yield prompt
+
+
+def generate(seed: int = SEED) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """(train rows, eval rows), each row with prompt, expected and language."""
+    train: list[dict[str, str]] = []
+    evaluation: list[dict[str, str]] = []
+    taken: set[str] = set()
+    for language in LANGUAGES:
+        for intent in read_grammar(language):
+            seen, held_out = split_frames(intent, seed)
+            rng = random.Random(f"{seed}/rows/{language}/{intent.answer}")
+            for rows, frames, count in (
+                (evaluation, held_out, EVAL_ROWS_PER_INTENT),
+                (train, seen, TRAIN_ROWS_PER_INTENT),
+            ):
+                for prompt in sample(frames, intent, count, taken, rng):
+                    rows.append({"prompt": prompt, "expected": intent.answer, "language": language})
+    random.Random(seed).shuffle(train)
+    return train, evaluation
+
+
+def write(rows: list[dict[str, str]], path: Path) -> None:
+    """Write rows as JSON lines, readable characters kept."""
+    path.write_text(
+        "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), "utf-8", newline="\n"
+    )
+
+
+def main() -> None:
+    """Write both splits."""
+    parser = argparse.ArgumentParser(description="Write the settings-navigator data.")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder for train.jsonl and eval.jsonl")
+    parser.add_argument("--seed", type=int, default=SEED)
+    options = parser.parse_args()
+    train, evaluation = generate(options.seed)
+    write(train, options.out / "train.jsonl")
+    write(evaluation, options.out / "eval.jsonl")
+    print(f"{len(train)} train rows, {len(evaluation)} eval rows")
+
+
+if __name__ == "__main__":
+    main()

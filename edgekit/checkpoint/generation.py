@@ -19,8 +19,8 @@ _SYNTAX = 'write "greedy", or any of temperature=0.7, top_k=40, top_p=0.9 joined
 class Sampler:
     """How the next token is drawn.
 
-    kind: "greedy" takes the most probable token; "top_p" draws from the smallest set of tokens that holds `top_p` of
-        the probability, of at most `top_k` tokens, at `temperature`.
+    kind: "greedy" takes the most probable token; "top_p" draws, at `temperature`, from the smallest set of
+        tokens that holds `top_p` of the probability, of at most `top_k` tokens.
     The defaults are what Google recommends for Gemma 3.
     """
 
@@ -68,9 +68,9 @@ class GenerationDefaults:
 
 
 def read_generation(directory: Path) -> GenerationDefaults:
-    """Read `generation_config.json` of a checkpoint directory; a checkpoint without one leaves everything open.
+    """Read `generation_config.json` of a checkpoint; without one everything is left open.
 
-    Raises CheckpointError, naming the file and the key, when the file is damaged or a value has the wrong type.
+    Raises CheckpointError, naming the file and the key, when the file is damaged or a value is wrong.
     """
     path = directory / GENERATION_CONFIG
     if not path.exists():
@@ -88,7 +88,8 @@ def read_generation(directory: Path) -> GenerationDefaults:
 def parse_sampler(text: str) -> Sampler:
     """Parse a sampler as it is written on the command line.
 
-    text: "greedy", or comma-separated `temperature=…`, `top_k=…`, `top_p=…`; what is left out has Gemma's default.
+    text: "greedy", or comma-separated `temperature=…`, `top_k=…`, `top_p=…`; Gemma's defaults for
+        what is left out.
     Raises InputError that quotes the part at fault.
     """
     if text.strip() == "greedy":

@@ -142,13 +142,17 @@ class Written:
 
 @dataclass(frozen=True)
 class Container:
-    """An opened .litertlm file; its bytes stay in a memory map and are read when touched."""
+    """An opened .litertlm file; its bytes stay in a memory map and are read when touched.
+
+    header_end: byte offset of the first byte behind the header.
+    """
 
     path: Path
     size: int
     version: tuple[int, int, int]
     system_metadata: Mapping[str, MetadataValue]
     sections: tuple[SectionInfo, ...]
+    header_end: int
     data: memoryview = field(repr=False, compare=False)
 
 
@@ -302,7 +306,11 @@ def read_container(path: str | Path) -> Container:
     or allocate more than a few megabytes.
     """
     path = Path(path)
-    data = _map(path)
+    return parse_container(path, map_file(path))
+
+
+def parse_container(path: Path, data: memoryview) -> Container:
+    """Like `read_container`, of a file that is already in memory."""
     try:
         return _parse(path, data)
     except FlatError as error:
@@ -335,8 +343,11 @@ def unpack_hf_tokenizer(data: memoryview) -> bytes:
     return text
 
 
-def _map(path: Path) -> memoryview:
-    """Map a regular file into memory."""
+def map_file(path: Path) -> memoryview:
+    """Map a regular file into memory, read only.
+
+    Raises BundleError when it cannot be read, is none, or is too short for anything that a bundle holds.
+    """
     try:
         # Asked before opening: opening a named pipe would wait for a writer forever.
         if not stat.S_ISREG(path.stat().st_mode):
@@ -375,7 +386,7 @@ def _parse(path: Path, data: memoryview) -> Container:
     sections = () if listed is None else tuple(_section(t) for t in listed.tables(0, "the section list"))
     _check_places(sections, header_end, len(data))
     metadata = {} if system is None else _entries(system, "the system metadata")
-    return Container(path, len(data), version, metadata, sections, data)
+    return Container(path, len(data), version, metadata, sections, header_end, data)
 
 
 def _section(table: Table) -> SectionInfo:

@@ -161,14 +161,14 @@ class Table:
         return self.flat.data[start : start + count * item_bytes]
 
     def integers(self, number: int, what: str) -> tuple[int, ...] | None:
-        """Return a vector of signed 32-bit integers (a shape, a list of indices), or None when absent.
+        """Return a short vector of signed 32-bit integers, such as a shape, or None when absent.
 
-        Raises FlatError beyond 65,536 entries: no list that is read this way is that long.
+        Raises FlatError beyond 64 entries: a shared vector must not be unpacked at length time and again.
         """
         data = self.items(number, 4, what)
         if data is None:
             return None
-        if len(data) > 4 * 65_536:
+        if len(data) > 4 * 64:
             raise FlatError(f"{what} has {len(data) // 4} entries")
         return struct.unpack(f"<{len(data) // 4}i", data)
 
@@ -186,3 +186,14 @@ class Table:
         for index in range(count):
             name = f"entry {index} of {what}"
             yield self.flat.table_at(self.flat.offset_at(start + 4 * index, name), name)
+
+    def table_in(self, number: int, index: int, what: str) -> Table:
+        """Return one table of a vector. Raises FlatError when there are not that many."""
+        position = self._field(number, 4)
+        start, count = (
+            (0, 0) if position is None else self.flat.vector_at(self.flat.offset_at(position, what), 4, what)
+        )
+        if not 0 <= index < count:
+            raise FlatError(f"entry {index} of {what} is asked for, there are {count}")
+        name = f"entry {index} of {what}"
+        return self.flat.table_at(self.flat.offset_at(start + 4 * index, name), name)

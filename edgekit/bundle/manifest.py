@@ -406,7 +406,7 @@ def _open(path: Path) -> Bundle:
 def _open_directory(directory: Path) -> Bundle:
     finish_interrupted(directory)
     if not (directory / MANIFEST_NAME).exists():
-        raise _no_manifest(directory)
+        raise no_manifest(directory)
     manifest = read_manifest(directory)
     while True:
         try:
@@ -421,7 +421,8 @@ def _open_directory(directory: Path) -> Bundle:
             manifest = again
 
 
-def _no_manifest(directory: Path) -> BundleError:
+def no_manifest(directory: Path) -> BundleError:
+    """Return the error for a directory without a manifest, by what is there instead."""
     models = sorted(p.name for p in directory.iterdir() if p.name.endswith(_MODEL_SUFFIXES))
     if was_interrupted(directory):
         return BundleError(

@@ -17,6 +17,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
+import zlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -34,6 +35,9 @@ _ZIP_EPOCH = (
     0,
     0,
 )  # a ZIP stores a time for every member; a fixed one keeps the bytes reproducible
+
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, OSError, EOFError, RuntimeError)
+"""What zipfile and json raise for damaged files; RuntimeError stands for methods they do not know."""
 
 Form = Literal["dynamic", "static"]
 Transform = Literal["as-is", "one-plus", "positions"]
@@ -171,7 +175,7 @@ def read_graph(path: Path) -> Graph:
             flatbuffer = archive.read(_MODEL)
     except FileNotFoundError as error:
         raise GraphError("there is no such graph file", where=path) from error
-    except (zipfile.BadZipFile, KeyError, ValueError, OSError, EOFError) as error:
+    except _UNREADABLE as error:
         raise GraphError(f"this is not a readable graph file ({error})", where=path, remedy=remedy) from error
     if table.get("format_version") != FORMAT_VERSION:
         raise GraphError(

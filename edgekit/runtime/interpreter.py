@@ -23,12 +23,16 @@ class GraphInterpreter:
     def __init__(self, model: Path | bytes, *, kv_length: int | None = None, threads: int = 2) -> None:
         from ai_edge_litert.interpreter import Interpreter
 
-        source: dict[str, Any] = {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        source: dict[str, Any] = (
+            {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
+        )
         self._interpreter = Interpreter(**source, num_threads=threads)
         signatures = self._interpreter.get_signature_list()
         self._decode = self._interpreter.get_signature_runner("decode")
         self._prefill = {
-            name: self._interpreter.get_signature_runner(name) for name in signatures if name.startswith("prefill")
+            name: self._interpreter.get_signature_runner(name)
+            for name in signatures
+            if name.startswith("prefill")
         }
         self._details = dict(self._decode.get_input_details())
         self._free = any(-1 in detail["shape_signature"] for detail in self._details.values())
@@ -43,7 +47,9 @@ class GraphInterpreter:
     @property
     def prefill_lengths(self) -> tuple[int, ...]:
         """Prompt lengths of the prefill signatures, ascending; empty when any length goes."""
-        return tuple(sorted(int(name.removeprefix("prefill_")) for name in self._prefill if name != "prefill"))
+        return tuple(
+            sorted(int(name.removeprefix("prefill_")) for name in self._prefill if name != "prefill")
+        )
 
     def grow(self, kv_length: int) -> None:
         """Extend the KV cache of a dynamic graph, keeping what it holds."""

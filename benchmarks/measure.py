@@ -1,0 +1,73 @@
+"""Run a command as a whole process: wall time and peak memory, by the operating system's accounting."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RESULTS = Path(__file__).parent / "results"
+PACKAGES = (
+    "edgekit",
+    "litert-lm-api",
+    "ai-edge-quantizer",
+    "ai-edge-litert",
+    "litert-torch",
+    "torch",
+    "transformers",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One finished process. peak_bytes: the largest resident set of it or of a process it waited for."""
+
+    seconds: float
+    peak_bytes: int
+
+
+def run(command: Sequence[str], log: Path | None = None) -> Run:
+    """Run a command to its end; its output goes to `log`. Raises RuntimeError when it fails."""
+    with Path(log or os.devnull).open("wb") as output:
+        started = time.perf_counter()
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - started
+    if status != 0:
+        raise RuntimeError(
+            f"{' '.join(command)} ended with status {status}" + (f"; see {log}" if log else "")
+        )
+    return Run(seconds, usage.ru_maxrss * 1024)
+
+
+def machine() -> dict[str, Any]:
+    """What the figures were measured on."""
+    model = platform.processor()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        names = [
+            line.split(":")[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line
+        ]
+        model = names[0] if names else model
+    return {
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "python": platform.python_version(),
+        "versions": {package: version(package) for package in PACKAGES},
+    }
+
+
+def save(name: str, results: Any) -> Path:
+    """Write results as JSON, with the machine they were measured on."""
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{name}.json"
+    path.write_text(json.dumps({"machine": machine(), "results": results}, indent=2) + "\n")
+    return path

@@ -1,0 +1,30 @@
+"""Fixtures that several tests share: the demo checkpoint, opened and in Transformers."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from edgekit.checkpoint import Checkpoint, open_checkpoint
+from edgekit.runtime.reference import Reference
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network
+
+EXAMPLE = Path(__file__).parents[1] / "examples" / "settings-navigator"
+
+
+@pytest.fixture(scope="session")
+def demo_path() -> Path:
+    return EXAMPLE / "checkpoint"
+
+
+@pytest.fixture(scope="session")
+def demo(demo_path: Path) -> Checkpoint:
+    return open_checkpoint(demo_path)
+
+
+@pytest.fixture(scope="session")
+def reference(demo_path: Path) -> Reference:
+    return Reference(demo_path)

@@ -1,0 +1,74 @@
+"""The graph file: what is written is read, equal graphs are equal bytes, damage is an error."""
+
+from __future__ import annotations
+
+import dataclasses
+import random
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import GraphError
+from edgekit.graph.format import FORMAT_VERSION, read_graph, write_graph
+from edgekit.graph.library import SHIPPED
+
+SHIPPED_GRAPHS = sorted(SHIPPED.glob("*.graph"))
+
+
+def test_both_forms_of_both_architectures_ship_and_each_takes_at_most_a_megabyte() -> None:
+    forms = [
+        (read_graph(path).key.architecture.hidden_size, read_graph(path).key.form) for path in SHIPPED_GRAPHS
+    ]
+    assert sorted(forms) == [(256, "dynamic"), (256, "static"), (640, "dynamic"), (640, "static")]
+    assert all(path.stat().st_size <= 1_000_000 for path in SHIPPED_GRAPHS)
+
+
+@pytest.mark.parametrize("path", SHIPPED_GRAPHS, ids=lambda path: path.stem)
+def test_a_graph_is_written_as_it_was_read(path: Path, tmp_path: Path) -> None:
+    graph = read_graph(path)
+    assert graph.key.file_name() == path.name
+    write_graph(graph, tmp_path / "copy.graph")
+    assert read_graph(tmp_path / "copy.graph") == graph
+    write_graph(graph, tmp_path / "again.graph")
+    assert (tmp_path / "again.graph").read_bytes() == (tmp_path / "copy.graph").read_bytes()
+
+
+def test_architectures_differ_in_their_file_names() -> None:
+    key = read_graph(SHIPPED_GRAPHS[0]).key
+    other = dataclasses.replace(
+        key,
+        architecture=dataclasses.replace(
+            key.architecture, sliding_window=key.architecture.sliding_window + 1
+        ),
+    )
+    assert key.file_name() != other.file_name()
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(GraphError, match=r"nowhere\.graph"):
+        read_graph(tmp_path / "nowhere.graph")
+
+
+def test_another_format_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "new.graph"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("graph.json", '{"format_version": 99}')
+        archive.writestr("model.tflite", b"")
+    with pytest.raises(GraphError, match=f"99; this edgekit reads {FORMAT_VERSION}"):
+        read_graph(path)
+
+
+def test_a_damaged_file_is_an_error(tmp_path: Path) -> None:
+    whole = SHIPPED_GRAPHS[0].read_bytes()
+    generator = random.Random(0)
+    path = tmp_path / "damaged.graph"
+    for _ in range(100):
+        damaged = bytearray(whole[: generator.randrange(len(whole))])
+        if damaged and generator.random() < 0.5:
+            damaged = bytearray(whole)
+            for _ in range(20):
+                damaged[generator.randrange(len(damaged))] = generator.randrange(256)
+        path.write_bytes(bytes(damaged))
+        with pytest.raises(GraphError, match=r"damaged\.graph"):
+            read_graph(path)

@@ -40,19 +40,17 @@ _REFUSED: Mapping[str, str] = {
     "lora_bias": "trains biases, which Gemma 3 has not",
 }
 # Options that say how the training went or where the tensors are: the tensors themselves show their effect.
-_HARMLESS = frozenset(
-    """
-    auto_mapping base_model_class corda_config ephemeral_gpu_offload eva_config exclude_modules fan_in_fan_out
-    inference_mode layers_pattern layers_to_transform loftq_config lora_dropout lora_ga_config megatron_core
-    peft_version qalora_group_size runtime_config target_modules velora_config
-    """.split()
-)
-_READ = frozenset(
-    """
-    alpha_pattern base_model_name_or_path bias ensure_weight_tying init_lora_weights lora_alpha modules_to_save
-    peft_type r rank_pattern revision task_type trainable_token_indices use_dora use_rslora
-    """.split()
-)
+_HARMLESS = {
+    *("auto_mapping", "base_model_class", "corda_config", "ephemeral_gpu_offload", "eva_config"),
+    *("exclude_modules", "fan_in_fan_out", "inference_mode", "layers_pattern", "layers_to_transform"),
+    *("loftq_config", "lora_dropout", "lora_ga_config", "megatron_core", "peft_version"),
+    *("qalora_group_size", "runtime_config", "target_modules", "velora_config"),
+}
+_READ = {
+    *("alpha_pattern", "base_model_name_or_path", "bias", "ensure_weight_tying", "init_lora_weights"),
+    *("lora_alpha", "modules_to_save", "peft_type", "r", "rank_pattern", "revision", "task_type"),
+    *("trainable_token_indices", "use_dora", "use_rslora"),
+}
 
 
 @dataclass(frozen=True)

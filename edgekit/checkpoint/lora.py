@@ -38,7 +38,7 @@ from edgekit.errors import CheckpointError
 WEIGHTS_FILE = "adapter_model.safetensors"
 
 _Parts = dict[str, dict[str, StoredTensor]]
-"""Module → role → tensor. Roles: those of `_ROLES`, "weight" (trained whole), "base" (saved along, untrained)."""
+"""Module → role → tensor. Roles: those of `_ROLES`, "weight" (trained whole), "base" (saved as it was)."""
 
 _ROLES = {
     "lora_A": "down",
@@ -131,9 +131,12 @@ def _parts(stored: Mapping[str, StoredTensor], config: Gemma3Config, directory: 
                 where=directory / WEIGHTS_FILE,
                 remedy=MERGE_FIRST,
             )
-        if role in parts.setdefault(name, {}):
+        twin = parts.setdefault(name, {}).get(role)
+        if twin is not None and not same_bytes(twin, tensor):
             raise CheckpointError(
-                f"tensor {stored_name} is stored twice", where=directory / WEIGHTS_FILE, remedy=MERGE_FIRST
+                f"tensor {stored_name} is stored twice, also as {twin.name}, with different values",
+                where=directory / WEIGHTS_FILE,
+                remedy=MERGE_FIRST,
             )
         parts[name][role] = tensor
     return parts
@@ -148,8 +151,9 @@ def _module_and_role(stored_name: str) -> tuple[str, str | None]:
             return canonical_name(".".join(module)), role
     if components[-1] != "weight":
         return canonical_name(stored_name), None
-    module_name = canonical_name(stored_name.replace(".token_adapter.", ".")).removesuffix(".weight")
-    return module_name, "base" if "base_layer" in components or "original_module" in components else "weight"
+    untrained = {"base_layer", "original_module"}.intersection(components)
+    bare = [part for part in components if part not in ("token_adapter", "original_module")]
+    return canonical_name(".".join(bare)).removesuffix(".weight"), "base" if untrained else "weight"
 
 
 def _adapted(module: str, base: WeightTensor, parts: _Parts, adapter: AdapterConfig) -> WeightTensor:
@@ -248,22 +252,15 @@ def _adapted_head(
     """
     own, of_embedding = parts.get("lm_head", {}), parts.get("model.embed_tokens", {})
     if own:
-        head = _adapted("lm_head", base, parts, adapter)
-        stored_head, stored_embedding = own.get("weight"), of_embedding.get("weight")
-        whole = (
-            len(own) == len(of_embedding) == 1 and stored_head is not None and stored_embedding is not None
-        )
-        if whole and same_bytes(own["weight"], of_embedding["weight"]):
+        if _equal(own, of_embedding) or (config.tie_word_embeddings and _mirrored(own, of_embedding)):
             return replace(config, tie_word_embeddings=True), None
-        if config.tie_word_embeddings and _mirrored(own, of_embedding):
-            return config, None
         if config.tie_word_embeddings and adapter.ensure_weight_tying and "up" in own:
             raise CheckpointError(
                 '"ensure_weight_tying" is set, yet lm_head and embed_tokens have LoRAs of their own',
                 where=adapter.path,
                 remedy=MERGE_FIRST,
             )
-        return replace(config, tie_word_embeddings=False), head
+        return replace(config, tie_word_embeddings=False), _adapted("lm_head", base, parts, adapter)
     if not config.tie_word_embeddings:
         return config, base
     lora = {"embedding_down", "embedding_up"} & set(of_embedding)
@@ -281,6 +278,15 @@ def _adapted_head(
             remedy="add lm_head to modules_to_save, or " + MERGE_FIRST,
         )
     return replace(config, tie_word_embeddings=False), Renamed(base, HEAD, embedding.dtype)
+
+
+def _equal(head: Mapping[str, StoredTensor], embedding: Mapping[str, StoredTensor]) -> bool:
+    """Tell whether head and embedding were both saved whole, or with trained rows, and are the same."""
+    if head.keys() != embedding.keys() or not ("weight" in head or {"base", "tokens"} <= head.keys()):
+        return False
+    return head.keys() <= {"weight", "base", "tokens"} and all(
+        same_bytes(head[role], embedding[role]) for role in head
+    )
 
 
 def _mirrored(head: Mapping[str, StoredTensor], embedding: Mapping[str, StoredTensor]) -> bool:

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from edgekit.checkpoint.tensors import FLOAT_DTYPES, StoredTensor, WeightTensor
 
-_CHUNK_VALUES = 1 << 22  # 16 MB of float32: what a merge holds beside its result
+_CHUNK_VALUES = 1 << 20  # 4 MB of float32; a merge holds two such arrays beside its result
+_CACHED_VALUES = 1 << 15  # as float64, few enough for the processor's cache
 
 
 @dataclass(frozen=True)
@@ -65,11 +66,13 @@ class LoraTensor:
 
     def _merge(self, values: NDArray[np.float32], rows: slice) -> None:
         """Merge in place; values: (rows, in) of the base."""
-        if self.embedding:
-            down = np.ascontiguousarray(self.down.raw()[:, rows]).astype(np.float32)  # (rank, rows)
-            change = np.ascontiguousarray((self.up.read() @ down).T)  # (rows, features)
+        if self.embedding:  # (B @ A) transposed is A transposed @ B transposed, each sum in the same order
+            left = np.ascontiguousarray(self.down.raw()[:, rows].T).astype(np.float32)  # (rows, rank)
+            right = np.ascontiguousarray(self.up.read().T)  # (rank, features)
         else:
-            change = self.up.read(rows) @ self.down.read()  # (rows, in)
+            left = self.up.read(rows)  # (rows, rank)
+            right = self.down.read()  # (rank, in)
+        change = sequential_product(left, right)
         change *= np.float32(self.scaling)
         values += change
         if self.magnitude is not None:
@@ -154,6 +157,33 @@ class Renamed:
         return (
             self.base.raw() if self.dtype == self.base.dtype else self.read().astype(FLOAT_DTYPES[self.dtype])
         )
+
+
+def sequential_product(left: NDArray[np.float32], right: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Multiply (rows, rank) by (rank, columns) in float32, each sum by fused multiply-adds in the order of
+    rank.
+
+    So sums PyTorch's matrix product on x86 processors (with MKL), hence this is what PEFT merges. NumPy's own
+    product (OpenBLAS) takes other orders, which depend on the shape and on the processor: the same adapter
+    would give other bytes on another machine.
+    """
+    rows, columns = left.shape[0], right.shape[1]
+    step = max(1, min(rows, _CACHED_VALUES // max(1, columns)))
+    result = np.zeros((rows, columns), np.float32)
+    # float64 holds the product of two float32 exactly, so that its sum with a third, rounded to float32, is
+    # the fused multiply-add.
+    wide_left, wide_right = left.astype(np.float64), right.astype(np.float64)
+    sums, terms = np.empty((step, columns)), np.empty((step, columns))
+    for at in range(0, rows, step):
+        block = result[at : at + step]
+        total, term = sums[: len(block)], terms[: len(block)]
+        total[...] = 0
+        for k in range(left.shape[1]):
+            np.multiply(wide_left[at : at + step, k, None], wide_right[k], out=term)
+            np.add(total, term, out=term)
+            block[...] = term
+            total[...] = block
+    return result
 
 
 def _round(values: NDArray[np.float32], dtype: str) -> None:

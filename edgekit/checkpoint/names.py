@@ -36,8 +36,7 @@ def canonical_name(stored: str) -> str:
     while len(parts) > 1 and parts[0] in _WRAPPERS_BEFORE:
         del parts[0]
     if "modules_to_save" in parts:  # PEFT's trained copy: embed_tokens.modules_to_save.default.weight
-        at = parts.index("modules_to_save")
-        del parts[at : at + 2]
+        parts.remove("modules_to_save")
     if len(parts) > 2 and parts[-2] == "default" and parts[-1] == "weight":
         del parts[-2]
     core = ".".join(parts)

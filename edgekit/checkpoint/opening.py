@@ -54,9 +54,9 @@ class Checkpoint:
     tensors: Mapping[str, WeightTensor]
     """By name in `Gemma3ForCausalLM`, in the order of `expected_shapes`; an adapter is merged on reading."""
     text_path: Path
-    """Where tokenizer and chat template are: the adapter's directory, or the base's if that has no tokenizer."""
+    """Where tokenizer and chat template are: the adapter's directory, or its base's if there are none."""
     generation_path: Path
-    """Where generation_config.json is: the adapter's directory, or the base's if that has none."""
+    """Where generation_config.json is: the adapter's directory, or its base's if there is none."""
     notice: str | None
     """The terms that come along: NOTICE and LICENSE files, else the licence that README.md declares.
 

@@ -30,9 +30,9 @@ def locate(source: str | Path, *, progress: Progress = SILENT) -> Located:
     directory or model, and MissingToolError when the network is away or access was not granted.
     """
     path = Path(source).expanduser()
-    if path.is_dir():
+    if path.is_dir() and str(source):  # an empty text would be the current directory
         return Located(path, name_of(path))
-    if path.exists():
+    if path.is_file():
         raise CheckpointError(
             "is a file; a checkpoint is the directory around it, with config.json and tokenizer",
             where=path,
@@ -42,7 +42,7 @@ def locate(source: str | Path, *, progress: Progress = SILENT) -> Located:
     if match is None or isinstance(source, Path) or str(source).startswith((".", "~")):
         raise CheckpointError(
             "no such directory",
-            where=str(source),
+            where=str(source) or '""',
             remedy="pass a checkpoint directory, or a Hub id such as google/gemma-3-270m-it",
         )
     directory = _download(match["repo"], match["revision"], progress)

@@ -43,7 +43,7 @@ ALIGNMENT: Final = 16 * 1024
 HEADER_BEGIN: Final = 32
 _HEADER_END_AT: Final = 24
 _MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
-_SLICE_BYTES: Final = 4 * 1024 * 1024
+_SLICE_BYTES: Final = 1024 * 1024
 _HASH_QUEUE: Final = 8
 _AGAIN: Final = "copy or convert the file again"
 

@@ -44,6 +44,7 @@ _STAGING = ".edgekit-staging"
 _COMMIT = ".edgekit-commit"
 _STALE = ".edgekit-stale.json"  # in staging and commit: what of the old bundle must go; removed when done
 _OUR_REPORT = re.compile(r"(convert|validate|bench-[^/\\]+|package)\.(html|json)")
+_ENGINE_CACHE = re.compile(r"[._].*(xnnpack.*cache|mldrift)")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -152,9 +153,12 @@ def is_plain_name(name: object) -> bool:
 
 
 def _is_cache(name: str, model_name: str) -> bool:
-    """Tell whether a file is a cache that an engine wrote next to a model (xnnpack_cache,
-    mldrift_program_cache …)."""
-    return name.startswith(Path(model_name).stem) and name != model_name and "_cache" in name
+    """Tell whether a file is a cache that an engine wrote next to a model.
+
+    Seen: `m.litertlm_1795502689_13373924.xnnpack_cache`; the GPU backend writes `…_mldrift_….bin`.
+    """
+    rest = name.removeprefix(Path(model_name).stem)
+    return rest != name and _ENGINE_CACHE.match(rest) is not None
 
 
 def _files_of_bundle(directory: Path, model_name: str) -> list[str]:
@@ -299,10 +303,14 @@ def _commit(target: Path) -> None:
     old_model = _old_model_name(target)
     old = [] if old_model is None else _files_of_bundle(target, old_model)
     for name in staged:
+        # Found out now, because after the commit there is no way back.
+        blocked = [place for place in (target / name).parents if place.exists() and not place.is_dir()]
         if name not in old and os.path.lexists(target / name):
+            blocked.append(target / name)
+        if blocked:
             raise BundleError(
-                "a file that edgekit did not make has the name of a new one",
-                where=target / name,
+                "what edgekit did not make has the name of something new",
+                where=blocked[0],
                 remedy="move it away",
             )
     (staging / _STALE).write_text(json.dumps([name for name in old if name not in staged]), encoding="utf-8")

@@ -117,14 +117,21 @@ def test_force_removes_what_is_stale_and_keeps_what_is_not_ours(tmp_path: Path) 
     write(target, "A", name="old.litertlm")
     for name in ("validate.html", "bench-pixel.json", "mine.html"):
         (target / "reports" / name).write_text("x")
+    (target / "old.litertlm_1795502689_13373924.xnnpack_cache").write_text("x")
     (target / "old.litertlm.xnnpack_cache_123").write_text("x")
+    (target / "older_cache_of_mine").write_text("mine")
     (target / "old_1234_mldrift_program_cache.bin").write_text("x")
     (target / "notes.txt").write_text("mine")
     (target / "data").mkdir()
     (target / "data" / "old.litertlm").write_text("mine")
     write(target, "B", force=True)
     assert letter_of(target) == "B"
-    assert names(target) == WHOLE | {"notes.txt", "data/old.litertlm", "reports/mine.html"}
+    assert names(target) == WHOLE | {
+        "notes.txt",
+        "older_cache_of_mine",
+        "data/old.litertlm",
+        "reports/mine.html",
+    }
 
 
 def test_a_directory_of_other_files_is_refused_even_with_force(tmp_path: Path) -> None:
@@ -151,6 +158,17 @@ def test_a_foreign_file_with_a_new_files_name_stops_the_commit(tmp_path: Path) -
         write(tmp_path / "b", "B", force=True)
     assert letter_of(tmp_path / "b") == "A"
     assert (tmp_path / "b" / "m.litertlm").read_text() == "mine"
+
+
+def test_a_foreign_file_in_place_of_a_directory_stops_the_commit(tmp_path: Path) -> None:
+    with new_bundle(tmp_path / "b") as staging:
+        (staging.path / "m.litertlm").write_bytes(b"x")
+        (staging.path / "edgekit.json").write_text('{"model": {"file": "m.litertlm"}}')
+    (tmp_path / "b" / "reports").write_text("mine")
+    with pytest.raises(BundleError, match="did not make"):
+        write(tmp_path / "b", "B", force=True)
+    assert (tmp_path / "b" / "m.litertlm").read_bytes() == b"x"
+    assert (tmp_path / "b" / "reports").read_text() == "mine"
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, SystemExit])

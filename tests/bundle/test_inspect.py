@@ -452,8 +452,6 @@ def test_damage_anywhere_ends_as_summary_or_error(tmp_path: Path) -> None:
 
 def test_a_forged_model_cannot_make_endless_work(tmp_path: Path) -> None:
     """Very many subgraphs that are one and the same, with very many tensors that are one and the same."""
-    import struct
-
     many = 50_000
     subgraph = 56 + 4 * many
     tensor = subgraph + 12 + 4 * many

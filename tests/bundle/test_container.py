@@ -1,4 +1,7 @@
-"""The .litertlm container against the stock builder, the stock reader, and damage."""
+"""The .litertlm container against the stock builder, the stock reader, and damage.
+
+Bounds on time count processor time, so that a busy machine does not fail them.
+"""
 
 from __future__ import annotations
 
@@ -286,12 +289,12 @@ def test_shared_tables_cannot_make_endless_work(tmp_path: Path) -> None:
         struct.pack("<iHH", -4, 4, 4),  # the value: a Bool whose layout, right behind it, has no field
     ]
     body = b"".join(parts)
-    begun = time.perf_counter()
+    begun = time.process_time()
     message = damaged(
         tmp_path / "x.litertlm", MAGIC + struct.pack("<III4xQ", *VERSION, 32 + len(body)) + body
     )
     assert "more than 400000 tables" in message
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_two_thousand_damaged_headers(tmp_path: Path, written: Path) -> None:
@@ -317,14 +320,14 @@ def test_two_thousand_damaged_headers(tmp_path: Path, written: Path) -> None:
         if rng.random() < 0.1:
             del data[rng.randrange(len(data)) :]
         path.write_bytes(data)
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             read_container(path)
             outcomes["read"] += 1
         except BundleError as error:
             assert str(path) in str(error)
             outcomes["refused"] += 1
-        slowest = max(slowest, time.perf_counter() - begun)
+        slowest = max(slowest, time.process_time() - begun)
     assert min(outcomes.values()) > 100, outcomes
     assert slowest < 2
 

@@ -438,14 +438,14 @@ def test_damage_anywhere_ends_as_summary_or_error(tmp_path: Path) -> None:
         if rng.random() < 0.05:
             del data[rng.randrange(len(data)) :]
         path.write_bytes(data)
-        begun = time.perf_counter()
+        begun = time.process_time()
         try:
             json.dumps(inspect(path).to_json(), allow_nan=False).encode()
             outcomes["summary"] += 1
         except BundleError as error:
             assert str(path) in str(error)
             outcomes["error"] += 1
-        slowest = max(slowest, time.perf_counter() - begun)
+        slowest = max(slowest, time.process_time() - begun)
     assert min(outcomes.values()) > 200, outcomes
     assert slowest < 5
 
@@ -472,10 +472,10 @@ def test_a_forged_model_cannot_make_endless_work(tmp_path: Path) -> None:
         )
     )
     path = write(tmp_path / "m.litertlm", (SectionKind.TFLITE_MODEL, body))
-    begun = time.perf_counter()
+    begun = time.process_time()
     with pytest.raises(BundleError, match="more than 400000 tables"):
         inspect(path)
-    assert time.perf_counter() - begun < 20
+    assert time.process_time() - begun < 20
 
 
 def test_the_summary_does_not_depend_on_where_the_file_lies(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from edgekit.bundle.container import (
     SectionKind,
     container_size,
     pack_hf_tokenizer,
+    parse_container,
     read_container,
     section_bytes,
     unpack_hf_tokenizer,
@@ -319,10 +320,9 @@ def test_two_thousand_damaged_headers(tmp_path: Path, written: Path) -> None:
                     data[at] ^= 1 << rng.randrange(8)
         if rng.random() < 0.1:
             del data[rng.randrange(len(data)) :]
-        path.write_bytes(data)
         begun = time.process_time()
         try:
-            read_container(path)
+            parse_container(path, memoryview(data))
             outcomes["read"] += 1
         except BundleError as error:
             assert str(path) in str(error)

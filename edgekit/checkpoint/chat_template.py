@@ -84,6 +84,8 @@ class DeviceTemplate:
     """Whether Transformers' prompt starts with the BOS token; the engine must then be told to write it."""
     supports_system: bool
     """Whether a system message reaches the prompt."""
+    end_of_turn: str | None
+    """The token that ends the model's turn; None when the template writes none."""
     after_end_of_turn: str
     """What stands between the model's end of turn and the next turn, usually a newline."""
     notes: tuple[str, ...] = ()
@@ -93,7 +95,7 @@ def read_chat_template(directory: Path) -> ChatTemplate:
     """Read a checkpoint's chat template, from the file that Transformers would take it from.
 
     chat_template.jinja wins over chat_template.json, that over tokenizer_config.json; of several named
-    templates the one named "default" counts. A checkpoint without any gets Gemma's standard format, with a note.
+    templates the one named "default" counts. A checkpoint without any gets Gemma's format, with a note.
     Raises CheckpointError for a damaged file, TemplateError for one whose template is unusable or does not
     compile.
     """
@@ -151,9 +153,10 @@ def for_device(
 ) -> DeviceTemplate:
     """Rewrite a template so that the engine renders what Transformers renders, less the BOS token.
 
-    stop_tokens: the texts of the tokens that end the model's turn.
-    Raises TemplateError, with construct and line, for what the engine's Jinja has no equivalent for, and for a
-    template that renders neither strings nor lists of parts.
+    stop_tokens: the texts of the tokens that may end the model's turn; the one that the template writes after
+        what the model said does.
+    Raises TemplateError, with construct and line, for what the engine's Jinja has no equivalent for, and
+    for a template that renders neither strings nor lists of parts.
     """
     from jinja2 import nodes
 
@@ -165,11 +168,11 @@ def for_device(
     bos = special_tokens.get("bos_token", "")
     plain = [_message("user", "Hi", form)]
     writes_bos = bool(bos) and hf(plain, True).startswith(bos)
-    after = _after_end_of_turn(hf, form, stop_tokens)
-    if after is None:
+    end, after = _end_of_turn(hf, form, stop_tokens)
+    if end is None:
         notes.append(
-            "the chat template ends the model's turn with none of the stop tokens "
-            f"({', '.join(stop_tokens)}): a second turn may not look as it did in training"
+            "the chat template ends the model's turn with no special token: "
+            "a second turn may not look as it did in training"
         )
 
     system = _system_support(hf, form)
@@ -187,14 +190,15 @@ def for_device(
             "{%- set edgekit_prompt -%}\n",
             *printer.lines,
             "{%- endset -%}\n",
-            _epilogue(after or ""),
+            _epilogue(after),
         ]
     )
     device = DeviceTemplate(
         source=source,
         writes_bos=writes_bos,
         supports_system=system is None,
-        after_end_of_turn=after or "",
+        end_of_turn=end,
+        after_end_of_turn=after,
         notes=tuple(notes),
     )
     _check_rewriting(template, device, special_tokens, form)
@@ -208,7 +212,7 @@ def render_for_device(
     return _render(device.source, "the rewritten chat template", messages, {}, add_generation_prompt)
 
 
-# --- what Transformers does ------------------------------------------------------------------------------------
+# --- what Transformers does ---------------------------------------------------------------------------------
 
 
 @lru_cache(maxsize=1)
@@ -294,7 +298,7 @@ def _render(
         raise TemplateError(f"the chat template fails: {error}", where=origin) from error
 
 
-# --- what a template does --------------------------------------------------------------------------------------
+# --- what a template does -----------------------------------------------------------------------------------
 
 _AS_IT_IS, _STRINGS, _PARTS = "as it is", "strings", "parts"
 
@@ -327,16 +331,17 @@ def _content_form(hf: _Render, origin: str) -> str:
     return _STRINGS if _STRINGS in found else _PARTS
 
 
-def _after_end_of_turn(hf: _Render, form: str, stop_tokens: Sequence[str]) -> str | None:
-    """What the template writes after the model's stop token; None when it writes no stop token."""
+def _end_of_turn(hf: _Render, form: str, stop_tokens: Sequence[str]) -> tuple[str | None, str]:
+    """The token that the template writes after what the model said, and what it writes after that."""
     said = "edgekit-said-this"
     text = hf([_message("user", "Hi", form), _message("assistant", said, form)])
     rest = text[text.rfind(said) + len(said) :]
-    places = [(rest.find(token), token) for token in stop_tokens if token in rest]
+    # Of tokens that begin at the same place the longest is the one that the tokenizer finds.
+    places = [(rest.find(token), -len(token), token) for token in stop_tokens if token in rest]
     if said not in text or not places:
-        return None
-    place, token = min(places)
-    return rest[place + len(token) :]
+        return None, ""
+    place, _, token = min(places)
+    return token, rest[place + len(token) :]
 
 
 def _system_support(hf: _Render, form: str) -> str | None:
@@ -370,7 +375,8 @@ def _check_rewriting(
                 if found != wanted:
                     raise TemplateError(
                         f"the chat template cannot be rewritten for the engine: {given} of "
-                        f"{[role for role, _ in conversation]} render as {found[-80:]!r}, not {wanted[-80:]!r}",
+                        f"{[role for role, _ in conversation]} render as {found[-80:]!r}, "
+                        f"not {wanted[-80:]!r}",
                         where=template.origin,
                     )
 
@@ -389,7 +395,7 @@ PROBES: tuple[tuple[tuple[str, str], ...], ...] = (
 """Conversations, as (role, text) pairs, on which a template and its rewriting must agree."""
 
 
-# --- printing for the engine -----------------------------------------------------------------------------------
+# --- printing for the engine --------------------------------------------------------------------------------
 
 
 def _token_definitions(tokens: Mapping[str, str], used: set[str]) -> list[str]:
@@ -562,7 +568,8 @@ _COMPARISONS = {
 class _Printer:
     """Prints a Jinja2 syntax tree in the part of the language that the engine's Jinja shares.
 
-    Every statement stands on a line of its own and strips the space around it; text is printed as string literals.
+    Every statement stands on a line of its own and strips the space around it; text is printed as string
+    literals.
     drop: a text that is left out wherever the template writes it (the BOS token, which the engine writes).
     """
 

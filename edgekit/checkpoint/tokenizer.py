@@ -78,6 +78,8 @@ class Tokenizer:
     unk_id: int | None
     adds_bos: bool
     """Whether Transformers puts the BOS token before a text of its own accord."""
+    names: Mapping[str, str] = field(repr=False)
+    """The control tokens by Transformers' names: {"bos_token": "<bos>", …}."""
     special: Mapping[str, int] = field(repr=False)
     """Tokens that are found whole in a text, such as "<end_of_turn>", and their ids."""
     notes: tuple[str, ...] = ()
@@ -238,6 +240,7 @@ def _from_json(path: Path, settings: _Settings, rows: int) -> Tokenizer:
         pad_id=named.get("pad_token"),
         unk_id=named.get("unk_token"),
         adds_bos=_post_processor_adds(reference, named.get("bos_token")),
+        names=dict(settings.names),
         special=dict(added),
         notes=tuple(notes),
     )
@@ -387,6 +390,7 @@ def _from_model(path: Path, settings: _Settings, rows: int) -> Tokenizer:
         pad_id=named.get("pad_token"),
         unk_id=named.get("unk_token"),
         adds_bos=settings.add_bos,
+        names=dict(settings.names),
         special=special,
         notes=notes,
     )

@@ -1,0 +1,247 @@
+"""LlmMetadata and ExecutorMetadata: what the engine is told about the model beside its weights.
+
+Sources: `llm_metadata.proto`, `executor_metadata.proto` of LiteRT-LM (as compiled into litert-lm-builder 0.18.1), and
+what the engine 0.18.1 was seen to do with each field; docs/design/text.md tells how it was measured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from edgekit.checkpoint.chat_template import ChatTemplate, DeviceTemplate, for_device, read_chat_template
+from edgekit.checkpoint.config import Gemma3Config
+from edgekit.checkpoint.generation import GenerationDefaults, Sampler, read_generation
+from edgekit.checkpoint.tokenizer import END_OF_TURN, Tokenizer, read_tokenizer
+from edgekit.errors import BundleError
+
+if TYPE_CHECKING:
+    from litert_lm_builder.runtime.proto.executor_metadata_pb2 import ExecutorMetadata
+    from litert_lm_builder.runtime.proto.llm_metadata_pb2 import LlmMetadata
+
+MIN_RUNTIME_VERSION = "0.11.0"
+"""The oldest runtime that was seen to open and run such bundles (the Gallery 1.0.18 has it). No engine enforces it."""
+
+KEY_SEQUENCE_AXIS = 2  # kv_cache_k_N: (1, heads, sequence, head_dim)
+VALUE_SEQUENCE_AXIS = 3  # kv_cache_v_N: (1, heads, head_dim, sequence)
+
+
+@dataclass(frozen=True)
+class Text:
+    """How text goes into and comes out of a model: all of it that a bundle needs."""
+
+    tokenizer: Tokenizer
+    template: ChatTemplate
+    device: DeviceTemplate
+    generation: GenerationDefaults
+    sampler: Sampler
+    stop_ids: tuple[int, ...]
+    """Every token that ends the model's turn, ascending."""
+    notes: tuple[str, ...] = field(default=())
+    """What a user should know, of tokenizer, template and stop tokens."""
+
+    @property
+    def start_id(self) -> int | None:
+        """The token that the engine puts before a conversation; None when training put none there."""
+        return self.tokenizer.bos_id if self.device.writes_bos else None
+
+    @property
+    def special_tokens(self) -> dict[str, str]:
+        """The texts of the control tokens by Transformers' names, as a chat template sees them."""
+        return dict(self.tokenizer.names)
+
+
+def read_text(directory: Path, *, rows: int, sampler: Sampler | None = None) -> Text:
+    """Read tokenizer, chat template and generation settings of a checkpoint, and settle what follows from them.
+
+    rows: rows of the embedding.
+    sampler: instead of what generation_config.json asks for.
+    Raises CheckpointError, TokenizerError or TemplateError.
+    """
+    generation = read_generation(directory)
+    tokenizer = read_tokenizer(directory, rows=rows)
+    template = read_chat_template(directory)
+    device = for_device(
+        template,
+        special_tokens=tokenizer.names,
+        stop_tokens=[token for token in tokenizer.special if token.strip()],
+    )
+    ends = _end_tokens(tokenizer, device, generation)
+    stop_ids = {i for i in ends if i < rows}
+    notes = [*tokenizer.notes, *template.notes, *device.notes]
+    forgotten = sorted(stop_ids - set(generation.eos_token_ids))
+    if generation.eos_token_ids and forgotten:
+        notes.append(
+            f"generation_config.json ends generation at {list(generation.eos_token_ids)}; "
+            f"added {forgotten}, which end the model's turn too"
+        )
+    if beyond := sorted(i for i in ends if i >= rows):
+        notes.append(f"left out the stop tokens {beyond}: the embedding has only {rows:,} rows")
+    if tokenizer.adds_bos and not device.writes_bos:
+        notes.append(
+            "the chat template starts without the BOS token, so chats have none, as in Transformers' "
+            "apply_chat_template"
+        )
+    return Text(
+        tokenizer=tokenizer,
+        template=template,
+        device=device,
+        generation=generation,
+        sampler=sampler or generation.sampler,
+        stop_ids=tuple(sorted(stop_ids)),
+        notes=tuple(notes),
+    )
+
+
+def _end_tokens(tokenizer: Tokenizer, device: DeviceTemplate, generation: GenerationDefaults) -> set[int]:
+    named = [tokenizer.id_of(END_OF_TURN), tokenizer.eos_id]
+    if device.end_of_turn is not None:
+        named.append(tokenizer.id_of(device.end_of_turn))
+    return {*generation.eos_token_ids, *(i for i in named if i is not None)}
+
+
+def build_llm_metadata(
+    text: Text, *, kv_length: int, min_runtime_version: str = MIN_RUNTIME_VERSION
+) -> LlmMetadata:
+    """Build the LlmMetadata of a bundle; serialize it with `serialize`.
+
+    kv_length: tokens that a conversation may hold. The engine takes it as its limit unless the application sets
+        another one; a dynamic graph grows its caches up to it.
+    """
+    from litert_lm_builder.runtime.proto import llm_metadata_pb2, sampler_params_pb2
+
+    metadata = llm_metadata_pb2.LlmMetadata()
+    if text.start_id is not None:
+        metadata.start_token.token_ids.ids.append(text.start_id)
+    for token_id in text.stop_ids:
+        metadata.stop_tokens.add().token_ids.ids.append(token_id)
+    if text.tokenizer.pad_id is not None:
+        metadata.pad_token.token_ids.ids.append(text.tokenizer.pad_id)
+
+    # The CPU engine implements no other type: with GREEDY or TOP_K every message fails with UNIMPLEMENTED. Greedy
+    # is the best of one.
+    greedy = text.sampler.kind == "greedy"
+    metadata.sampler_params.type = sampler_params_pb2.SamplerParameters.TOP_P
+    metadata.sampler_params.k = 1 if greedy else text.sampler.top_k
+    metadata.sampler_params.p = 1.0 if greedy else text.sampler.top_p
+    metadata.sampler_params.temperature = 1.0 if greedy else text.sampler.temperature
+
+    metadata.max_num_tokens = kv_length
+    # Not gemma3: with it the engine refuses constrained decoding ("Unsupported vocabulary type for
+    # Fst-Constraints"). For text the two do the same.
+    metadata.llm_model_type.generic_model.SetInParent()
+    metadata.jinja_prompt_template = text.device.source
+    metadata.min_runtime_version = min_runtime_version
+    return metadata
+
+
+def build_executor_metadata(
+    config: Gemma3Config,
+    *,
+    kv_length: int,
+    key_axis: int = KEY_SEQUENCE_AXIS,
+    value_axis: int = VALUE_SEQUENCE_AXIS,
+) -> ExecutorMetadata:
+    """Build the ExecutorMetadata: each layer's cache, by name, and how long it may become.
+
+    kv_length: positions; every layer has as many, sliding ones too, because the graphs mask instead of wrapping
+        around (which is what the LOCAL types would say).
+    key_axis, value_axis: the caches' sequence axes.
+    The CPU engine 0.18.1 runs the same without this section and with wrong lengths in it; other backends may not.
+    """
+    from litert_lm_builder.runtime.proto import executor_metadata_pb2
+
+    metadata = executor_metadata_pb2.ExecutorMetadata()
+    executor = metadata.llm_executor_metadata
+    kinds = executor_metadata_pb2.StateBuffer
+    for layer in range(config.num_hidden_layers):
+        for name, kind, axis in (
+            (f"kv_cache_k_{layer}", kinds.TYPE_GLOBAL_KEY_CACHE, key_axis),
+            (f"kv_cache_v_{layer}", kinds.TYPE_GLOBAL_VALUE_CACHE, value_axis),
+        ):
+            executor.state_buffers.add(
+                prefill_input_name=name,
+                prefill_output_name=name,
+                decode_input_name=name,
+                decode_output_name=name,
+                policy=kinds.POLICY_DEFAULT,
+                type=kind,
+                sequence_axis=axis,
+                maximum_sequence_length=kv_length,
+            )
+    executor.max_history_size = kv_length
+    return metadata
+
+
+def serialize(metadata: LlmMetadata | ExecutorMetadata) -> bytes:
+    """Serialize a metadata message to the same bytes every time."""
+    return bytes(metadata.SerializeToString(deterministic=True))
+
+
+@dataclass(frozen=True)
+class MetadataSummary:
+    """An LlmMetadata in words, for `inspect`. Tokens are ids where the file has ids, else texts."""
+
+    model_type: str
+    start_token: tuple[int, ...] | str | None
+    pad_token: tuple[int, ...] | str | None
+    stop_tokens: tuple[tuple[int, ...] | str, ...]
+    sampler: str | None
+    max_num_tokens: int | None
+    template: str | None
+    """The Jinja template's source."""
+    template_kind: str
+    """"jinja", "affixes" (prefixes and suffixes per role) or "none"."""
+    channels: tuple[str, ...]
+    suppressed_tokens: tuple[int, ...]
+    min_runtime_version: str | None
+
+
+def parse_llm_metadata(content: bytes | memoryview, *, where: str | Path | None = None) -> LlmMetadata:
+    """Parse an LlmMetadata section; raises BundleError when the bytes are none."""
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from litert_lm_builder.runtime.proto import llm_metadata_pb2
+
+    try:
+        return llm_metadata_pb2.LlmMetadata.FromString(bytes(content))
+    except DecodeError as error:
+        raise BundleError(f"its LLM metadata cannot be parsed ({error})", where=where) from error
+
+
+def summarize(metadata: LlmMetadata) -> MetadataSummary:
+    """Tell what an LlmMetadata says; any writer's will do."""
+    kind = metadata.llm_model_type.WhichOneof("model_type")
+    jinja = metadata.jinja_prompt_template or None
+    return MetadataSummary(
+        model_type=kind or "none",
+        start_token=_token(metadata.start_token) if metadata.HasField("start_token") else None,
+        pad_token=_token(metadata.pad_token) if metadata.HasField("pad_token") else None,
+        stop_tokens=tuple(_tokens(metadata.stop_tokens)),
+        sampler=_sampler(metadata.sampler_params) if metadata.HasField("sampler_params") else None,
+        max_num_tokens=metadata.max_num_tokens or None,
+        template=jinja,
+        template_kind="jinja" if jinja else "affixes" if metadata.HasField("prompt_templates") else "none",
+        channels=tuple(channel.channel_name for channel in metadata.channels),
+        suppressed_tokens=tuple(metadata.suppress_tokens.ids),
+        min_runtime_version=metadata.min_runtime_version or None,
+    )
+
+
+def _tokens(unions: Iterable[Any]) -> list[tuple[int, ...] | str]:
+    return [token for token in map(_token, unions) if token is not None]
+
+
+def _token(union: Any) -> tuple[int, ...] | str | None:
+    which = union.WhichOneof("token_union")
+    if which == "token_str":
+        return str(union.token_str)
+    return tuple(union.token_ids.ids) if which == "token_ids" else None
+
+
+def _sampler(parameters: Any) -> str:
+    kind = type(parameters).Type.Name(parameters.type).lower()
+    if kind == "top_p" and parameters.k == 1:
+        return "greedy"
+    return f"{kind}: temperature={parameters.temperature:g},top_k={parameters.k},top_p={parameters.p:g}"

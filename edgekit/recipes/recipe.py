@@ -4,7 +4,7 @@
 
     [[rule]]                                 # the first rule that matches a tensor decides
     tensors = ["model.embed_tokens.weight"]  # a glob or a list of globs on checkpoint names
-    bits = 8                                 # 8, 4, or 32 for float
+    bits = 8                                 # 8, 4, 2 (channel only), or 32 for float
     granularity = "channel"                  # "channel", or "block-32", "block-64", "block-128", "block-256"
     algorithm = "min-max"                    # "min-max" (default), "octav", "mse"
 
@@ -159,9 +159,11 @@ def _scheme(rule: dict[str, Any], where: str) -> Scheme:
         if extra := sorted({"granularity", "algorithm"} & set(rule)):
             raise RecipeError(f"float32 has no {' and no '.join(extra)}", where=where)
         return FLOAT32
-    if bits not in (8, 4):
+    if bits not in (8, 4, 2):
         raise RecipeError(
-            f"bits = {bits!r} does not run on the engine's CPU backend", where=where, remedy="use 8, 4 or 32"
+            f"bits = {bits!r} does not run on the engine's CPU backend",
+            where=where,
+            remedy="use 8, 4, 2 or 32",
         )
     algorithm = rule.get("algorithm", "min-max")
     if algorithm not in ALGORITHMS:
@@ -169,14 +171,18 @@ def _scheme(rule: dict[str, Any], where: str) -> Scheme:
             f"algorithm = {algorithm!r} is unknown", where=where, remedy=f"use one of {', '.join(ALGORITHMS)}"
         )
     scheme = Scheme(bits, _block_size(rule.get("granularity", "channel"), where), algorithm)
-    if scheme.block_size and scheme.bits == 8:
+    if scheme.block_size and scheme.bits != 4:
         raise RecipeError(
-            "the engine does not run 8-bit blocks",
+            f"the engine does not run {scheme.bits}-bit blocks",
             where=where,
             remedy='use granularity = "channel", or bits = 4',
         )
-    if scheme.block_size and algorithm == "mse":
-        raise RecipeError("mse has no block-wise form", where=where, remedy='use "octav" or "min-max"')
+    if algorithm == "mse" and (scheme.block_size or scheme.bits == 2):
+        raise RecipeError(
+            f"mse has no form for {scheme.label().removesuffix(' mse')}",
+            where=where,
+            remedy='use "octav" or "min-max"',
+        )
     return scheme
 
 

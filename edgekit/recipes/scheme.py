@@ -22,10 +22,10 @@ class Scheme:
     algorithm: Algorithm = "min-max"
 
     def label(self) -> str:
-        """Short name for tables and manifests: "float32", "int8 channel", "int4 block-32 octav"."""
+        """Short name for tables and manifests: "float32", "int8 channel", "int4 block 32 octav"."""
         if self.bits == 32:
             return "float32"
-        granularity = f"block-{self.block_size}" if self.block_size else "channel"
+        granularity = f"block {self.block_size}" if self.block_size else "channel"
         suffix = "" if self.algorithm == "min-max" else f" {self.algorithm}"
         return f"int{self.bits} {granularity}{suffix}"
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from edgekit.checkpoint import Checkpoint
-from edgekit.graph import find_graph, graph_key, plan_link
+from collections.abc import Mapping
+
+from edgekit.checkpoint import Checkpoint, WeightTensor
+from edgekit.graph import Graph, find_graph, graph_key, plan_link
 from edgekit.graph.format import Form
 from edgekit.graph.weights import model_chunks
-from edgekit.recipes import read_recipe, resolve
+from edgekit.recipes import Scheme, read_recipe, resolve
 
 
 def linked_model(
@@ -15,13 +17,20 @@ def linked_model(
     """The TFLite model that `edgekit convert` would put into a bundle."""
     graph = find_graph(graph_key(checkpoint.config, form))
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
-    link = plan_link(
-        graph,
-        resolve(read_recipe(recipe), matrices),
-        checkpoint.config.vocab_size,
-        kv_length if form == "static" else None,
-    )
-    chunks = model_chunks(link, checkpoint.tensors, advance=lambda done: None)
-    model = b"".join(bytes(chunk) for chunk in chunks)
+    schemes = resolve(read_recipe(recipe), matrices)
+    static = kv_length if form == "static" else None
+    return linked(graph, schemes, checkpoint.config.vocab_size, checkpoint.tensors, static)
+
+
+def linked(
+    graph: Graph,
+    schemes: Mapping[str, Scheme],
+    vocabulary: int,
+    tensors: Mapping[str, WeightTensor],
+    kv_length: int | None = None,
+) -> bytes:
+    """A linked model, whole in memory."""
+    link = plan_link(graph, schemes, vocabulary, kv_length)
+    model = b"".join(bytes(chunk) for chunk in model_chunks(link, tensors, advance=lambda done: None))
     assert len(model) == link.size
     return model

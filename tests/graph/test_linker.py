@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
-from edgekit.checkpoint import Checkpoint
+from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.errors import GraphError
 from edgekit.graph import find_graph, graph_key, plan_link
 from edgekit.graph.format import Form
-from edgekit.recipes import Scheme
+from edgekit.recipes import FLOAT32, Scheme
+from edgekit.recipes.quantize import dequantize, quantize_tensor
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
-from tests.graph.linking import linked_model
+from tests.graph.linking import linked, linked_model
 
 FORMS: list[Form] = ["dynamic", "static"]
 TOLERANCE = 1e-4
@@ -82,6 +87,49 @@ def test_quantized_models_load_and_stay_near_the_checkpoint(
     computed, expected = runner.logits(tokens), reference.logits(tokens)
     correlation = np.corrcoef(computed.ravel(), expected.ravel())[0, 1]
     assert correlation > {"int8": 0.999, "int4": 0.97, "int4-all": 0.96, "int4-channel": 0.9}[recipe]
+
+
+@dataclass(frozen=True)
+class Dequantized:
+    """A tensor as the engine computes with it: quantized and back."""
+
+    stored: WeightTensor
+    scheme: Scheme
+
+    @property
+    def name(self) -> str:
+        return self.stored.name
+
+    def read(self, rows: slice | None = None) -> NDArray[np.float32]:
+        return dequantize(quantize_tensor(self.stored.read(), self.scheme), self.scheme)[rows or slice(None)]
+
+
+ACCEPTED = [
+    Scheme(8),
+    Scheme(4),
+    Scheme(2, 0, "octav"),
+    *(Scheme(4, size) for size in (32, 64, 128)),
+    Scheme(4, 256),
+]
+
+
+@pytest.mark.parametrize("scheme", ACCEPTED, ids=Scheme.label)
+def test_what_a_recipe_accepts_the_kernels_compute_right(demo: Checkpoint, scheme: Scheme) -> None:
+    """Against the same values in float32: what differs is the activations' quantization alone."""
+    graph = find_graph(graph_key(demo.config, "dynamic"))
+    matrices = {c.tensor: demo.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
+    fits = [name for name, (_, columns) in matrices.items() if columns % (scheme.block_size or 1) == 0]
+    schemes = dict.fromkeys(matrices, FLOAT32) | dict.fromkeys(fits, scheme)
+    assert "model.embed_tokens.weight" in fits
+    rounded: dict[str, Any] = {name: Dequantized(demo.tensors[name], scheme) for name in fits}
+    (tokens,) = texts(demo.config.vocab_size, count=1, length=24)
+    floats = dict.fromkeys(matrices, FLOAT32)
+    models = [
+        linked(graph, schemes, demo.config.vocab_size, demo.tensors),
+        linked(graph, floats, demo.config.vocab_size, {**demo.tensors, **rounded}),
+    ]
+    computed, expected = (GraphInterpreter(model, kv_length=32).logits(tokens).ravel() for model in models)
+    assert np.corrcoef(computed, expected)[0, 1] > 0.99
 
 
 def test_weights_start_at_cache_lines_and_do_not_overlap(demo: Checkpoint) -> None:

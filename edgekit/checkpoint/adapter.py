@@ -23,7 +23,7 @@ SAVE_AGAIN = "save the adapter again with model.save_pretrained(directory)"
 # Initialisations that take from the base what they give to the adapter: the file alone is then a change to a
 # base that was never saved.
 _CHANGES_BASE = re.compile(r"pissa|olora|corda|loftq|lora_ga", re.IGNORECASE)
-_PLAIN_INIT = {"gaussian", "eva", "orthogonal"}
+_PLAIN_INIT = ("gaussian", "eva", "orthogonal")
 
 _QUANTIZED_NAME = re.compile(r"[-_](bnb|[48]-?bit|int[48]|gptq|awq|fp8|gguf)\b", re.IGNORECASE)
 

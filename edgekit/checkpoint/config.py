@@ -198,8 +198,8 @@ def _is_conditional(document: Mapping[str, Any], where: Path) -> bool:
 
 
 def _refuse_quantized(document: Mapping[str, Any], where: Path) -> None:
-    quantization = document.get("quantization_config", document.get("quantization"))
-    if quantization is None:
+    quantization = document.get("quantization_config") or document.get("quantization")
+    if not quantization:
         return
     method = quantization.get("quant_method", "unnamed") if isinstance(quantization, dict) else "unnamed"
     raise CheckpointError(

@@ -198,7 +198,9 @@ def _with_lora(
         raise CheckpointError(
             f"{module} is not a matrix, so it has no LoRA", where=down.source, remedy=SAVE_AGAIN
         )
-    rank = adapter.module_rank(module)
+    # Patterns are written for the name in PEFT's model, which is longer in the vision model.
+    peft_module = down.name.partition(".lora_")[0].removeprefix("base_model.model.")
+    rank = adapter.module_rank(peft_module)
     rows, columns = base.shape
     _expect(down, (rank, rows) if embedding else (rank, columns), down.name)
     _expect(up, (columns, rank) if embedding else (rows, rank), up.name)
@@ -216,7 +218,7 @@ def _with_lora(
         )
     if magnitude is not None:
         _expect(magnitude, (rows,), magnitude.name)
-    return LoraTensor(base, down, up, adapter.scaling(module), embedding, magnitude)
+    return LoraTensor(base, down, up, adapter.scaling(peft_module), embedding, magnitude)
 
 
 def _with_tokens(

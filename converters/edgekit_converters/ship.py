@@ -7,28 +7,13 @@ import time
 from pathlib import Path
 
 from edgekit.graph.format import Architecture, Form, GraphKey, write_graph
-from edgekit.graph.library import SHIPPED, STATIC_PREFILL_LENGTHS
+from edgekit.graph.library import GEMMA_3_270M, SHIPPED, STATIC_PREFILL_LENGTHS
 from edgekit_converters.gemma3 import capture
 
 _PERIOD = ("sliding_attention",) * 5 + ("full_attention",)
 
 ARCHITECTURES = {
-    "270m": Architecture(
-        hidden_size=640,
-        intermediate_size=2048,
-        num_attention_heads=4,
-        num_key_value_heads=1,
-        head_dim=256,
-        layer_types=_PERIOD * 3,
-        sliding_window=512,
-        query_pre_attn_scalar=256,
-        rms_norm_eps=1e-6,
-        hidden_activation="gelu_pytorch_tanh",
-        rope_theta=1_000_000.0,
-        rope_local_base_freq=10_000.0,
-        rope_scaling_factor=1.0,
-        tied_embedding=True,
-    ),
+    "270m": GEMMA_3_270M,
     "demo": Architecture(
         hidden_size=256,
         intermediate_size=384,

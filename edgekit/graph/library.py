@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
-from edgekit.checkpoint.config import Gemma3Config
+from edgekit.checkpoint.config import FULL, SLIDING, Gemma3Config
 from edgekit.errors import GraphError, MissingToolError
 from edgekit.graph.format import Architecture, Form, Graph, GraphKey, read_graph, write_graph
 from edgekit.progress import SILENT, Progress
@@ -17,6 +17,24 @@ from edgekit.progress import SILENT, Progress
 SHIPPED = Path(__file__).parent / "shipped"
 CACHE_VARIABLE = "EDGEKIT_CACHE"
 STATIC_PREFILL_LENGTHS = (32, 128, 512)
+
+GEMMA_3_270M = Architecture(
+    hidden_size=640,
+    intermediate_size=2048,
+    num_attention_heads=4,
+    num_key_value_heads=1,
+    head_dim=256,
+    layer_types=((SLIDING,) * 5 + (FULL,)) * 3,
+    sliding_window=512,
+    query_pre_attn_scalar=256,
+    rms_norm_eps=1e-6,
+    hidden_activation="gelu_pytorch_tanh",
+    rope_theta=1_000_000.0,
+    rope_local_base_freq=10_000.0,
+    rope_scaling_factor=1.0,
+    tied_embedding=True,
+)
+GEMMA_3_VOCABULARY = 262_144
 
 Capture = Callable[[GraphKey, Progress], Graph]
 

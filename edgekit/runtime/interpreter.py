@@ -9,15 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.errors import BundleError
+
 _BLOCKED = np.float32(-0.7) * np.finfo(np.float32).max
 """Added to the scores of positions that must not be seen; what the engine writes into a float mask."""
+
+_DYNAMIC_KV_LENGTH = 32
 
 
 class GraphInterpreter:
     """Runs the prefill and decode signatures of a TFLite model that edgekit linked.
 
-    The KV cache has `kv_length` positions: any number for a dynamic graph, where `grow` may extend it while a
-    text is being fed; the graph's own for a static one.
+    The KV cache has `kv_length` positions: any number for a dynamic graph (32 unless given), where `grow` may
+    extend it while a text is being fed; the graph's own for a static one.
     """
 
     def __init__(self, model: Path | bytes, *, kv_length: int | None = None, threads: int = 2) -> None:
@@ -36,7 +40,9 @@ class GraphInterpreter:
         }
         self._details = dict(self._decode.get_input_details())
         self._free = any(-1 in detail["shape_signature"] for detail in self._details.values())
-        self.kv_length = kv_length or int(self._details["mask"]["shape"][-1])
+        self.kv_length = kv_length or _DYNAMIC_KV_LENGTH
+        if not self._free:
+            self.kv_length = int(self._details["mask"]["shape"][-1])
         self.position = 0
         self._cache = {
             name: np.zeros(self._shape(detail), np.float32)
@@ -97,3 +103,16 @@ class GraphInterpreter:
 
     def _shape(self, detail: dict[str, Any]) -> list[int]:
         return [self.kv_length if size == -1 else int(size) for size in detail["shape_signature"]]
+
+
+def check_model(path: Path) -> None:
+    """Let a model compute one step.
+
+    Raises BundleError when the interpreter does not load it, or when its logits are not numbers.
+    """
+    try:
+        logits = GraphInterpreter(path).decode(1)
+    except (RuntimeError, ValueError) as error:
+        raise BundleError(f"the LiteRT interpreter does not run it ({error})", where=path.name) from error
+    if not np.isfinite(logits).all():
+        raise BundleError("its logits are not finite numbers", where=path.name)

@@ -37,7 +37,7 @@ def test_float_logits_equal_transformers_on_texts_longer_than_the_window(
     model = linked_model(demo, form=form)
     for tokens in texts(demo.config.vocab_size):
         assert len(tokens) > 2 * SLIDING_WINDOW
-        decoded = GraphInterpreter(model, kv_length=256 if form == "dynamic" else None).logits(tokens)
+        decoded = GraphInterpreter(model, kv_length=256).logits(tokens)
         np.testing.assert_allclose(decoded, reference.logits(tokens), atol=TOLERANCE)
 
 
@@ -47,7 +47,7 @@ def test_prefill_leaves_the_cache_that_decoding_would(
 ) -> None:
     model = linked_model(demo, form=form)
     for split, tokens in zip((1, 31, 32, 65, 140), texts(demo.config.vocab_size), strict=True):
-        runner = GraphInterpreter(model, kv_length=256 if form == "dynamic" else None)
+        runner = GraphInterpreter(model, kv_length=256)
         runner.prefill(tokens[:split])
         expected = reference.logits(tokens)[split:]
         np.testing.assert_allclose(runner.logits(tokens[split:]), expected, atol=TOLERANCE)
@@ -83,7 +83,7 @@ def test_quantized_models_load_and_stay_near_the_checkpoint(
     demo: Checkpoint, reference: Reference, recipe: str, form: Form
 ) -> None:
     (tokens,) = texts(demo.config.vocab_size, count=1, length=40)
-    runner = GraphInterpreter(linked_model(demo, recipe, form), kv_length=64 if form == "dynamic" else None)
+    runner = GraphInterpreter(linked_model(demo, recipe, form), kv_length=64)
     computed, expected = runner.logits(tokens), reference.logits(tokens)
     correlation = np.corrcoef(computed.ravel(), expected.ravel())[0, 1]
     assert correlation > {"int8": 0.999, "int4": 0.97, "int4-all": 0.96, "int4-channel": 0.9}[recipe]

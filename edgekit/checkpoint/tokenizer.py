@@ -346,18 +346,23 @@ def _post_processor_adds(reference: Reference, bos_id: int | None) -> bool:
 def _from_model(path: Path, settings: _Settings, rows: int) -> Tokenizer:
     model = _parse_model(_read(path), path)
     pieces = model.pieces
-    ids = {piece.piece: i for i, piece in enumerate(pieces)}
-    special = {p.piece: i for i, p in enumerate(pieces) if p.type in (_CONTROL, _USER_DEFINED, _UNKNOWN)}
+    ids: dict[str, int] = {}
+    special: dict[str, int] = {}
     for i, piece in enumerate(pieces):
-        # Transformers finds "<bos>" and its like in a text; SentencePiece finds only user-defined pieces.
-        if piece.type == _CONTROL:
-            piece.type = _USER_DEFINED
+        if piece.piece in ids:
+            raise TokenizerError(f"holds the piece {piece.piece!r} twice", where=path)
+        ids[piece.piece] = i
         if len(piece.piece) > 1 and not piece.piece.strip(_SPACE):
             # A run of spaces: not a token to Transformers, but what merges make, shorter runs first.
             piece.type, piece.score = _NORMAL, float(_RUN_SCORE - len(piece.piece))
-            special.pop(piece.piece, None)
-        if len(ids) != len(pieces) and ids[piece.piece] != i:
-            raise TokenizerError(f"holds the piece {piece.piece!r} twice", where=path)
+        elif piece.type in (_CONTROL, _USER_DEFINED, _UNKNOWN):
+            special[piece.piece] = i
+        if piece.type == _CONTROL:
+            # Transformers finds "<bos>" and its like in a text; SentencePiece finds only user-defined pieces.
+            piece.type = _USER_DEFINED
+        piece.piece = _spaced(piece.piece)
+    model.normalizer_spec.Clear()
+    _set_normalizer(model.normalizer_spec)
     added = sorted(settings.added.items(), key=lambda item: item[1])
     for token, written in [*added, *((t, -1) for t in (*settings.names.values(), *settings.appended))]:
         if token in ids:
@@ -373,7 +378,7 @@ def _from_model(path: Path, settings: _Settings, rows: int) -> Tokenizer:
                 "so that there is a tokenizer.json",
             )
         ids[token] = special[token] = len(pieces)
-        pieces.add(piece=token.replace(" ", _SPACE), score=0.0, type=_USER_DEFINED)
+        pieces.add(piece=token, score=0.0, type=_USER_DEFINED)
     _check_rows(ids, rows, path)
     notes = (_padding_note(len(ids), rows),) if len(ids) < rows else ()
     _fill(model, rows)
@@ -463,27 +468,40 @@ def _model_from_document(
         elif piece == unknown:
             pieces.append((piece, 0.0, _UNKNOWN))
         elif piece in added and piece.strip(_SPACE):
-            pieces.append((piece.replace(" ", _SPACE), 0.0, _USER_DEFINED))
+            pieces.append((_spaced(piece), 0.0, _USER_DEFINED))
         elif piece in rank:
-            pieces.append((piece, -float(rank[piece]), _NORMAL))
+            pieces.append((_spaced(piece), -float(rank[piece]), _NORMAL))
         elif len(piece) == 1:
-            pieces.append((piece, last, _NORMAL))
+            pieces.append((_spaced(piece), last, _NORMAL))
         elif len(piece) == 6 and piece.startswith("<0x"):
             pieces.append((piece, 0.0, _BYTE))
         else:
-            pieces.append((piece, last, _UNUSED))
+            pieces.append((_spaced(piece), last, _UNUSED))
 
     rest = sentencepiece_model_pb2.ModelProto()
-    trainer, normalizer = rest.trainer_spec, rest.normalizer_spec
+    trainer = rest.trainer_spec
     trainer.model_type, trainer.vocab_size, trainer.byte_fallback = _BPE, rows, True
     for name in ("bos", "eos", "pad", "unk"):
         text = unknown if name == "unk" else names.get(f"{name}_token", "")
         setattr(trainer, f"{name}_piece", text)
         setattr(trainer, f"{name}_id", ids.get(text, -1))
-    normalizer.name = "identity"
-    normalizer.add_dummy_prefix = normalizer.remove_extra_whitespaces = False
-    normalizer.escape_whitespaces = True
+    _set_normalizer(rest.normalizer_spec)
     return pieces, _serialize(rest)
+
+
+def _set_normalizer(spec: Any) -> None:
+    """Leave a text as it is: Gemma adds no leading space and keeps every one that is there."""
+    spec.name = "identity"
+    spec.add_dummy_prefix = spec.remove_extra_whitespaces = spec.escape_whitespaces = False
+
+
+def _spaced(piece: str) -> str:
+    """Spell a piece with the spaces that it stands for.
+
+    SentencePiece usually spells them ▁. The engine's constrained decoding takes a piece's spelling for its text: with
+    ▁ no answer that contains a space can be forced, and choices such as "turn on" fail.
+    """
+    return piece.replace(_SPACE, " ")
 
 
 def _pack_model(pieces: Sequence[tuple[str, float, int]], rest: bytes) -> bytes:
@@ -543,7 +561,7 @@ def _first_that_agrees(
         if whole:
             pieces = [
                 (piece, 0.0, _USER_DEFINED)
-                if len(piece) > 1 and not piece.strip(_SPACE)
+                if len(piece) > 1 and not piece.strip(" ")
                 else (piece, score, kind)
                 for piece, score, kind in pieces
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,10 +30,20 @@ def locate(source: str | Path, *, progress: Progress = SILENT) -> Located:
     in the cache already is used when the Hub cannot be reached. Raises CheckpointError when there is no such
     directory or model, and MissingToolError when the network is away or access was not granted.
     """
-    path = Path(source).expanduser()
-    if path.is_dir() and str(source):  # an empty text would be the current directory
+    path = Path(source)
+    try:
+        path = path.expanduser()
+        # An empty text would be the current directory.
+        directory, file = str(source) != "" and path.is_dir(), path.is_file()
+    except (OSError, RuntimeError):  # a name too long to exist, no right to look there, no such user's home
+        directory = file = False
+    if directory:
+        if not os.access(path, os.R_OK | os.X_OK):
+            raise CheckpointError(
+                "this directory may not be read", where=path, remedy="check its owner and permissions"
+            )
         return Located(path, name_of(path))
-    if path.is_file():
+    if file:
         raise CheckpointError(
             "is a file; a checkpoint is the directory around it, with config.json and tokenizer",
             where=path,
@@ -45,8 +56,8 @@ def locate(source: str | Path, *, progress: Progress = SILENT) -> Located:
             where=str(source) or '""',
             remedy="pass a checkpoint directory, or a Hub id such as google/gemma-3-270m-it",
         )
-    directory = _download(match["repo"], match["revision"], progress)
-    return Located(directory, safe_name(match["repo"].partition("/")[2]))
+    snapshot = _download(match["repo"], match["revision"], progress)
+    return Located(snapshot, safe_name(match["repo"].partition("/")[2]))
 
 
 def name_of(directory: Path) -> str:

@@ -118,7 +118,19 @@ def test_names_are_short_and_safe(directory: str, name: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    "source", ["./missing", "/no/such/place", "missing", "a/b/c", "~/missing", "a\\b", "", "@x"]
+    "source",
+    [
+        "./missing",
+        "/no/such/place",
+        "missing",
+        "a/b/c",
+        "~/missing",
+        "a\\b",
+        "",
+        "@x",
+        "~nobody-of-that-name/x",
+        "x" * 300,
+    ],
 )
 def test_a_path_that_does_not_exist_is_called_that(source: str) -> None:
     with refused("no such directory"):

@@ -193,8 +193,11 @@ def open_safetensors(path: Path) -> dict[str, StoredTensor]:
     return tensors
 
 
-def check_finite(name: str, array: NDArray[np.float32]) -> None:
-    """Raise CheckpointError when an array that was read holds NaN or infinity; `name` is the tensor's."""
+def check_finite(name: str, array: NDArray[np.float32], *, where: Path | None = None) -> None:
+    """Raise CheckpointError when an array that was read holds NaN or infinity.
+
+    name: the tensor's. where: the file it is from (`WeightTensor.source`).
+    """
     # One pass without a temporary of the array's size decides the usual case: a sum of finite weights is
     # finite, and NaN or infinity stays in it. Only when the sum overflows by itself is there more to look at.
     with np.errstate(over="ignore", invalid="ignore"):
@@ -204,6 +207,7 @@ def check_finite(name: str, array: NDArray[np.float32]) -> None:
     if bad:
         raise CheckpointError(
             f"tensor {name}: {bad:,} of {array.size:,} values are NaN or infinite",
+            where=where,
             remedy="the training diverged or overflowed (float16 does so easily): "
             "take an earlier checkpoint, or train in bfloat16",
         )

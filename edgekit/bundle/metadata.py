@@ -38,7 +38,8 @@ class Text:
     generation: GenerationDefaults
     sampler: Sampler
     stop_ids: tuple[int, ...]
-    """Every token that ends the model's turn, ascending."""
+    """Every token that ends the model's turn. The first is the one that the chat template writes there: it is also
+    what the engine's constrained decoding ends an answer with."""
     notes: tuple[str, ...] = field(default=())
     """What a user should know, of tokenizer, template and stop tokens."""
 
@@ -69,9 +70,9 @@ def read_text(directory: Path, *, rows: int, sampler: Sampler | None = None) -> 
         stop_tokens=[token for token in tokenizer.special if token.strip()],
     )
     ends = _end_tokens(tokenizer, device, generation)
-    stop_ids = {i for i in ends if i < rows}
+    stop_ids = [i for i in ends if i < rows]
     notes = [*tokenizer.notes, *template.notes, *device.notes]
-    forgotten = sorted(stop_ids - set(generation.eos_token_ids))
+    forgotten = sorted(set(stop_ids) - set(generation.eos_token_ids))
     if generation.eos_token_ids and forgotten:
         notes.append(
             f"generation_config.json ends generation at {list(generation.eos_token_ids)}; "
@@ -90,16 +91,17 @@ def read_text(directory: Path, *, rows: int, sampler: Sampler | None = None) -> 
         device=device,
         generation=generation,
         sampler=sampler or generation.sampler,
-        stop_ids=tuple(sorted(stop_ids)),
+        stop_ids=tuple(stop_ids),
         notes=tuple(notes),
     )
 
 
-def _end_tokens(tokenizer: Tokenizer, device: DeviceTemplate, generation: GenerationDefaults) -> set[int]:
-    named = [tokenizer.id_of(END_OF_TURN), tokenizer.eos_id]
-    if device.end_of_turn is not None:
-        named.append(tokenizer.id_of(device.end_of_turn))
-    return {*generation.eos_token_ids, *(i for i in named if i is not None)}
+def _end_tokens(tokenizer: Tokenizer, device: DeviceTemplate, generation: GenerationDefaults) -> list[int]:
+    """The ids that end the model's turn, the chat template's own first."""
+    written = device.end_of_turn or END_OF_TURN
+    rest = {*generation.eos_token_ids, tokenizer.id_of(END_OF_TURN), tokenizer.eos_id}
+    ids = [tokenizer.id_of(written), *sorted(i for i in rest if i is not None)]
+    return list(dict.fromkeys(i for i in ids if i is not None))
 
 
 def build_llm_metadata(
@@ -201,7 +203,7 @@ class MetadataSummary:
 
 def parse_llm_metadata(content: bytes | memoryview, *, where: str | Path | None = None) -> LlmMetadata:
     """Parse an LlmMetadata section; raises BundleError when the bytes are none."""
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
     from litert_lm_builder.runtime.proto import llm_metadata_pb2
 
     try:

@@ -333,7 +333,12 @@ def _padding_note(tokens: int, rows: int) -> str:
 
 
 def _filler(token_id: int) -> str:
-    return f"<row {token_id}>"  # cannot be found in a text: every space has become ▁ before the search
+    """The spelling of an id that stands for nothing.
+
+    Constrained decoding takes it for the id's text, although nothing is shown for it: the newlines keep it out of
+    JSON strings and of what a dot matches.
+    """
+    return f"\n<row {token_id}>\n"
 
 
 def _post_processor_adds(reference: Reference, bos_id: int | None) -> bool:
@@ -402,7 +407,7 @@ def _from_model(path: Path, settings: _Settings, rows: int) -> Tokenizer:
 
 
 def _parse_model(content: bytes, path: Path) -> Any:
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
     from sentencepiece import sentencepiece_model_pb2
 
     damaged = TokenizerError("is not a SentencePiece model", where=path, remedy="copy the file again")

@@ -1,0 +1,1 @@
+"""Runners: the LiteRT-LM engine, the TFLite interpreter, the Hugging Face reference."""

@@ -31,15 +31,15 @@ class AnswerFormat:
     kind: Literal["json_schema", "regex"]
     source: str
 
-    def to_manifest(self) -> dict[str, Any]:
+    def to_json(self) -> dict[str, Any]:
         """Return what the manifest keeps: {"kind": "json_schema", "schema": {…}} or {"kind": "regex", "regex": "…"}."""
         if self.kind == "regex":
             return {"kind": "regex", "regex": self.source}
         return {"kind": "json_schema", "schema": json.loads(self.source)}
 
     @staticmethod
-    def from_manifest(entry: Mapping[str, Any]) -> AnswerFormat:
-        """Read what `to_manifest` wrote; raises BundleError for anything else."""
+    def from_json(entry: Mapping[str, Any]) -> AnswerFormat:
+        """Read what `to_json` wrote; raises BundleError for anything else."""
         kind = entry.get("kind")
         if kind == "regex" and isinstance(entry.get("regex"), str):
             return AnswerFormat("regex", entry["regex"])
@@ -52,6 +52,15 @@ class AnswerFormat:
         if self.kind == "regex":
             return (self.source,)
         return tuple(dict.fromkeys(_literals(json.loads(self.source))))
+
+
+def read_answer_format(*, schema: str | Path | None = None, regex: str | None = None) -> AnswerFormat | None:
+    """Read `--answer-schema` and `--answer-regex`, of which there may be one; None without either."""
+    if schema is not None and regex is not None:
+        raise InputError("both --answer-schema and --answer-regex are given; an answer follows one format")
+    if schema is not None:
+        return read_schema(Path(schema))
+    return None if regex is None else parse_regex(regex)
 
 
 def read_schema(path: Path) -> AnswerFormat:

@@ -6,16 +6,14 @@ what the engine 0.18.1 was seen to do with each field; docs/design/text.md tells
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from edgekit.checkpoint.chat_template import ChatTemplate, DeviceTemplate, for_device, read_chat_template
 from edgekit.checkpoint.config import Gemma3Config
 from edgekit.checkpoint.generation import GenerationDefaults, Sampler, read_generation
 from edgekit.checkpoint.tokenizer import END_OF_TURN, Tokenizer, read_tokenizer
-from edgekit.errors import BundleError
 
 if TYPE_CHECKING:
     from litert_lm_builder.runtime.proto.executor_metadata_pb2 import ExecutorMetadata
@@ -54,14 +52,17 @@ class Text:
         return dict(self.tokenizer.names)
 
 
-def read_text(directory: Path, *, rows: int, sampler: Sampler | None = None) -> Text:
+def read_text(
+    directory: Path, *, rows: int, generation_directory: Path | None = None, sampler: Sampler | None = None
+) -> Text:
     """Read tokenizer, chat template and generation settings of a checkpoint, and settle what follows from them.
 
     rows: rows of the embedding.
+    generation_directory: where generation_config.json is, if elsewhere (an adapter may leave it to its base).
     sampler: instead of what generation_config.json asks for.
     Raises CheckpointError, TokenizerError or TemplateError.
     """
-    generation = read_generation(directory)
+    generation = read_generation(generation_directory or directory)
     tokenizer = read_tokenizer(directory, rows=rows)
     template = read_chat_template(directory)
     device = for_device(
@@ -180,70 +181,3 @@ def build_executor_metadata(
 def serialize(metadata: LlmMetadata | ExecutorMetadata) -> bytes:
     """Serialize a metadata message to the same bytes every time."""
     return bytes(metadata.SerializeToString(deterministic=True))
-
-
-@dataclass(frozen=True)
-class MetadataSummary:
-    """An LlmMetadata in words, for `inspect`. Tokens are ids where the file has ids, else texts."""
-
-    model_type: str
-    start_token: tuple[int, ...] | str | None
-    pad_token: tuple[int, ...] | str | None
-    stop_tokens: tuple[tuple[int, ...] | str, ...]
-    sampler: str | None
-    max_num_tokens: int | None
-    template: str | None
-    """The Jinja template's source."""
-    template_kind: str
-    """"jinja", "affixes" (prefixes and suffixes per role) or "none"."""
-    channels: tuple[str, ...]
-    suppressed_tokens: tuple[int, ...]
-    min_runtime_version: str | None
-
-
-def parse_llm_metadata(content: bytes | memoryview, *, where: str | Path | None = None) -> LlmMetadata:
-    """Parse an LlmMetadata section; raises BundleError when the bytes are none."""
-    from google.protobuf.message import DecodeError
-    from litert_lm_builder.runtime.proto import llm_metadata_pb2
-
-    try:
-        return llm_metadata_pb2.LlmMetadata.FromString(bytes(content))
-    except DecodeError as error:
-        raise BundleError(f"its LLM metadata cannot be parsed ({error})", where=where) from error
-
-
-def summarize(metadata: LlmMetadata) -> MetadataSummary:
-    """Tell what an LlmMetadata says; any writer's will do."""
-    kind = metadata.llm_model_type.WhichOneof("model_type")
-    jinja = metadata.jinja_prompt_template or None
-    return MetadataSummary(
-        model_type=kind or "none",
-        start_token=_token(metadata.start_token) if metadata.HasField("start_token") else None,
-        pad_token=_token(metadata.pad_token) if metadata.HasField("pad_token") else None,
-        stop_tokens=tuple(_tokens(metadata.stop_tokens)),
-        sampler=_sampler(metadata.sampler_params) if metadata.HasField("sampler_params") else None,
-        max_num_tokens=metadata.max_num_tokens or None,
-        template=jinja,
-        template_kind="jinja" if jinja else "affixes" if metadata.HasField("prompt_templates") else "none",
-        channels=tuple(channel.channel_name for channel in metadata.channels),
-        suppressed_tokens=tuple(metadata.suppress_tokens.ids),
-        min_runtime_version=metadata.min_runtime_version or None,
-    )
-
-
-def _tokens(unions: Iterable[Any]) -> list[tuple[int, ...] | str]:
-    return [token for token in map(_token, unions) if token is not None]
-
-
-def _token(union: Any) -> tuple[int, ...] | str | None:
-    which = union.WhichOneof("token_union")
-    if which == "token_str":
-        return str(union.token_str)
-    return tuple(union.token_ids.ids) if which == "token_ids" else None
-
-
-def _sampler(parameters: Any) -> str:
-    kind = type(parameters).Type.Name(parameters.type).lower()
-    if kind == "top_p" and parameters.k == 1:
-        return "greedy"
-    return f"{kind}: temperature={parameters.temperature:g},top_k={parameters.k},top_p={parameters.p:g}"

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -347,22 +347,35 @@ class SmokeResult:
 
 
 def smoke(
-    path: Path, *, tokens: int = SMOKE_TOKENS, threads: int | None = None, timeout: float = 120.0
+    path: Path,
+    *,
+    answer: AnswerFormat | None = None,
+    tokens: int = SMOKE_TOKENS,
+    threads: int | None = None,
+    timeout: float = 120.0,
 ) -> SmokeResult:
     """Open a bundle with the real engine in a child process and let it generate.
 
+    answer: a format for the engine to accept and to answer in; see `verify_answers`.
     The child takes a native abort with it, so that a bundle which kills the engine is an error here and not the end
     of the command. timeout: seconds.
     Raises BundleError with the engine's reason when the bundle does not open, generates nothing, crashes the engine
     or takes longer than `timeout`.
     """
-    command = [sys.executable, "-m", "edgekit.runtime.engine", str(path), str(tokens), str(threads or 0)]
+    task = {"path": str(path), "tokens": tokens, "threads": threads, "answer": answer and answer.to_json()}
     root = str(Path(__file__).resolve().parents[2])
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
     }
     try:
-        done = subprocess.run(command, capture_output=True, timeout=timeout, env=environment, check=False)
+        done = subprocess.run(
+            [sys.executable, "-m", "edgekit.runtime.engine"],
+            input=json.dumps(task).encode(),
+            capture_output=True,
+            timeout=timeout,
+            env=environment,
+            check=False,
+        )
     except subprocess.TimeoutExpired as error:
         raise BundleError(f"the engine did not answer within {timeout:g} s", where=path) from error
     if done.returncode < 0:
@@ -378,6 +391,8 @@ def smoke(
         raise BundleError(
             f"the engine's process failed ({lines[-1] if lines else done.returncode})", where=path
         ) from error
+    if "refused" in outcome:
+        raise InputError(outcome["refused"], where=outcome["where"], remedy=outcome["remedy"])
     if "error" in outcome:
         raise BundleError(outcome["error"], where=path)
     result = SmokeResult(**outcome)
@@ -386,16 +401,21 @@ def smoke(
     return result
 
 
-def _smoke_here(path: Path, tokens: int, threads: int) -> dict[str, Any]:
+def _smoke_here(task: Mapping[str, Any]) -> dict[str, Any]:
     """What the child process does: one turn, as a JSON object."""
+    answer = None if task["answer"] is None else AnswerFormat.from_json(task["answer"])
     began = time.perf_counter()
     try:
-        with open_engine(path, threads=threads or None) as engine:
+        with open_engine(Path(task["path"]), threads=task["threads"]) as engine:
             opened = time.perf_counter() - began
-            with engine.chat(max_tokens=tokens) as chat:
+            if answer is not None:
+                verify_answers(engine, answer)
+            with engine.chat(max_tokens=task["tokens"]) as chat:
                 reply = chat.send("Hello")
     except (BundleError, MissingToolError) as error:
         return {"error": error.message}
+    except InputError as error:
+        return {"refused": error.message, "where": error.where, "remedy": error.remedy}
     return asdict(
         SmokeResult(
             open_seconds=opened,
@@ -448,9 +468,10 @@ def _logged_errors(log: str) -> list[str]:
 def _reason(log: str, error: Exception) -> str:
     """The engine's reason for a failure: what it logged, else what the binding says."""
     logged = _logged_errors(log)
-    if not logged:
-        return str(error).splitlines()[0]
-    return re.sub(r"^(?:Failed to [^:]*: )?([A-Z_]+: )?", "", logged[-1])[:400] or logged[-1]
+    text = logged[-1] if logged else str(error).splitlines()[0]
+    # Statuses are nested: the innermost says most.
+    text = re.split(r"└ ERROR: \[[^\]]*\] *", text)[-1].strip("└ ")
+    return re.sub(r"^(?:Failed to [a-z ]+: )?(?:[A-Z_]+: )", "", text)[:400] or "no reason given"
 
 
 @contextmanager
@@ -474,4 +495,4 @@ def _native_log() -> Iterator[Any]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(json.dumps(_smoke_here(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))))
+    sys.stdout.write(json.dumps(_smoke_here(json.load(sys.stdin))))

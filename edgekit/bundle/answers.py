@@ -31,15 +31,15 @@ class AnswerFormat:
     kind: Literal["json_schema", "regex"]
     source: str
 
-    def to_json(self) -> dict[str, Any]:
+    def to_manifest(self) -> dict[str, Any]:
         """Return what the manifest keeps: {"kind": "json_schema", "schema": {…}} or {"kind": "regex", "regex": "…"}."""
         if self.kind == "regex":
             return {"kind": "regex", "regex": self.source}
         return {"kind": "json_schema", "schema": json.loads(self.source)}
 
     @staticmethod
-    def from_json(entry: Mapping[str, Any]) -> AnswerFormat:
-        """Read what `to_json` wrote; raises BundleError for anything else."""
+    def from_manifest(entry: Mapping[str, Any]) -> AnswerFormat:
+        """Read what `to_manifest` wrote; raises BundleError for anything else."""
         kind = entry.get("kind")
         if kind == "regex" and isinstance(entry.get("regex"), str):
             return AnswerFormat("regex", entry["regex"])

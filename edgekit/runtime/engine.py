@@ -362,7 +362,7 @@ def smoke(
     Raises BundleError with the engine's reason when the bundle does not open, generates nothing, crashes the engine
     or takes longer than `timeout`.
     """
-    task = {"path": str(path), "tokens": tokens, "threads": threads, "answer": answer and answer.to_json()}
+    task = {"path": str(path), "tokens": tokens, "threads": threads, "answer": answer and answer.to_manifest()}
     root = str(Path(__file__).resolve().parents[2])
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
@@ -403,7 +403,7 @@ def smoke(
 
 def _smoke_here(task: Mapping[str, Any]) -> dict[str, Any]:
     """What the child process does: one turn, as a JSON object."""
-    answer = None if task["answer"] is None else AnswerFormat.from_json(task["answer"])
+    answer = None if task["answer"] is None else AnswerFormat.from_manifest(task["answer"])
     began = time.perf_counter()
     try:
         with open_engine(Path(task["path"]), threads=task["threads"]) as engine:

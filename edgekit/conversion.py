@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edgekit.bundle import manifest as manifests
-from edgekit.bundle.answers import AnswerFormat, read_answer_format
+from edgekit.bundle.answers import AnswerFormat, parse_regex, read_schema
 from edgekit.bundle.container import (
     PREFILL_DECODE,
     Section,
@@ -28,13 +28,13 @@ from edgekit.bundle.container import (
     pack_hf_tokenizer,
     write_container,
 )
-from edgekit.bundle.directory import NOTICE_NAME, new_bundle
+from edgekit.bundle.directory import MANIFEST_NAME, NOTICE_NAME, new_bundle
 from edgekit.bundle.manifest import Manifest, manifest_bytes
 from edgekit.bundle.metadata import MIN_RUNTIME_VERSION, Text, build_llm_metadata, read_text, serialize
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.checkpoint.adapter import AdapterConfig
 from edgekit.checkpoint.generation import parse_sampler
-from edgekit.errors import EdgekitError, InputError
+from edgekit.errors import InputError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
 from edgekit.graph.format import Form, GraphKey
 from edgekit.graph.library import GEMMA_3_270M, GEMMA_3_VOCABULARY
@@ -121,7 +121,7 @@ def convert(
     form = _one_of(shape, get_args(Form), "--shape")
     suffix = _one_of(file_format, get_args(FileFormat), "--format")
     chosen = read_recipe(recipe)
-    answer = read_answer_format(schema=answer_schema, regex=answer_regex)
+    answer = _answer_format(answer_schema, answer_regex, suffix)
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
     model_name = _plain_name(name or opened.name)
     target = Path(output) if output is not None else Path(f"{model_name}-{chosen.name}")
@@ -165,10 +165,13 @@ def convert(
             answer,
         )
         clock.lap("digest the checkpoint")
-        (staging.path / manifests.MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
+        (staging.path / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
         if opened.notice is not None:
             (staging.path / NOTICE_NAME).write_text(opened.notice.rstrip() + "\n", encoding="utf-8")
-        smoke = _check(path, suffix, answer, progress) if check else None
+        if answer is not None:
+            _verify_answers(path, answer, progress)
+            clock.lap("try the answer format")
+        smoke = _check(path, suffix, progress) if check else None
         clock.lap("check in the engine")
     clock.lap("finish the bundle")
     return ConvertResult(target, target / path.name, manifest, clock.total, clock.laps, smoke)
@@ -223,13 +226,30 @@ def _text_sections(text: Text, kv_length: int) -> list[Section]:
     return sections
 
 
-def _check(path: Path, suffix: str, answer: AnswerFormat | None, progress: Progress) -> SmokeResult | None:
+def _answer_format(schema: str | Path | None, regex: str | None, suffix: str) -> AnswerFormat | None:
+    if schema is None and regex is None:
+        return None
+    if schema is not None and regex is not None:
+        raise InputError("give --answer-schema or --answer-regex, not both")
+    if suffix != "litertlm":
+        raise InputError("an answer format needs the engine", where="--format tflite")
+    return read_schema(Path(schema)) if schema is not None else parse_regex(regex or "")
+
+
+def _verify_answers(path: Path, answer: AnswerFormat, progress: Progress) -> None:
+    from edgekit.runtime.engine import open_engine, verify_answers
+
+    with progress.step("try the answer format"), open_engine(path) as engine:
+        verify_answers(engine, answer)
+
+
+def _check(path: Path, suffix: str, progress: Progress) -> SmokeResult | None:
     """Open the written file in the real engine, or a bare graph in the interpreter, and let it compute."""
     if suffix == "litertlm":
         from edgekit.runtime.engine import smoke
 
         with progress.step("check in the engine"):
-            return smoke(path, answer=answer)
+            return smoke(path)
     from edgekit.runtime.interpreter import check_model
 
     with progress.step("check in the interpreter"):
@@ -291,7 +311,7 @@ def _manifest(
             ),
         ),
         template_sha256=hashlib.sha256(text.device.source.encode()).hexdigest(),
-        answer=None if answer is None else answer.to_json(),
+        answer=None if answer is None else answer.to_manifest(),
         minimum_runtime=MIN_RUNTIME_VERSION,
         tools={package: version(package) for package in _PACKAGES},
         licence=None if checkpoint.notice is None else checkpoint.notice.strip().splitlines()[0],
@@ -316,7 +336,7 @@ def _schemes(recipe: Recipe, graph: Graph, checkpoint: Checkpoint) -> dict[str, 
 def _shapes(checkpoint: Checkpoint) -> tuple[dict[str, tuple[int, ...]], int]:
     """Matrices by name, and the bytes of everything else."""
     shapes = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
-    matrices = {name: shape for name, shape in shapes.items() if len(shape) == 2}
+    matrices: dict[str, tuple[int, ...]] = {n: shape for n, shape in shapes.items() if len(shape) == 2}
     return matrices, 4 * sum(_count(shape) for shape in shapes.values() if len(shape) != 2)
 
 
@@ -376,6 +396,3 @@ class _Clock:
 
     def lap(self, name: str) -> None:
         self.laps[name] = time.perf_counter() - self.started - self.total
-
-
-__all__ = ["ConvertResult", "EdgekitError", "convert", "recipe_sizes"]

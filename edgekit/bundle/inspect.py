@@ -377,7 +377,7 @@ def _llm(container: Container, texts: Texts) -> LlmSummary | None:
 
 
 def _llm_summary(data: bytes, texts: Texts) -> LlmSummary:
-    from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+    from google.protobuf.message import DecodeError
     from litert_lm_builder.runtime.proto import llm_metadata_pb2
 
     try:

@@ -9,8 +9,11 @@ from typing import Annotated, Any
 import typer
 
 from edgekit import __version__
-from edgekit.cli import chat, convert, demo, inspect, recipes
+from edgekit.cli import chat, convert
+from edgekit.cli import inspect as inspect_command
 from edgekit.cli.console import error_console, print_error
+from edgekit.cli.demo import demo
+from edgekit.cli.recipes import recipes
 from edgekit.errors import EdgekitError
 
 BUG_EXIT_CODE = 70
@@ -25,10 +28,10 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command(epilog=convert.EXAMPLES)(convert.convert)
-app.command(epilog=inspect.EXAMPLES)(inspect.inspect)
+app.command(epilog=inspect_command.EXAMPLES)(inspect_command.inspect)
 app.command(epilog=chat.EXAMPLES)(chat.chat)
-app.command()(recipes.recipes)
-app.command()(demo.demo)
+app.command()(recipes)
+app.command()(demo)
 
 
 @app.callback()

@@ -21,6 +21,7 @@ QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; e
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
 
 _BYTES = "bytes"
+_PIPE_WIDTH = 200  # columns of a table that goes into a file or a pipe
 
 
 def error_console() -> Console:
@@ -34,7 +35,7 @@ def output_console() -> Console:
     """A console on standard output; without colours when that is no terminal."""
     from rich.console import Console
 
-    return Console(soft_wrap=not sys.stdout.isatty())
+    return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
 
 
 def print_error(error: EdgekitError) -> None:

@@ -54,15 +54,6 @@ class AnswerFormat:
         return tuple(dict.fromkeys(_literals(json.loads(self.source))))
 
 
-def read_answer_format(*, schema: str | Path | None = None, regex: str | None = None) -> AnswerFormat | None:
-    """Read `--answer-schema` and `--answer-regex`, of which there may be one; None without either."""
-    if schema is not None and regex is not None:
-        raise InputError("both --answer-schema and --answer-regex are given; an answer follows one format")
-    if schema is not None:
-        return read_schema(Path(schema))
-    return None if regex is None else parse_regex(regex)
-
-
 def read_schema(path: Path) -> AnswerFormat:
     """Read `--answer-schema`: a file with a JSON schema that is an object.
 

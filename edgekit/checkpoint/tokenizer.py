@@ -323,9 +323,12 @@ def _set_pipeline(document: dict[str, Any], settings: _Settings) -> bool:
 def _padded(
     document: dict[str, Any], vocabulary: dict[str, int], added: dict[str, int], rows: int
 ) -> dict[str, Any]:
-    taken = set(vocabulary.values()) | set(added.values())
+    # The added tokens are listed in the vocabulary as well: `tokenizers` numbers those that are not by itself,
+    # from the vocabulary's end on, which is no longer where it was.
+    known = vocabulary | added
+    taken = set(known.values())
     fill = {_filler(i): i for i in range(rows) if i not in taken}
-    return document | {"model": document["model"] | {"vocab": vocabulary | fill}}
+    return document | {"model": document["model"] | {"vocab": known | fill}}
 
 
 def _padding_note(tokens: int, rows: int) -> str:

@@ -12,7 +12,7 @@ from edgekit.cli.console import DebugOption, JsonOption, QuietOption, human_byte
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from edgekit.bundle.inspect import BundleSummary, LlmSummary, TokenSummary
+    from edgekit.bundle.inspect import BundleSummary, LlmSummary, SamplerSummary, TokenSummary
     from edgekit.bundle.tflite import ModelSummary, TensorSpec
 
 EXAMPLES = """Examples:
@@ -65,7 +65,6 @@ def _metadata(summary: BundleSummary, llm: LlmSummary) -> Table:
     table = _table("metadata")
     table.add_column("")
     tokenizer = summary.tokenizer
-    sampler = llm.sampler
     stops = ", ".join(_token(token) for token in llm.stop_tokens)
     rows = {
         "model type": llm.model_type,
@@ -73,8 +72,7 @@ def _metadata(summary: BundleSummary, llm: LlmSummary) -> Table:
         "start token": llm.start_token and _token(llm.start_token),
         "stop tokens": stops or "none: generation ends at the context's end only",
         "pad token": llm.pad_token and _token(llm.pad_token),
-        "sampler": sampler
-        and f"{sampler.kind}, temperature {sampler.temperature:g}, top-k {sampler.top_k}, top-p {sampler.top_p:g}",
+        "sampler": llm.sampler and _sampler(llm.sampler),
         "chat template": llm.template_length and f"{llm.template_length:,} characters",
         "KV length": summary.kv_length and f"{summary.kv_length:,} tokens",
         "minimum runtime": llm.minimum_runtime,
@@ -89,6 +87,14 @@ def _metadata(summary: BundleSummary, llm: LlmSummary) -> Table:
 def _token(token: TokenSummary) -> str:
     ids = " ".join(str(i) for i in token.ids)
     return f"{ids} {token.text!r}".strip() if token.text is not None else ids
+
+
+def _sampler(sampler: SamplerSummary) -> str:
+    if sampler.top_k == 1:
+        return "greedy"
+    return (
+        f"{sampler.kind}, temperature {sampler.temperature:g}, top-k {sampler.top_k}, top-p {sampler.top_p:g}"
+    )
 
 
 def _signatures(model: ModelSummary) -> Table:

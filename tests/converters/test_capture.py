@@ -49,7 +49,7 @@ def test_capturing_the_demo_s_graph_again_gives_the_one_that_ships(name: str) ->
 def test_a_new_shape_is_captured_once_even_by_two_processes_and_computes_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An untied head, grouped key-value heads and a scaled rotary embedding: none of them ships."""
+    """Its head is a matrix of its own, which no shipped graph has."""
     checkpoint = tiny_checkpoint(tmp_path / "untied", tie=False, dtype="F32", layers=2)
     monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path / "cache"))
     environment = {**os.environ, library.CACHE_VARIABLE: str(tmp_path / "cache")}

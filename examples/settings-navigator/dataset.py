@@ -198,26 +198,50 @@ def vary(sentence: str, language: str, rng: random.Random) -> str:
 # ---- splits --------------------------------------------------------------------------------------
 
 
+def familiarity(frame: str, others: list[str]) -> float:
+    """Share of a frame's letter triples that some other frame also has; 1 means no new words."""
+    known = {text[at : at + 3] for text in others for at in range(len(text) - 2)}
+    triples = [frame[at : at + 3] for at in range(len(frame) - 2)]
+    return sum(triple in known for triple in triples) / len(triples)
+
+
 def split_frames(intent: Intent, seed: int = SEED) -> tuple[list[str], list[str]]:
-    """(train frames, eval frames) of one intent: disjoint, both never empty."""
+    """(train frames, eval frames) of one intent: disjoint, both never empty.
+
+    A model that starts from random weights cannot know a word it never met. So an intent's own held-out frame is
+    drawn from the half that is most familiar: said in another way, but not in words that occur nowhere else.
+    """
     rng = random.Random(f"{seed}/frames/{intent.language}/{intent.answer}")
     own, shared = list(intent.own), list(intent.shared)
-    rng.shuffle(own)
-    rng.shuffle(shared)
-    held_out = own[:HELD_OUT_OWN] + shared[:HELD_OUT_SHARED]
-    return own[HELD_OUT_OWN:] + shared[HELD_OUT_SHARED:], held_out
+    own.sort(key=lambda frame: -familiarity(frame, [other for other in own if other != frame]))
+    held_out = rng.sample(own[: len(own) // 2], HELD_OUT_OWN) + rng.sample(shared, HELD_OUT_SHARED)
+    # Own frames count double: they differ more from each other than the shared ones do.
+    seen = [frame for frame in own * 2 + shared if frame not in held_out]
+    rng.shuffle(seen)
+    return seen, held_out
+
+
+def split_sentences(intent: Intent, seed: int = SEED) -> tuple[list[list[str]], list[list[str]]]:
+    """(train sentences, eval sentences) of one intent, a list for each frame.
+
+    Frames overlap here and there; what a held-out frame can say is taken out of every train frame.
+    """
+    seen, held_out = split_frames(intent, seed)
+    evaluation = [expansions(frame, intent.names) for frame in held_out]
+    reserved = {sentence for sentences in evaluation for sentence in sentences}
+    train = [[s for s in expansions(frame, intent.names) if s not in reserved] for frame in seen]
+    return [sentences for sentences in train if sentences], evaluation
 
 
 def sample(
-    frames: list[str], intent: Intent, rows: int, taken: set[str], rng: random.Random
+    frames: list[list[str]], language: str, rows: int, taken: set[str], rng: random.Random
 ) -> Iterator[str]:
     """Up to `rows` prompts, the frames in turn, none of them in `taken`; adds what it yields to `taken`."""
-    sentences = {frame: expansions(frame, intent.names) for frame in frames}
     produced = attempt = 0
     while produced < rows and attempt < rows * 20:
-        frame = frames[attempt % len(frames)]
+        sentences = frames[attempt % len(frames)]
         attempt += 1
-        prompt = vary(rng.choice(sentences[frame]), intent.language, rng)
+        prompt = vary(rng.choice(sentences), language, rng)
         # Case and closing marks alone do not make a new prompt, so the splits may not differ in these only.
         key = prompt.lower().strip(".!?。… ")
         if key not in taken:
@@ -233,13 +257,13 @@ def generate(seed: int = SEED) -> tuple[list[dict[str, str]], list[dict[str, str
     taken: set[str] = set()
     for language in LANGUAGES:
         for intent in read_grammar(language):
-            seen, held_out = split_frames(intent, seed)
             rng = random.Random(f"{seed}/rows/{language}/{intent.answer}")
+            seen, held_out = split_sentences(intent, seed)
             for rows, frames, count in (
                 (evaluation, held_out, EVAL_ROWS_PER_INTENT),
                 (train, seen, TRAIN_ROWS_PER_INTENT),
             ):
-                for prompt in sample(frames, intent, count, taken, rng):
+                for prompt in sample(frames, language, count, taken, rng):
                     rows.append({"prompt": prompt, "expected": intent.answer, "language": language})
     random.Random(seed).shuffle(train)
     return train, evaluation

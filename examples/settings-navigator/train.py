@@ -32,10 +32,10 @@ from transformers import (
 
 HERE = Path(__file__).resolve().parent
 CHECKPOINT = HERE / "checkpoint"
-EPOCHS = 16
-BATCH_SIZE = 64
-LEARNING_RATE = 2e-3
-WARMUP_STEPS = 100
+EPOCHS = 12
+BATCH_SIZE = 32
+LEARNING_RATE = 1.5e-3
+WARMUP_STEPS = 150
 WEIGHT_DECAY = 0.1
 PIECE_DROPOUT = 0.1  # chance that a BPE merge of the prompt is skipped: one sentence, many spellings in ids
 SLIP_CHANCE = 0.15  # chance of a typing slip in a training prompt

@@ -1,0 +1,626 @@
+"""What a validation found: frozen dataclasses, and the same as JSON (`reports/validate.json`).
+
+Nothing here computes and nothing knows of reports, the engine or torch: who draws a page needs only this file.
+
+The JSON is the dataclasses field by field, keys in their order. Numbers that JSON cannot write (a perplexity
+may be infinite) are the strings "inf", "-inf" and "nan". Fields with a default may be added without a new
+schema version.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, Literal
+
+from edgekit.errors import InputError
+
+SCHEMA_VERSION: Final = 1
+
+Status = Literal["passed", "failed", "skipped", "warned"]
+CheckName = Literal[
+    "merge",
+    "container",
+    "tokens",
+    "template",
+    "stop",
+    "logits",
+    "generation",
+    "task",
+    "weights",
+    "runtimes",
+]
+Figure = int | float | str | None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A figure with its 95% confidence interval; low and high are None where none can be given."""
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A threshold and how the figure stood to it.
+
+    name: as in edgekit.toml, such as "max_kl". direction: "max" when the figure must not be larger, "min"
+    when not smaller. default: whether the threshold is the recipe's default and not the user's.
+    remedy: what usually helps when it fails.
+    """
+
+    name: str
+    label: str
+    direction: Literal["max", "min"]
+    threshold: float
+    value: float
+    passed: bool
+    default: bool
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check's verdict. The details are in the report's section of the same name.
+
+    summary: one sentence with the figures that matter, or why the check was skipped.
+    figures: label → figure, in the order to show them.
+    remedy: what to do; None when there is nothing to do.
+    """
+
+    name: CheckName
+    title: str
+    status: Status
+    summary: str
+    gates: tuple[Gate, ...] = ()
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    remedy: str | None = None
+    seconds: float = 0.0
+
+
+# ---------------------------------------- who was compared
+
+
+@dataclass(frozen=True)
+class BundleIdentity:
+    """The bundle that was validated. recipe, form: None for a file that edgekit did not make."""
+
+    name: str
+    file: str
+    size: int
+    sha256: str
+    recipe: str | None
+    form: str | None
+    kv_length: int | None
+    engine: str
+    """Version of litert-lm-api that ran it."""
+
+
+@dataclass(frozen=True)
+class ReferenceIdentity:
+    """What the bundle was held against.
+
+    kind: a "checkpoint" in Transformers, another "bundle", or "none".
+    digest: of the checkpoint, or the other model file's SHA-256. base: an adapter's base model.
+    cached: whether its results came from an earlier run.
+    """
+
+    kind: Literal["checkpoint", "bundle", "none"]
+    name: str
+    digest: str
+    base: str | None = None
+    versions: Mapping[str, str] = field(default_factory=dict)
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """A row of the data that could not be used, by its line (the first is 1)."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataIdentity:
+    """The texts that were used.
+
+    source: the file's name, or "built-in prompts". rows: rows in it. used: rows after --limit and without the
+    bad ones. expected: used rows that carry an expected output.
+    """
+
+    source: str
+    sha256: str
+    rows: int
+    used: int
+    expected: int
+    skipped: tuple[SkippedRow, ...] = ()
+
+
+# ---------------------------------------- 0 merge
+
+
+@dataclass(frozen=True)
+class LogitDistance:
+    """How far apart the logits of two models are on the same positions; kl in nats, KL(first ‖ second)."""
+
+    kl_mean: float
+    kl_max: float
+    largest_logit_difference: float
+    top1: float
+
+
+@dataclass(frozen=True)
+class MergeSection:
+    """An adapter: base plus adapter in peft against the merged weights that were converted.
+
+    merged: peft against the merged weights; should be nothing but rounding.
+    from_base: the fine-tune against its base; next to nothing means that the adapter has no effect.
+    changed_tensors: tensors that differ from the base's, of `tensors`.
+    """
+
+    adapter: str
+    positions: int
+    merged: LogitDistance
+    from_base: LogitDistance
+    changed_tensors: int
+    tensors: int
+
+
+# ---------------------------------------- 1 container
+
+
+@dataclass(frozen=True)
+class ContainerItem:
+    """One thing that was promised and what was found."""
+
+    name: str
+    status: Status
+    promised: str
+    found: str
+
+
+@dataclass(frozen=True)
+class ContainerSection:
+    """The file against its manifest, and whether the engine opens it."""
+
+    items: tuple[ContainerItem, ...]
+
+
+# ---------------------------------------- 2 tokens
+
+
+@dataclass(frozen=True)
+class TokenDifference:
+    """A text on which the ids differ; position: of the first id that does. Ids start two before it."""
+
+    text: str
+    position: int
+    reference_ids: tuple[int, ...]
+    bundle_ids: tuple[int, ...]
+    reference_text: str
+    bundle_text: str
+
+
+@dataclass(frozen=True)
+class TokensSection:
+    """Ids of the engine against the reference's. differences: the first few."""
+
+    texts: int
+    awkward_texts: int
+    equal: int
+    tokens: int
+    differences: tuple[TokenDifference, ...]
+
+
+# ---------------------------------------- 3 template
+
+
+@dataclass(frozen=True)
+class TemplateCase:
+    """A conversation and the prompts that were made of it.
+
+    first_difference: index of the first character that differs, None when equal (or not compared).
+    note: why the case does not count, when it does not.
+    """
+
+    name: str
+    status: Status
+    reference: str
+    bundle: str
+    first_difference: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class TemplateSection:
+    """Every conversation that was rendered on both sides."""
+
+    cases: tuple[TemplateCase, ...]
+
+
+# ---------------------------------------- 4 stop
+
+
+@dataclass(frozen=True)
+class StopId:
+    """A token that the reference ends generation at. stops: whether the bundle lists it."""
+
+    id: int
+    text: str
+    stops: bool
+
+
+@dataclass(frozen=True)
+class StopSection:
+    """End-of-turn tokens, and how many answers ended by themselves within `limit` tokens.
+
+    reference_ended: of the same prompts, None without a reference.
+    """
+
+    ids: tuple[StopId, ...]
+    prompts: int
+    ended: int
+    reference_ended: int | None
+    limit: int
+
+
+# ---------------------------------------- 5 logits
+
+
+@dataclass(frozen=True)
+class LogitFigures:
+    """Figures over a set of positions; definitions in edgekit.validation.metrics.
+
+    delta_p figures are differences of the probability of the token that came, bundle minus reference, 0 to 1.
+    """
+
+    positions: int
+    perplexity_reference: Interval
+    perplexity_bundle: Interval
+    perplexity_ratio: Interval
+    kl_mean: Interval
+    kl_median: Interval
+    kl_p99: Interval
+    kl_max: float
+    top1: Interval
+    top5: Interval
+    delta_p_max: float
+    delta_p_rms: Interval
+    delta_p_mean: Interval
+
+
+@dataclass(frozen=True)
+class PositionFigures:
+    """Figures over the positions `start` to `end` (exclusive) of all texts; for the plot over positions."""
+
+    start: int
+    end: int
+    positions: int
+    kl_mean: Interval
+    kl_max: float
+    top1: Interval
+    delta_p_rms: float
+
+
+@dataclass(frozen=True)
+class LogProbPair:
+    """Log-probability (natural) of one token that came, in the reference and in the bundle."""
+
+    reference: float
+    bundle: float
+    in_answer: bool
+
+
+@dataclass(frozen=True)
+class LogitsSection:
+    """Teacher forcing: both models read the same tokens, and their next-token distributions are compared.
+
+    method: how the bundle's logits were had: "scoring graph" or "decode signature".
+    answers: over positions inside answers, where the model speaks; None when no text has any. Gates look at
+        it when there is one, at `overall` otherwise.
+    scatter: a sample of at most 1,000.
+    seconds: of the bundle's pass alone.
+    """
+
+    method: str
+    texts: int
+    overall: LogitFigures
+    answers: LogitFigures | None
+    by_position: tuple[PositionFigures, ...]
+    scatter: tuple[LogProbPair, ...]
+    seconds: float
+    tokens_per_second: float
+
+
+# ---------------------------------------- 6 generation
+
+
+@dataclass(frozen=True)
+class GenerationRow:
+    """One prompt, answered greedily by both.
+
+    first_difference: position (from 0, in tokens of the reference's tokenizer) of the first token that
+        differs; None when the answers are equal. first_difference_char: the same in characters of the texts.
+    *_loops: whether the answer ends in a loop. *_stopped: whether it ended by itself.
+    constrained: the bundle's answer held to the manifest's answer format; None without one.
+    """
+
+    prompt: str
+    expected: str | None
+    reference: str | None
+    bundle: str
+    first_difference: int | None
+    first_difference_char: int | None
+    reference_tokens: int | None
+    bundle_tokens: int
+    reference_loops: bool | None
+    bundle_loops: bool
+    reference_stopped: bool | None
+    bundle_stopped: bool
+    constrained: str | None = None
+
+
+@dataclass(frozen=True)
+class HistogramBin:
+    """Rows whose first difference is at a position from `start` to `end` (exclusive)."""
+
+    start: int
+    end: int
+    count: int
+
+
+@dataclass(frozen=True)
+class GenerationSection:
+    """Greedy answers of both, row by row.
+
+    exact: share of rows with the same answer. divergence: of the rows that differ. length_difference: mean of
+    bundle minus reference, in tokens. valid_free, valid_constrained: share of answers that the manifest's
+    answer format allows, without and with constrained decoding; None without a format.
+    """
+
+    rows: tuple[GenerationRow, ...]
+    max_tokens: int
+    exact: Interval | None
+    divergence: tuple[HistogramBin, ...]
+    median_divergence: float | None
+    length_difference: Interval | None
+    loops_reference: Interval | None
+    loops_bundle: Interval
+    valid_free: Interval | None = None
+    valid_constrained: Interval | None = None
+
+
+# ---------------------------------------- 7 task
+
+
+@dataclass(frozen=True)
+class TaskMetric:
+    """One metric of both runners. difference: bundle minus reference, paired by row.
+
+    test: how p_value was had ("McNemar, exact"); None where only the interval tells.
+    """
+
+    name: str
+    reference: Interval | None
+    bundle: Interval
+    difference: Interval | None
+    p_value: float | None = None
+    test: str | None = None
+    constrained: Interval | None = None
+    """The bundle's, with answers held to the manifest's format; None without one."""
+
+
+@dataclass(frozen=True)
+class TaskSection:
+    """Answers against expected outputs.
+
+    kind: "labels" when there are few different expected outputs, "json" when all are JSON objects, "text"
+    else. metrics: the first is the one that the gate looks at.
+    """
+
+    kind: Literal["labels", "json", "text"]
+    rows: int
+    metrics: tuple[TaskMetric, ...]
+
+
+# ---------------------------------------- 8 weights
+
+
+@dataclass(frozen=True)
+class WeightRow:
+    """A tensor as the bundle holds it, against the checkpoint's (or the other bundle's).
+
+    layer: None for the embedding, the head and the last norm. kind: q_proj, gate_proj, embedding, norm, ….
+    sqnr_db: signal-to-quantization-noise ratio in decibels; infinite when equal.
+    expected_sqnr_db: what quantizing the checkpoint's tensor by the same scheme gives; None when not known.
+    """
+
+    tensor: str
+    layer: int | None
+    kind: str
+    scheme: str
+    values: int
+    sqnr_db: float
+    cosine: float
+    expected_sqnr_db: float | None = None
+
+
+@dataclass(frozen=True)
+class WeightsSection:
+    """Every weight tensor, in the order of the model."""
+
+    tensors: tuple[WeightRow, ...]
+
+
+# ---------------------------------------- 9 runtimes
+
+
+@dataclass(frozen=True)
+class RuntimeResult:
+    """Another release of the engine on the same file.
+
+    opens: whether it loads the file; reason: the engine's own, when it does not.
+    checks: of tokens, template, stop and generation, those that ran, with a sentence each.
+    """
+
+    version: str
+    opens: bool
+    reason: str | None
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True)
+class RuntimesSection:
+    """All releases that were asked for, in that order."""
+
+    releases: tuple[RuntimeResult, ...]
+
+
+# ---------------------------------------- all of it
+
+
+@dataclass(frozen=True)
+class WorstExample:
+    """A row worth looking at, side by side; the worst comes first.
+
+    why: "ends in a loop", "differs from token 3", …. positions are those of GenerationRow.
+    """
+
+    prompt: str
+    expected: str | None
+    reference: str | None
+    bundle: str
+    first_difference: int | None
+    first_difference_char: int | None
+    why: str
+
+
+@dataclass(frozen=True)
+class ParityReport:
+    """Everything that `edgekit validate` found.
+
+    verdict: "failed" when any check failed. headline: the verdict in one sentence.
+    checks: all ten, in order, skipped ones with their reason. A section is None when its check was skipped.
+    """
+
+    bundle: BundleIdentity
+    reference: ReferenceIdentity
+    data: DataIdentity
+    verdict: Literal["passed", "failed"]
+    headline: str
+    checks: tuple[Check, ...]
+    merge: MergeSection | None
+    container: ContainerSection | None
+    tokens: TokensSection | None
+    template: TemplateSection | None
+    stop: StopSection | None
+    logits: LogitsSection | None
+    generation: GenerationSection | None
+    task: TaskSection | None
+    weights: WeightsSection | None
+    runtimes: RuntimesSection | None
+    worst: tuple[WorstExample, ...]
+    seconds: float
+    edgekit_version: str
+    schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
+
+    def check(self, name: CheckName) -> Check:
+        """Return the check of a name."""
+        return next(check for check in self.checks if check.name == name)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return self.verdict == "passed"
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        values = _plain(self)
+        assert isinstance(values, dict)
+        return {"schema_version": values.pop("schema_version"), **values}
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any]) -> ParityReport:
+        """Read what `to_json` wrote; raises InputError, naming the key, for anything else."""
+        version = values.get("schema_version")
+        if version != SCHEMA_VERSION:
+            raise InputError(
+                f"a validation report of schema {version}; this edgekit reads {SCHEMA_VERSION}",
+                remedy="run edgekit validate again",
+            )
+        report = _build(ParityReport, dict(values), "")
+        assert isinstance(report, ParityReport)
+        return report
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    return value
+
+
+def _build(kind: Any, value: Any, key: str) -> Any:
+    """Turn JSON values into a type that the dataclasses above use."""
+    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
+    if dataclasses.is_dataclass(kind):
+        _expect(isinstance(value, dict), key, "an object")
+        hints = typing.get_type_hints(kind)
+        for part in dataclasses.fields(kind):
+            needed = part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING
+            _expect(part.name in value or not needed, f"{key}.{part.name}".lstrip("."), "there")
+        assert isinstance(kind, type)
+        return kind(
+            **{
+                part.name: _build(hints[part.name], value[part.name], f"{key}.{part.name}".lstrip("."))
+                for part in dataclasses.fields(kind)
+                if part.name in value
+            }
+        )
+    if origin in (typing.Union, types.UnionType):
+        if value is None and type(None) in arguments:
+            return None
+        wanted = [argument for argument in arguments if argument is not type(None)]
+        return _build(wanted[0], value, key) if len(wanted) == 1 else _scalar(value)
+    if origin is Literal:
+        _expect(value in arguments, key, f"one of {', '.join(map(str, arguments))}")
+        return value
+    if origin is tuple:
+        _expect(isinstance(value, list), key, "a list")
+        return tuple(_build(arguments[0], item, f"{key}[{index}]") for index, item in enumerate(value))
+    if origin is Mapping:
+        _expect(isinstance(value, dict), key, "an object")
+        return {name: _build(arguments[1], item, f"{key}.{name}") for name, item in value.items()}
+    if kind is float:
+        _expect(_is_number(value) or value in _UNWRITABLE, key, "a number")
+        return float(value)
+    _expect(isinstance(value, kind) and (kind is bool or not isinstance(value, bool)), key, kind.__name__)
+    return value
+
+
+_UNWRITABLE = ("inf", "-inf", "nan")
+
+
+def _scalar(value: Any) -> Any:
+    return float(value) if value in _UNWRITABLE else value
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _expect(holds: bool, key: str, what: str) -> None:
+    if not holds:
+        raise InputError(f"{key} must be {what}", where="validation report")

@@ -30,7 +30,14 @@ from edgekit.bundle.container import (
 )
 from edgekit.bundle.directory import MANIFEST_NAME, NOTICE_NAME, new_bundle
 from edgekit.bundle.manifest import Manifest, manifest_bytes
-from edgekit.bundle.metadata import MIN_RUNTIME_VERSION, Text, build_llm_metadata, read_text, serialize
+from edgekit.bundle.metadata import (
+    MIN_RUNTIME_VERSION,
+    Text,
+    build_executor_metadata,
+    build_llm_metadata,
+    read_text,
+    serialize,
+)
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.checkpoint.adapter import AdapterConfig
 from edgekit.checkpoint.generation import parse_sampler
@@ -141,7 +148,7 @@ def convert(
     link = plan_link(graph, schemes, opened.config.vocab_size, kv_length if form == "static" else None)
     clock.lap("plan the link")
 
-    sections = _text_sections(text, kv_length) if suffix == "litertlm" else []
+    sections = _small_sections(text, opened, form, kv_length) if suffix == "litertlm" else []
     model_section = Section(SectionKind.TFLITE_MODEL, link.size, (), PREFILL_DECODE)
     needed = container_size([*sections, model_section]) if suffix == "litertlm" else link.size
     with (
@@ -215,9 +222,14 @@ def _write_model(
     return written
 
 
-def _text_sections(text: Text, kv_length: int) -> list[Section]:
-    metadata = serialize(build_llm_metadata(text, kv_length=kv_length))
-    sections = [Section(SectionKind.LLM_METADATA, len(metadata), [metadata])]
+def _small_sections(text: Text, checkpoint: Checkpoint, form: Form, kv_length: int) -> list[Section]:
+    """Everything but the model: metadata and tokenizer."""
+    llm = serialize(build_llm_metadata(text, kv_length=kv_length))
+    executor = serialize(build_executor_metadata(checkpoint.config, form=form, kv_length=kv_length))
+    sections = [
+        Section(SectionKind.LLM_METADATA, len(llm), [llm]),
+        Section(SectionKind.EXECUTOR_METADATA, len(executor), [executor]),
+    ]
     if text.tokenizer.kind == "sentencepiece":
         sections.append(Section(SectionKind.SP_TOKENIZER, len(text.tokenizer.data), [text.tokenizer.data]))
     else:

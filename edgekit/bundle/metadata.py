@@ -14,6 +14,7 @@ from edgekit.checkpoint.chat_template import ChatTemplate, DeviceTemplate, for_d
 from edgekit.checkpoint.config import Gemma3Config
 from edgekit.checkpoint.generation import GenerationDefaults, Sampler, read_generation
 from edgekit.checkpoint.tokenizer import END_OF_TURN, Tokenizer, read_tokenizer
+from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Form
 
 if TYPE_CHECKING:
     from litert_lm_builder.runtime.proto.executor_metadata_pb2 import ExecutorMetadata
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 MIN_RUNTIME_VERSION = "0.11.0"
 """The oldest runtime that was seen to open and run such bundles (the Gallery 1.0.18 has it). No engine enforces it."""
-
-KEY_SEQUENCE_AXIS = 2  # kv_cache_k_N: (1, heads, sequence, head_dim)
-VALUE_SEQUENCE_AXIS = 3  # kv_cache_v_N: (1, heads, head_dim, sequence)
 
 
 @dataclass(frozen=True)
@@ -140,18 +138,12 @@ def build_llm_metadata(
     return metadata
 
 
-def build_executor_metadata(
-    config: Gemma3Config,
-    *,
-    kv_length: int,
-    key_axis: int = KEY_SEQUENCE_AXIS,
-    value_axis: int = VALUE_SEQUENCE_AXIS,
-) -> ExecutorMetadata:
+def build_executor_metadata(config: Gemma3Config, *, form: Form, kv_length: int) -> ExecutorMetadata:
     """Build the ExecutorMetadata: each layer's cache, by name, and how long it may become.
 
-    kv_length: positions; every layer has as many, sliding ones too, because the graphs mask instead of wrapping
-        around (which is what the LOCAL types would say).
-    key_axis, value_axis: the caches' sequence axes.
+    form: of the graph, which decides the layout of the value caches.
+    kv_length: positions; every layer has as many, sliding ones too, because the graphs mask instead of wrapping around
+        (which is what the LOCAL types would say).
     The CPU engine 0.18.1 runs the same without this section and with wrong lengths in it; other backends may not.
     """
     from litert_lm_builder.runtime.proto import executor_metadata_pb2
@@ -161,8 +153,8 @@ def build_executor_metadata(
     kinds = executor_metadata_pb2.StateBuffer
     for layer in range(config.num_hidden_layers):
         for name, kind, axis in (
-            (f"kv_cache_k_{layer}", kinds.TYPE_GLOBAL_KEY_CACHE, key_axis),
-            (f"kv_cache_v_{layer}", kinds.TYPE_GLOBAL_VALUE_CACHE, value_axis),
+            (f"kv_cache_k_{layer}", kinds.TYPE_GLOBAL_KEY_CACHE, KEY_SEQUENCE_AXIS),
+            (f"kv_cache_v_{layer}", kinds.TYPE_GLOBAL_VALUE_CACHE, VALUE_SEQUENCE_AXIS[form]),
         ):
             executor.state_buffers.add(
                 prefill_input_name=name,

@@ -13,7 +13,7 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekit.checkpoint import Checkpoint
-from edgekit.graph.format import Form
+from edgekit.graph.format import VALUE_SEQUENCE_AXIS, Form
 from edgekit.runtime.interpreter import GraphInterpreter
 from tests.graph.linking import linked_model
 
@@ -37,6 +37,7 @@ def exported(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
             quantization_recipe="none",
             bundle_litert_lm=False,
             cache_length=KV_LENGTH,
+            v_ts_idx=VALUE_SEQUENCE_AXIS[form],
             enable_dynamic_shape=form == "dynamic",
             prefill_lengths=[32, 128, 512] if form == "static" else [128],
         )

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 import transformers
 
-from edgekit.graph.format import Architecture, GraphKey
+from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Architecture, GraphKey
 
 _MAX_POSITIONS = 32_768
 _DYNAMIC_SAMPLE = 4096
@@ -85,6 +85,8 @@ def trace(model: Any, key: GraphKey, sizes: Placeholders, directory: Path) -> Pa
         enable_dynamic_shape=key.form == "dynamic",
         prefill_lengths=list(key.prefill_lengths) or [128],
         cache_length=sizes.kv_length,
+        k_ts_idx=KEY_SEQUENCE_AXIS,
+        v_ts_idx=VALUE_SEQUENCE_AXIS[key.form],
     )
     source = export_lib.SourceModelArtifacts(
         model=model, model_config=model.config, text_model_config=model.config, tokenizer=None

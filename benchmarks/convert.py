@@ -17,7 +17,6 @@ from pathlib import Path
 from typing import Any
 
 import measure
-from checkpoint_270m import write_checkpoint
 from rich.console import Console
 from rich.table import Table
 
@@ -35,7 +34,7 @@ def main() -> None:
     results: list[dict[str, Any]] = []
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        checkpoint = write_checkpoint(directory / "random-270m")
+        checkpoint = measure.random_checkpoint(directory / "random-270m")
         for recipe in arguments.recipes.split(","):
             exported = _export(checkpoint, directory, recipe, dynamic=False)
             converted = [_convert(checkpoint, directory, recipe) for _ in range(arguments.repeat)]

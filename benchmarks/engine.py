@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import measure
-from checkpoint_270m import write_checkpoint
 from convert import CONVERT, EXPORT
 from rich.console import Console
 from rich.table import Table
@@ -29,19 +28,22 @@ PROMPTS = (20, 256)
 DECODE_TOKENS = 128
 
 RUN = """
-import json, resource, sys, litert_lm
+import json, sys, litert_lm
 litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
 path, prompt, decode, threads, kv_length, cache = sys.argv[1:]
 info = litert_lm.Benchmark(
     path, litert_lm.Backend.CPU(thread_count=int(threads)), prefill_tokens=int(prompt), decode_tokens=int(decode),
     max_num_tokens=int(kv_length), cache_dir=cache,
 ).run()
+# Not ru_maxrss: it counts what the process was before it became this one.
+with open("/proc/self/status") as status:
+    peak_bytes = next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM"))
 print(json.dumps({
     "init_seconds": info.init_time_in_second,
     "first_token_seconds": info.time_to_first_token_in_second,
     "prefill_tokens_per_second": info.last_prefill_tokens_per_second,
     "decode_tokens_per_second": info.last_decode_tokens_per_second,
-    "peak_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+    "peak_bytes": peak_bytes,
 }))
 """
 
@@ -55,7 +57,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        checkpoint = write_checkpoint(directory / "random-270m")
+        checkpoint = measure.random_checkpoint(directory / "random-270m")
         bundles = {
             "export_hf": arguments.reference or _export(checkpoint, directory),
             "edgekit": _convert(checkpoint, directory, "dynamic"),
@@ -88,7 +90,7 @@ def _interleaved(
     measured: dict[str, list[dict[str, float]]] = {name: [] for name in bundles}
     for round_number in range(runs + 1):
         for name, path in bundles.items():
-            figures = _run_once(path, prompt, threads, directory / "engine-cache")
+            figures = _run_once(path, prompt, threads, directory / f"engine-cache-{name}")
             if round_number:
                 measured[name].append(figures)
     return {

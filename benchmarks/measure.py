@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -45,6 +46,16 @@ def run(command: Sequence[str], log: Path | None = None) -> Run:
             f"{' '.join(command)} ended with status {status}" + (f"; see {log}" if log else "")
         )
     return Run(seconds, usage.ru_maxrss * 1024)
+
+
+def random_checkpoint(directory: Path) -> Path:
+    """Write the random 270M checkpoint, in a process of its own.
+
+    This process must stay small: the peak memory that the system tells of a child counts what its parent
+    held when it was started.
+    """
+    subprocess.run([sys.executable, Path(__file__).parent / "checkpoint_270m.py", directory], check=True)
+    return directory
 
 
 def machine() -> dict[str, Any]:

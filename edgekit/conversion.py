@@ -135,12 +135,13 @@ def convert(
     _check_kv_length(kv_length, form, opened)
     clock.lap("open the checkpoint")
 
-    text = read_text(
-        opened.text_path,
-        generation_directory=opened.generation_path,
-        rows=opened.config.vocab_size,
-        sampler=parse_sampler(sampler) if sampler else None,
-    )
+    with progress.step("read tokenizer and template"):
+        text = read_text(
+            opened.text_path,
+            generation_directory=opened.generation_path,
+            rows=opened.config.vocab_size,
+            sampler=parse_sampler(sampler) if sampler else None,
+        )
     clock.lap("settle the text")
     graph = find_graph(graph_key(opened.config, form), progress)
     clock.lap("find the graph")

@@ -208,8 +208,13 @@ class Chat:
                 first = first or time.perf_counter() - began
                 pieces.append(text)
                 yield text
-                with self._engine._reasons("stopped in the middle of an answer"):
+                try:
                     piece = next(stream, None)
+                except RuntimeError as error:  # in the middle of an answer it carries the reason itself
+                    raise BundleError(
+                        f"the engine stopped in the middle of an answer: {_reason('', error)}",
+                        where=self._engine.path,
+                    ) from error
             cancelled = False
         finally:
             if cancelled and stream is not None and pieces:
@@ -315,6 +320,13 @@ def verify_answers(engine: Engine, answers: AnswerFormat) -> None:
     text that it cannot spell because the tokenizer has only bytes for a character of it.
     """
     where = "--answer-regex" if answers.kind == "regex" else "--answer-schema"
+    if any(" " in text for text in answers.literals()) and not _spells_spaces(engine.path):
+        raise InputError(
+            "an answer with spaces in it is spelled out, but this bundle's tokenizer does not spell spaces as the "
+            "engine's constrained decoding needs them",
+            where=where,
+            remedy="use answers without spaces, such as turn_on",
+        )
     for text in answers.literals():
         spelled = engine.tokenize(text)
         for char in dict.fromkeys(text):
@@ -330,6 +342,20 @@ def verify_answers(engine: Engine, answers: AnswerFormat) -> None:
     except BundleError as error:
         reason = error.message.split("Failed to create LLGuidance constraint:")[-1].strip()
         raise InputError(f"the engine cannot take this answer format: {reason}", where=where) from error
+
+
+def _spells_spaces(path: Path) -> bool:
+    """Whether the pieces of a bundle's tokenizer hold real spaces, which constrained decoding takes them by."""
+    from edgekit.bundle.container import SectionKind, read_container, section_bytes
+
+    container = read_container(path)
+    for section in container.sections:
+        if section.kind == SectionKind.SP_TOKENIZER:
+            from sentencepiece import sentencepiece_model_pb2
+
+            model = sentencepiece_model_pb2.ModelProto.FromString(bytes(section_bytes(container, section)))
+            return not model.normalizer_spec.escape_whitespaces
+    return False  # a tokenizer.json always spells them ▁
 
 
 # --- trying a bundle in a process of its own ---------------------------------------------------------------------
@@ -362,7 +388,12 @@ def smoke(
     Raises BundleError with the engine's reason when the bundle does not open, generates nothing, crashes the engine
     or takes longer than `timeout`.
     """
-    task = {"path": str(path), "tokens": tokens, "threads": threads, "answer": answer and answer.to_manifest()}
+    task = {
+        "path": str(path),
+        "tokens": tokens,
+        "threads": threads,
+        "answer": answer and answer.to_manifest(),
+    }
     root = str(Path(__file__).resolve().parents[2])
     environment = os.environ | {
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))

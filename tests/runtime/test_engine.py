@@ -375,6 +375,14 @@ def test_what_the_engine_can_take_passes(engine: Engine, answers: AnswerFormat) 
     verify_answers(engine, answers)
 
 
+def test_labels_with_spaces_are_refused_where_the_tokenizer_cannot_spell_them(tmp_path: Path) -> None:
+    path = tokenizer_bundle(tmp_path, with_other_merges)  # embeds tokenizer.json, whose pieces have ▁
+    with open_engine(path) as engine:
+        with pytest.raises(InputError, match="spaces"):
+            verify_answers(engine, parse_regex("(turn on|turn off)"))
+        verify_answers(engine, parse_regex("(turn_on|turn_off)"))
+
+
 # --- trying a file -----------------------------------------------------------------------------------------------
 
 

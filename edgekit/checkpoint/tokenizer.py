@@ -560,20 +560,18 @@ def _first_that_agrees(
 ) -> tuple[bytes, str | None]:
     """Pack the model so that it gives the reference's ids for every text; else say which text differs.
 
-    Two forms are tried: runs of spaces grow by merging as other pieces do, or are taken whole as long as they
-    are. Which of them Transformers does depends on the order in which its converter once wrote the merges.
+    Two forms are tried: runs of spaces are taken whole as long as they are, as in Gemma's tokenizers, or grow by
+    merging as other pieces do. Which of them Transformers does depends on the order in which its converter once
+    wrote the merges.
     """
     wanted = _encode(reference, texts)
     reason: str | None = None
-    for whole in (False, True):
-        if whole:
-            pieces = [
-                (piece, 0.0, _USER_DEFINED)
-                if len(piece) > 1 and not piece.strip(" ")
-                else (piece, score, kind)
-                for piece, score, kind in pieces
-            ]
-        data = _pack_model(pieces, rest)
+    whole = [
+        (piece, 0.0, _USER_DEFINED) if len(piece) > 1 and not piece.strip(" ") else (piece, score, kind)
+        for piece, score, kind in pieces
+    ]
+    for form in (whole, pieces):
+        data = _pack_model(form, rest)
         found = _sentencepiece(data).encode(texts)
         differing = next((i for i, ids in enumerate(found) if ids != wanted[i]), None)
         if differing is None:

@@ -42,6 +42,7 @@ def explain_constants(
     """
     model = schema.ModelT.InitFromPackedBuf(traced, 0)
     known = _fingerprints(architecture, tensors)
+    consumers = _consumers(model)
     explained = []
     for buffer, refs in _constant_refs(model).items():
         first = model.subgraphs[refs[0].subgraph].tensors[refs[0].tensor]
@@ -62,7 +63,7 @@ def explain_constants(
         if match == _ROTARY:
             continue
         tensor, transform = match
-        consumers = {kind for ref in refs for kind in _consumers(model, ref)}
+        read_by = set().union(*(consumers.get(ref, set()) for ref in refs))
         explained.append(
             Explained(
                 tensor=tensor,
@@ -70,7 +71,7 @@ def explain_constants(
                 shape=shape,
                 buffer=buffer,
                 refs=tuple(refs),
-                quantizable=len(shape) == 2 and consumers <= _QUANTIZABLE_OPS,
+                quantizable=len(shape) == 2 and read_by <= _QUANTIZABLE_OPS,
             )
         )
     missing = sorted(set(tensors) - {constant.tensor for constant in explained} - _aliases(tensors))
@@ -95,7 +96,11 @@ def _fingerprints(
     for name, values in tensors.items():
         if name in _aliases(tensors):
             continue
-        for transform, content in (("as-is", values), ("one-plus", np.float32(1) + values)):
+        # Only norms are vectors, and only they are stored plus one.
+        forms = (
+            {"as-is": values} if values.ndim > 1 else {"as-is": values, "one-plus": np.float32(1) + values}
+        )
+        for transform, content in forms.items():
             key = np.ascontiguousarray(content).tobytes()
             if key in known:
                 raise GraphError("two tensors of the traced model are equal", where=name)
@@ -143,11 +148,14 @@ def _content(traced: bytes, buffer: Any) -> NDArray[np.uint8]:
     return np.asarray(buffer.data, dtype=np.uint8)
 
 
-def _consumers(model: Any, ref: TensorRef) -> set[int]:
-    """Builtin codes of the operators that read a tensor."""
-    codes = model.operatorCodes
-    return {
-        max(codes[op.opcodeIndex].builtinCode, codes[op.opcodeIndex].deprecatedBuiltinCode)
-        for op in model.subgraphs[ref.subgraph].operators or []
-        if ref.tensor in op.inputs
-    }
+def _consumers(model: Any) -> dict[TensorRef, set[int]]:
+    """Every tensor that an operator reads → the builtin codes of those operators."""
+    kinds = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in model.operatorCodes]
+    consumers: dict[TensorRef, set[int]] = {}
+    for subgraph_index, subgraph in enumerate(model.subgraphs):
+        for operator in subgraph.operators or []:
+            for tensor in operator.inputs:
+                consumers.setdefault(TensorRef(subgraph_index, int(tensor)), set()).add(
+                    kinds[operator.opcodeIndex]
+                )
+    return consumers

@@ -1,0 +1,221 @@
+"""What was measured: every raw run, with the device, the bundle and the plan. A versioned JSON schema.
+
+The dataclasses below are the schema, version 1. `to_json` adds to each case a `summary` of its runs for readers
+without edgekit; reading ignores it and computes it anew. Times are seconds, sizes bytes, speeds tokens per second.
+A figure that its source does not tell is None (null).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from edgekit.benchmark.plan import BenchPlan, Case
+from edgekit.benchmark.schema import from_plain, to_plain
+from edgekit.errors import InputError
+
+SCHEMA_VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """The state of a device at one moment, as far as it tells.
+
+    thermal_status: Android's word (none, light, moderate, severe, critical …). cpu_mhz: of the fastest core.
+    load: runnable processes, averaged over the last minute.
+    """
+
+    battery_percent: float | None = None
+    charging: bool | None = None
+    temperature_c: float | None = None
+    thermal_status: str | None = None
+    cpu_mhz: float | None = None
+    load: float | None = None
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Cores of one kind. cpus: their numbers. max_mhz: their highest clock."""
+
+    cpus: tuple[int, ...]
+    max_mhz: float | None = None
+
+
+@dataclass(frozen=True)
+class DeviceInfo:
+    """The machine that measured.
+
+    kind: host (this machine), linux (a board over adb), android. name: to tell targets apart, such as `host` or the
+    serial number. os: name and version. abi: as Android names it (arm64-v8a, x86_64).
+    """
+
+    kind: Literal["host", "linux", "android"]
+    name: str
+    model: str | None = None
+    soc: str | None = None
+    os: str | None = None
+    abi: str | None = None
+    cores: int | None = None
+    clusters: tuple[Cluster, ...] = ()
+    ram_bytes: int | None = None
+    governor: str | None = None
+    before: Conditions = Conditions()
+    after: Conditions = Conditions()
+
+
+@dataclass(frozen=True)
+class BundleInfo:
+    """The model file that was measured. recipe, kv_length: None for a bare file."""
+
+    name: str
+    file: str
+    size: int
+    sha256: str | None = None
+    recipe: str | None = None
+    kv_length: int | None = None
+
+
+@dataclass(frozen=True)
+class EngineInfo:
+    """What ran the model. runner: what measured it (edgekit, litert_lm_main, llama-bench, an app's name)."""
+
+    name: str
+    version: str | None
+    runner: str
+
+
+@dataclass(frozen=True)
+class Init:
+    """Opening the model once. cold: without an engine cache from an earlier start."""
+
+    cold: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: a prompt fed and an output generated in a fresh session.
+
+    prefill_tokens, decode_tokens: counted by the engine, a start token included.
+    ttft: from the call to the first callback. total: from the call to the last callback.
+    stamps: of every callback with text, since the call. The engine withholds text that is not yet a whole character
+        and everything after the model ended its answer, so there may be fewer stamps than tokens.
+    prefill_tps, decode_tps: the engine's own figures of this turn, all tokens counted.
+    engine_ttft: the derived figure that LiteRT-LM prints, prefill time plus one mean decode step.
+    rss_peak: VmHWM of the process so far. private: pages that no other process shares, at the end of the run.
+    energy_j: energy taken during the run, joules. temperature_c: after the run.
+    """
+
+    warmup: bool
+    prefill_tokens: int
+    decode_tokens: int
+    ttft: float | None = None
+    total: float | None = None
+    stamps: tuple[float, ...] = ()
+    prefill_tps: float | None = None
+    decode_tps: float | None = None
+    engine_ttft: float | None = None
+    rss_peak: int | None = None
+    private: int | None = None
+    energy_j: float | None = None
+    temperature_c: float | None = None
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """One case with all its runs, in the order in which they ran.
+
+    failure: why it could not be measured to the end, None when it was. cache_bytes: the engine's cache on disk.
+    """
+
+    case: Case
+    inits: tuple[Init, ...] = ()
+    runs: tuple[Run, ...] = ()
+    failure: str | None = None
+    cache_bytes: int | None = None
+
+    @property
+    def measured(self) -> tuple[Run, ...]:
+        """The runs that count: those after the warm-up."""
+        return tuple(run for run in self.runs if not run.warmup)
+
+
+@dataclass(frozen=True)
+class Check:
+    """A greedy answer. expected: what another machine answered, None when there is nothing to compare with."""
+
+    prompt: str
+    text: str | None
+    expected: str | None = None
+    failure: str | None = None
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether both machines say the same; None when only one was asked."""
+        return None if self.expected is None else self.text == self.expected
+
+
+@dataclass(frozen=True)
+class BenchResult:
+    """One bundle on one target. began: UTC, ISO 8601, None when unknown. tool: edgekit's version."""
+
+    target: str
+    device: DeviceInfo
+    bundle: BundleInfo
+    engine: EngineInfo
+    plan: BenchPlan
+    cases: tuple[CaseResult, ...]
+    check: Check | None = None
+    notes: tuple[str, ...] = ()
+    began: str | None = None
+    tool: str | None = None
+    schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
+
+    @property
+    def failures(self) -> tuple[str, ...]:
+        """What went wrong, one sentence each: failed cases, and a check that failed or differs."""
+        found = [
+            f"{result.case.name}: {result.failure}" for result in self.cases if result.failure is not None
+        ]
+        if self.check is not None and self.check.failure is not None:
+            found.append(f"greedy check: {self.check.failure}")
+        elif self.check is not None and self.check.agrees is False:
+            found.append(f"greedy check: says {self.check.text!r}, expected {self.check.expected!r}")
+        return tuple(found)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the result as JSON values, each case with the summary of its runs."""
+        from edgekit.benchmark.statistics import summaries
+
+        plain = to_plain(self)
+        values = {"schema_version": plain.pop("schema_version"), **plain}
+        for written, result in zip(values["cases"], self.cases, strict=True):
+            written["summary"] = {name: to_plain(summary) for name, summary in summaries(result).items()}
+        return values
+
+    @staticmethod
+    def from_json(values: Any, where: str = "result") -> BenchResult:
+        """Build a result from JSON values. Raises InputError, naming the key, when they are none."""
+        version = values.get("schema_version") if isinstance(values, dict) else None
+        if type(version) is not int or version < 1:
+            raise InputError("no result of edgekit bench: schema_version is missing", where=where)
+        if version > SCHEMA_VERSION:
+            raise InputError(
+                f"made by a newer edgekit (schema {version}, known here: {SCHEMA_VERSION})",
+                where=where,
+                remedy="upgrade edgekit",
+            )
+        return from_plain(BenchResult, values, where)
+
+
+def read_result(path: str | Path) -> BenchResult:
+    """Read a result's file. Raises InputError, naming the file and the key, when it is none."""
+    try:
+        values = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"not valid JSON: {error}", where=path) from error
+    return BenchResult.from_json(values, str(path))

@@ -32,10 +32,14 @@ def error_console() -> Console:
 
 
 def output_console() -> Console:
-    """A console on standard output; without colours when that is no terminal."""
+    """A console on standard output for tables; without colours when that is no terminal.
+
+    What it prints comes from files and users: nothing in it is markup or the name of an emoji.
+    """
     from rich.console import Console
 
-    return Console() if sys.stdout.isatty() else Console(width=_PIPE_WIDTH)
+    width = None if sys.stdout.isatty() else _PIPE_WIDTH
+    return Console(width=width, markup=False, emoji=False, highlight=False)
 
 
 def print_error(error: EdgekitError) -> None:
@@ -53,7 +57,8 @@ def print_error(error: EdgekitError) -> None:
 
 def print_json(document: Any) -> None:
     """Print a machine-readable result; the only thing on standard output under --json."""
-    print(json.dumps(document, indent=2, ensure_ascii=False))
+    ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
+    print(json.dumps(document, indent=2, ensure_ascii=ascii_only))
 
 
 def progress_for(*, quiet: bool) -> Progress:

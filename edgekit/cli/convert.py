@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,7 +13,6 @@ from edgekit.cli.console import (
     JsonOption,
     QuietOption,
     human_bytes,
-    output_console,
     print_json,
     progress_for,
 )
@@ -26,7 +26,7 @@ edgekit convert ./my-fine-tune
 
 edgekit convert ./my-lora --base google/gemma-3-270m-it --recipe int4
 
-edgekit convert me/my-fine-tune@main -o bundle --sampler greedy --answer-schema answer.json"""
+edgekit convert me/my-fine-tune@main --answer-schema answer.json"""
 
 
 def convert(
@@ -42,7 +42,7 @@ def convert(
         str, typer.Option(help="How weights are quantized: a name from `edgekit recipes`, or a TOML file.")
     ] = "int8",
     kv_length: Annotated[
-        int, typer.Option(min=128, help="The most tokens that prompt and answer may have together.")
+        int, typer.Option(help="The most tokens that prompt and answer may have together.")
     ] = 4096,
     shape: Annotated[
         str,
@@ -106,16 +106,14 @@ def convert(
 
 def print_result(result: ConvertResult) -> None:
     """Say what was written, and what to type next."""
-    console = output_console()
     manifest = result.manifest
-    console.print(
+    print(
         f"{result.model}  {human_bytes(manifest.model.size)}  {manifest.recipe.name}, "
-        f"{manifest.graph.form}, up to {manifest.kv_length:,} tokens  ({result.seconds:.1f} s)",
-        highlight=False,
+        f"{manifest.graph.form}, up to {manifest.kv_length:,} tokens  ({result.seconds:.1f} s)"
     )
     if result.check is not None:
-        console.print(f"opened by the engine; it said: {result.check.text!r}", highlight=False, markup=False)
+        print(f"opened by the engine; it said: {result.check.text!r}")
     for note in manifest.notes:
-        console.print(f"note: {note}", highlight=False, markup=False)
+        print(f"note: {note}")
     if manifest.model.file.endswith(".litertlm"):
-        console.print(f"next: edgekit chat {result.bundle}", highlight=False, markup=False)
+        print(f"next: edgekit chat {shlex.quote(str(result.bundle))}")

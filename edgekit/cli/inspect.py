@@ -38,7 +38,7 @@ def inspect(
         print_json(summary.to_json())
         return
     console = output_console()
-    console.print(_title(summary), highlight=False)
+    print(_title(summary))
     if summary.llm is not None:
         console.print(_metadata(summary, summary.llm))
     for model in summary.models:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import Annotated, Any
@@ -11,7 +12,7 @@ import typer
 from edgekit import __version__
 from edgekit.cli import chat, convert
 from edgekit.cli import inspect as inspect_command
-from edgekit.cli.console import error_console, print_error
+from edgekit.cli.console import DebugOption, error_console, print_error
 from edgekit.cli.demo import demo
 from edgekit.cli.recipes import recipes
 from edgekit.errors import EdgekitError
@@ -42,6 +43,7 @@ def options(
             "--version", help="Print the version and exit.", is_eager=True, callback=lambda v: _version(v)
         ),
     ] = False,
+    debug: DebugOption = False,
 ) -> None:
     """Hold the options that come before a command."""
 
@@ -50,8 +52,10 @@ def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 a check failed, 2 bad input, 3 a tool is missing, 70 a bug."""
     words = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in words
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal without a character is no reason to fail
     try:
-        app(args=words)
+        _run(words)
     except EdgekitError as error:
         if debug:
             error_console().print_exception()
@@ -60,12 +64,23 @@ def main(arguments: list[str] | None = None) -> None:
     except KeyboardInterrupt:
         sys.exit(INTERRUPT_EXIT_CODE)
     except BrokenPipeError:
-        # The reader of our output has gone (`edgekit inspect … | head`): no error, and nothing left to flush.
+        # The reader of our output has gone (`edgekit inspect … | head`): no error, and nothing to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except Exception as error:  # anything else is a bug: it must not look like the user's mistake
         _report_bug(error, debug)
         sys.exit(BUG_EXIT_CODE)
+
+
+def _run(words: list[str]) -> None:
+    """Run the application to its exit; raises BrokenPipeError when the reader of our output has gone."""
+    try:
+        app(args=words)
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # Typer exits 1 for it
+            raise leaving.__context__ from None
+        sys.stdout.flush()
+        raise
 
 
 def _version(asked: bool) -> None:

@@ -10,8 +10,8 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
@@ -41,7 +41,8 @@ from edgekit.bundle.metadata import (
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.checkpoint.adapter import AdapterConfig
 from edgekit.checkpoint.generation import parse_sampler
-from edgekit.errors import InputError
+from edgekit.checkpoint.source import safe_name
+from edgekit.errors import BundleError, InputError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
 from edgekit.graph.format import Form, GraphKey
 from edgekit.graph.library import GEMMA_3_270M, GEMMA_3_VOCABULARY
@@ -57,9 +58,13 @@ if TYPE_CHECKING:
 FileFormat = Literal["litertlm", "tflite"]
 
 DEFAULT_KV_LENGTH = 4096
-SHORTEST_STATIC_KV_LENGTH = 1024
+SHORTEST_KV_LENGTH: Mapping[Form, int] = {"dynamic": 128, "static": 1024}
 
 _PACKAGES = ("edgekit", "ai-edge-quantizer", "ai-edge-litert", "litert-lm-api")
+_OTHER_MEANS = {
+    "json_schema": "say it without that; enum, const, pattern, anyOf, minLength and the like are supported",
+    "regex": "say it with alternatives, classes, groups and counts",
+}
 _NO_NOTICE = (
     "the checkpoint says nothing of its licence; a fine-tune of Gemma is under the Gemma terms of use, "
     "which must travel with the model"
@@ -130,9 +135,10 @@ def convert(
     chosen = read_recipe(recipe)
     answer = _answer_format(answer_schema, answer_regex, suffix)
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
-    model_name = _plain_name(name or opened.name)
+    model_name = opened.name if name is None else _plain_name(name)
     target = Path(output) if output is not None else Path(f"{model_name}-{chosen.name}")
     _check_kv_length(kv_length, form, opened)
+    source_digest = _in_the_background(digest, opened)
     clock.lap("open the checkpoint")
 
     with progress.step("read tokenizer and template"):
@@ -152,11 +158,7 @@ def convert(
     sections = _small_sections(text, opened, form, kv_length) if suffix == "litertlm" else []
     model_section = Section(SectionKind.TFLITE_MODEL, link.size, (), PREFILL_DECODE)
     needed = container_size([*sections, model_section]) if suffix == "litertlm" else link.size
-    with (
-        ThreadPoolExecutor(1, thread_name_prefix="digest") as pool,
-        new_bundle(target, force=force, needed_bytes=needed) as staging,
-    ):
-        source_digest = pool.submit(digest, opened)
+    with new_bundle(target, force=force, needed_bytes=needed) as staging:
         path = staging.path / f"{model_name}.{suffix}"
         written = _write_model(path, link, sections, opened, suffix, threads, progress)
         clock.lap("quantize and write")
@@ -177,12 +179,20 @@ def convert(
         if opened.notice is not None:
             (staging.path / NOTICE_NAME).write_text(opened.notice.rstrip() + "\n", encoding="utf-8")
         if answer is not None:
-            _verify_answers(path, answer, progress)
+            _verify_answers(path, answer, answer_schema, progress)
             clock.lap("try the answer format")
         smoke = _check(path, suffix, progress) if check else None
         clock.lap("check in the engine")
     clock.lap("finish the bundle")
     return ConvertResult(target, target / path.name, manifest, clock.total, clock.laps, smoke)
+
+
+def _in_the_background(function: Callable[[Checkpoint], str], checkpoint: Checkpoint) -> Future[str]:
+    """Start a digest on the core that is idle while the tokenizer is read; nobody waits for it on an error."""
+    pool = ThreadPoolExecutor(1, thread_name_prefix="digest")
+    future = pool.submit(function, checkpoint)
+    pool.shutdown(wait=False)
+    return future
 
 
 def recipe_sizes(checkpoint: str | Path | None = None) -> dict[str, int]:
@@ -243,17 +253,35 @@ def _answer_format(schema: str | Path | None, regex: str | None, suffix: str) ->
     if schema is None and regex is None:
         return None
     if schema is not None and regex is not None:
-        raise InputError("give --answer-schema or --answer-regex, not both")
+        raise InputError(
+            "a schema and a regular expression are given",
+            where="--answer-schema, --answer-regex",
+            remedy="leave one of them away",
+        )
     if suffix != "litertlm":
-        raise InputError("an answer format needs the engine", where="--format tflite")
+        raise InputError(
+            "a bare graph cannot hold its answers to a format: that takes the LiteRT-LM engine",
+            where="--format tflite",
+            remedy="leave --answer-schema and --answer-regex away, or use --format litertlm",
+        )
     return read_schema(Path(schema)) if schema is not None else parse_regex(regex or "")
 
 
-def _verify_answers(path: Path, answer: AnswerFormat, progress: Progress) -> None:
+def _verify_answers(path: Path, answer: AnswerFormat, schema: str | Path | None, progress: Progress) -> None:
+    """Have the engine decode under the answer format, and name the file of a schema that it cannot take."""
     from edgekit.runtime.engine import open_engine, verify_answers
 
-    with progress.step("try the answer format"), open_engine(path) as engine:
-        verify_answers(engine, answer)
+    try:
+        with progress.step("try the answer format"), open_engine(path) as engine:
+            verify_answers(engine, answer)
+    except InputError as error:
+        if isinstance(error, BundleError):  # the file, not the format
+            raise
+        raise InputError(
+            error.message,
+            where=error.where if schema is None else schema,
+            remedy=error.remedy or _OTHER_MEANS[answer.kind],
+        ) from error
 
 
 def _check(path: Path, suffix: str, progress: Progress) -> SmokeResult | None:
@@ -363,22 +391,22 @@ def _gemma_3_270m() -> tuple[dict[str, tuple[int, ...]], int]:
 
 def _check_kv_length(kv_length: int, form: Form, checkpoint: Checkpoint) -> None:
     longest = checkpoint.config.max_position_embeddings
-    shortest = SHORTEST_STATIC_KV_LENGTH if form == "static" else 1
+    shortest = SHORTEST_KV_LENGTH[form]
     if not shortest <= kv_length <= longest:
         raise InputError(
             f"{kv_length:,} is not from {shortest:,} to {longest:,}, the lengths that this {form} model has",
             where="--kv-length",
-            remedy="4096 serves most uses" if longest >= DEFAULT_KV_LENGTH else f"use at most {longest:,}",
+            remedy=f"{min(DEFAULT_KV_LENGTH, longest)} serves most uses",
         )
 
 
 def _plain_name(name: str) -> str:
     """Refuse a name that is no file name on a phone or in a shell."""
-    if not name or not all(c.isalnum() or c in "._-" for c in name) or name.startswith((".", "-")):
+    if safe_name(name) != name:
         raise InputError(
             f"{name!r} cannot name a file on every device",
             where="--name",
-            remedy="use letters, digits, dots, dashes and underscores",
+            remedy="use at most 64 letters (a to z), digits, dots, dashes and underscores",
         )
     return name
 

@@ -236,8 +236,8 @@ class Device:
 RECONNECT = "check the cable or the network (adb devices), then repeat: what was pushed is kept"
 
 _ADB_FAILURE = re.compile(
-    r"^(?:adb: )?(?:error: )?(?:device '.*' not found|device offline|device still \w+|closed|no devices?/emulators? found"
-    r"|protocol fault|failed to connect|cannot connect to daemon)"
+    r"^(?:adb: )?(?:error: )?(?:device '.*' not found|device offline|device still \w+|closed"
+    r"|no devices?/emulators? found|protocol fault|failed to connect|cannot connect to daemon)"
 )
 
 

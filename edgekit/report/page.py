@@ -1,9 +1,9 @@
 """A report page: what it consists of, and how it becomes one HTML file.
 
 A verb describes its report with the dataclasses below; the template knows how each looks. The page needs nothing but
-itself: styles and plots are inside, there is no script, and its Content-Security-Policy forbids the browser to fetch or run
-anything, whatever a model's output contains. Text is escaped by Jinja's autoescape, kept from reordering its surroundings
-(`dir="auto"`, `<bdi>`), and rid of characters that HTML cannot hold.
+itself: styles and plots are inside, there is no script, and its Content-Security-Policy forbids the browser to fetch or
+run anything, whatever a model's output contains. Text is escaped by Jinja's autoescape, kept from reordering its
+surroundings (`dir="auto"`, `<bdi>`), and rid of characters that HTML cannot hold.
 """
 
 from __future__ import annotations
@@ -225,7 +225,7 @@ def write_page(html: str, path: str | Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
         try:
-            with open(descriptor, "w", encoding="utf-8", newline="\n") as file:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
                 file.write(html)
                 file.flush()
                 os.fsync(file.fileno())

@@ -6,9 +6,10 @@ matplotlib would add 100 MB with its dependencies, and bakes colours and sizes i
 fetches a script from the network unless told otherwise and draws no bands; Plotly and Vega put megabytes of JavaScript
 into each page. Four kinds of plot need little more than the choice of round tick marks.
 
-Every function is pure, takes numbers and returns one `<svg>` element. Colours come from the page (`templates/page.css`):
-the n-th series has class `s<n>`, and text, grid and axes have classes too. Values that are not finite are left out, and a
-line has a gap there. Text is escaped here. Sizes are in SVG units; a page scales a plot to the width it has.
+Every function is pure, takes numbers and returns one `<svg>` element. Colours come from the page
+(`templates/page.css`): the n-th series has class `s<n>`, and text, grid and axes have classes too. Values that are not
+finite are left out, and a line has a gap there. Text is escaped here. Sizes are in SVG units; a page scales a plot to
+the width it has.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from edgekit.report.text import printable
 
 Number = int | float
 
+MINUS = "\N{MINUS SIGN}"
 WIDTH = 440
 HEIGHT = 280
 _CHARACTER = 6.6  # average width of a character at 12 units: text cannot be measured without a font
 _LINE = 17
-_SERIES = 8  # as many colours and marks as there are
+SERIES = 8  # as many colours and marks as there are
 _TICKS = 5
 # Marks differ in shape, not in colour alone; paths around (0, 0).
 _MARKS = (
@@ -148,7 +150,7 @@ def format_tick(value: Number) -> str:
     else:
         digits, _, power = f"{value:.3g}".partition("e")
         text = f"{digits}e{int(power)}" if power else digits
-    return text.replace("-", "−") if value < 0 and size >= 1e-3 else text
+    return text.replace("-", MINUS) if value < 0 and size >= 1e-3 else text
 
 
 def line_chart(
@@ -217,8 +219,15 @@ def bar_chart(
     values += [0, *(rule.y for rule in rules if math.isfinite(rule.y))]
     legend = [(n, s.name, "box") for n, s in enumerate(bars)] if len(bars) > 1 else []
     frame = _Frame.around(
-        title, description, x_label, y_label, legend, [], nice_ticks(min(values), max(values)), x_range=(0, len(labels)),
-    )  # fmt: skip
+        title,
+        description,
+        x_label,
+        y_label,
+        legend,
+        [],
+        nice_ticks(min(values), max(values)),
+        x_range=(0, len(labels)),
+    )
     group = frame.x(1) - frame.x(0)
     width = min(group * 0.8 / len(bars), 48)
     body = []
@@ -412,8 +421,7 @@ class _Frame:
                 f'<path class="grid" d="M{left:.1f} {y:.1f}H{right:.1f}"/>'
                 f'<text x="{left - 6:.1f}" y="{y + 4:.1f}" text-anchor="end">{format_tick(tick)}</text>'
             )
-        for tick in self.x_ticks:
-            parts.append(_x_tick(self.x(tick), bottom, format_tick(tick)))
+        parts += [_x_tick(self.x(tick), bottom, format_tick(tick)) for tick in self.x_ticks]
         zero = self.y(0) if not self.y.log and self.y.first < 0 <= self.y.last else bottom
         parts.append(f'<path class="axis" d="M{left:.1f} {zero:.1f}H{right:.1f}"/>')
         parts.append(
@@ -425,7 +433,8 @@ class _Frame:
 
 def _svg(title: str, description: str, height: int, parts: Iterable[str]) -> str:
     label = f"{title.rstrip('.')}. {description}" if description else title
-    return f'<svg class="plot" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_text(label)}">{"".join(parts)}</svg>'
+    attributes = f'class="plot" viewBox="0 0 {WIDTH} {height}" role="img" aria-label="{_text(label)}"'
+    return f"<svg {attributes}>{''.join(parts)}</svg>"
 
 
 def _empty(title: str, description: str) -> str:
@@ -464,7 +473,10 @@ def _legend_entry(x: float, y: float, n: int, name: str, shape: str) -> str:
 
 def _mark(x: float, y: float, n: int, hint: str = "") -> str:
     inside = f"<title>{_text(hint)}</title>" if hint else ""
-    return f'<path class="mark {_series(n)}" transform="translate({x:.1f} {y:.1f})" d="{_MARKS[n % len(_MARKS)]}">{inside}</path>'
+    place = f"translate({x:.1f} {y:.1f})"
+    return (
+        f'<path class="mark {_series(n)}" transform="{place}" d="{_MARKS[n % len(_MARKS)]}">{inside}</path>'
+    )
 
 
 def _band(frame: _Frame, n: int, line: Line) -> str:
@@ -536,7 +548,7 @@ def _figure(value: Number) -> str:
 
 
 def _series(n: int) -> str:
-    return f"s{n % _SERIES + 1}"
+    return f"s{n % SERIES + 1}"
 
 
 def _text(text: str) -> str:

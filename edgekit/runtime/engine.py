@@ -496,6 +496,11 @@ def _logged_errors(log: str) -> list[str]:
     return errors
 
 
+def failure_reason(log: str, fallback: str) -> str:
+    """Return the engine's reason for a failure, from what it logged; `fallback` when it logged none."""
+    return _reason(log, RuntimeError(fallback or "no reason given")) if _logged_errors(log) or fallback else ""
+
+
 def _reason(log: str, error: Exception) -> str:
     """The engine's reason for a failure: what it logged, else what the binding says."""
     logged = _logged_errors(log)

@@ -80,6 +80,18 @@ class GraphInterpreter:
             self._feed(self._prefill[f"prefill_{length}"], left[:length], length)
             left = left[length:]
 
+    def prefill_logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """Feed tokens through the prefill signature of a scoring graph; gives the logits behind each.
+
+        Shape (tokens, vocabulary).
+        """
+        logits: NDArray[np.float32] = self._feed(self._prefill["prefill"], tokens, len(tokens))["logits"]
+        return logits.reshape(len(tokens), -1)
+
+    def reset(self) -> None:
+        """Begin a new text. What the cache holds is masked until it is overwritten."""
+        self.position = 0
+
     def decode(self, token: int) -> NDArray[np.float32]:
         """Feed one token through the decode signature; gives the logits behind it, shape (vocabulary,)."""
         logits: NDArray[np.float32] = self._feed(self._decode, [token], 1)["logits"].reshape(-1)

@@ -205,32 +205,35 @@ def familiarity(frame: str, others: list[str]) -> float:
     return sum(triple in known for triple in triples) / len(triples)
 
 
-def split_frames(intent: Intent, seed: int = SEED) -> tuple[list[str], list[str]]:
-    """(train frames, eval frames) of one intent: disjoint, both never empty.
+def split_frames(intent: Intent) -> tuple[list[str], list[str]]:
+    """(train frames, eval frames) of one intent: disjoint, both never empty, always the same.
 
     A model that starts from random weights cannot know a word it never met. So an intent's own held-out frame is
     drawn from the half that is most familiar: said in another way, but not in words that occur nowhere else.
     """
-    rng = random.Random(f"{seed}/frames/{intent.language}/{intent.answer}")
+    rng = random.Random(f"{SEED}/frames/{intent.language}/{intent.answer}")
     own, shared = list(intent.own), list(intent.shared)
     own.sort(key=lambda frame: -familiarity(frame, [other for other in own if other != frame]))
     held_out = rng.sample(own[: len(own) // 2], HELD_OUT_OWN) + rng.sample(shared, HELD_OUT_SHARED)
     # Own frames count double: they differ more from each other than the shared ones do.
-    seen = [frame for frame in own * 2 + shared if frame not in held_out]
-    rng.shuffle(seen)
-    return seen, held_out
+    return [frame for frame in own * 2 + shared if frame not in held_out], held_out
 
 
-def split_sentences(intent: Intent, seed: int = SEED) -> tuple[list[list[str]], list[list[str]]]:
+def split_sentences(intent: Intent) -> tuple[list[list[str]], list[list[str]]]:
     """(train sentences, eval sentences) of one intent, a list for each frame.
 
     Frames overlap here and there; what a held-out frame can say is taken out of every train frame.
     """
-    seen, held_out = split_frames(intent, seed)
+    seen, held_out = split_frames(intent)
     evaluation = [expansions(frame, intent.names) for frame in held_out]
     reserved = {sentence for sentences in evaluation for sentence in sentences}
     train = [[s for s in expansions(frame, intent.names) if s not in reserved] for frame in seen]
     return [sentences for sentences in train if sentences], evaluation
+
+
+def bare(prompt: str) -> str:
+    """A prompt without case and closing marks: what has to differ for two prompts to count as two."""
+    return prompt.lower().strip(".!?。… ")
 
 
 def sample(
@@ -242,30 +245,35 @@ def sample(
         sentences = frames[attempt % len(frames)]
         attempt += 1
         prompt = vary(rng.choice(sentences), language, rng)
-        # Case and closing marks alone do not make a new prompt, so the splits may not differ in these only.
-        key = prompt.lower().strip(".!?。… ")
-        if key not in taken:
-            taken.add(key)
+        if bare(prompt) not in taken:
+            taken.add(bare(prompt))
             produced += 1
             yield prompt
 
 
-def generate(seed: int = SEED) -> tuple[list[dict[str, str]], list[dict[str, str]]]:
-    """(train rows, eval rows), each row with prompt, expected and language."""
-    train: list[dict[str, str]] = []
-    evaluation: list[dict[str, str]] = []
-    taken: set[str] = set()
+def draw(split: str, count: int, taken: set[str], seed: int) -> list[dict[str, str]]:
+    """`count` rows (prompt, expected, language) per intent and language from one split, "train" or "eval".
+
+    taken: bare prompts that must not come; the new ones are added. The split never depends on the seed.
+    """
+    rows = []
     for language in LANGUAGES:
         for intent in read_grammar(language):
-            rng = random.Random(f"{seed}/rows/{language}/{intent.answer}")
-            seen, held_out = split_sentences(intent, seed)
-            for rows, frames, count in (
-                (evaluation, held_out, EVAL_ROWS_PER_INTENT),
-                (train, seen, TRAIN_ROWS_PER_INTENT),
-            ):
-                for prompt in sample(frames, language, count, taken, rng):
-                    rows.append({"prompt": prompt, "expected": intent.answer, "language": language})
-    random.Random(seed).shuffle(train)
+            rng = random.Random(f"{seed}/{split}/{language}/{intent.answer}")
+            seen, held_out = split_sentences(intent)
+            frames = seen if split == "train" else held_out
+            rng.shuffle(frames)
+            prompts = sample(frames, language, count, taken, rng)
+            rows.extend({"prompt": p, "expected": intent.answer, "language": language} for p in prompts)
+    return rows
+
+
+def generate() -> tuple[list[dict[str, str]], list[dict[str, str]]]:
+    """(train rows, eval rows) as they are committed."""
+    taken: set[str] = set()
+    evaluation = draw("eval", EVAL_ROWS_PER_INTENT, taken, SEED)
+    train = draw("train", TRAIN_ROWS_PER_INTENT, taken, SEED)
+    random.Random(SEED).shuffle(train)
     return train, evaluation
 
 
@@ -280,9 +288,8 @@ def main() -> None:
     """Write both splits."""
     parser = argparse.ArgumentParser(description="Write the settings-navigator data.")
     parser.add_argument("--out", type=Path, default=HERE, help="folder for train.jsonl and eval.jsonl")
-    parser.add_argument("--seed", type=int, default=SEED)
     options = parser.parse_args()
-    train, evaluation = generate(options.seed)
+    train, evaluation = generate()
     write(train, options.out / "train.jsonl")
     write(evaluation, options.out / "eval.jsonl")
     print(f"{len(train)} train rows, {len(evaluation)} eval rows")

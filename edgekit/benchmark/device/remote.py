@@ -1,0 +1,368 @@
+"""The benchmark of a bundle on a device: push, run every case in a process of its own, take the figures home.
+
+The remote process never outlives us: it is started under a shell that kills it when its own input ends, and adbd ends
+that input whenever adb, the cable or this program goes away. Besides, the runner ends itself after the plan's timeout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import queue
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from edgekit import __version__
+from edgekit.benchmark.device.adb import Device, DeviceLost, quote
+from edgekit.benchmark.device.engine import LIBRARY, engine_library, engine_version
+from edgekit.benchmark.device.facts import DIRECTORY, Facts, read_conditions, read_facts
+from edgekit.benchmark.device.push import PushFile, push
+from edgekit.benchmark.plan import BenchPlan, Case, RunnerTask, check_task, init_task, run_task
+from edgekit.benchmark.result import (
+    BenchResult,
+    BundleInfo,
+    CaseResult,
+    Check,
+    Conditions,
+    DeviceInfo,
+    EngineInfo,
+    Init,
+    Run,
+)
+from edgekit.errors import EdgekitError, MissingToolError
+from edgekit.progress import SILENT, Progress
+
+PREBUILT = Path(__file__).parent / "prebuilt"
+CACHE = f"{DIRECTORY}/cache"
+
+_GRACE_SECONDS = 20.0
+_COOLER_SECONDS = 5.0
+_WARMER_BY = 3.0
+_MEMORY_BESIDE_MODEL = 128 << 20
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What was pushed, as the device names it."""
+
+    info: DeviceInfo
+    engine: str
+    runner: str
+    model: str
+    files: tuple[PushFile, ...]
+
+
+@dataclass(frozen=True)
+class ProcessEnd:
+    """How one runner process went: its events, and why it failed (None when it did not)."""
+
+    events: tuple[dict[str, Any], ...]
+    failure: str | None
+
+
+def plan_installation(info: DeviceInfo, bundle: BundleInfo, model: Path, engine: Path) -> Installation:
+    """Name the files that a device needs, and where they go; nothing is pushed yet.
+
+    Every version of a model has a directory of its own, so that two can be compared without pushing them in turns.
+    """
+    folder = f"{DIRECTORY}/models/{(bundle.sha256 or 'unknown')[:16]}"
+    android = info.kind == "android"
+    runner = f"librunner-android-{info.abi}.so" if android else f"runner-linux-{info.abi}"
+    files = [
+        PushFile(engine, f"{DIRECTORY}/{LIBRARY}", "755"),
+        PushFile(PREBUILT / runner, f"{DIRECTORY}/{runner}", "755"),
+        PushFile(model, f"{folder}/{bundle.file}"),
+    ]
+    if android:
+        files.append(PushFile(PREBUILT / "runner.jar", f"{DIRECTORY}/runner.jar"))
+    return Installation(info, files[0].remote, files[1].remote, files[2].remote, tuple(files))
+
+
+def runner_command(installed: Installation, task: RunnerTask) -> str:
+    """The command line, for the device's shell, that runs one task."""
+    if installed.info.kind == "android":
+        words = quote("app_process", "/", "Main", installed.engine, installed.runner, task.to_json())
+        return f"CLASSPATH={quote(f'{DIRECTORY}/runner.jar')} LD_LIBRARY_PATH={quote(DIRECTORY)} {words}"
+    return f"LD_LIBRARY_PATH={quote(DIRECTORY)} {quote(installed.runner, task.to_json())}"
+
+
+def guarded(command: str) -> str:
+    """A script that runs a command, and kills it when the script's own input ends."""
+    return (
+        f"cd {quote(DIRECTORY)} || exit 66\n"
+        "exec 3<&0\n"
+        f"{command} </dev/null 3<&- &\n"
+        "runner=$!\n"
+        "(while read -r _; do :; done; kill -9 $runner) <&3 >/dev/null 2>&1 &\n"
+        "guard=$!\n"
+        "exec 3<&-\n"
+        "wait $runner\n"
+        "code=$?\n"
+        "kill -9 $guard 2>/dev/null\n"
+        "exit $code"
+    )
+
+
+def run_on_device(
+    plan: BenchPlan,
+    bundle: BundleInfo,
+    model: Path,
+    device: Device,
+    *,
+    engine: Path | None = None,
+    expected: str | None = None,
+    progress: Progress = SILENT,
+) -> BenchResult:
+    """Measure a bundle on a device.
+
+    bundle, model: what is measured, and its file here. engine: a directory with an own engine library.
+    expected: this machine's greedy answer to the plan's check prompt, to hold the device's against.
+    A case that the engine fails is kept with its reason, and the next one runs.
+    Raises MissingToolError when the device cannot run it at all, DeviceLost when it goes away.
+    """
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    facts = read_facts(device)
+    installed = plan_installation(facts.info, bundle, model, engine_library(facts.info, own=engine))
+    _check_memory(facts, bundle)
+    push(device, installed.files, progress=progress)
+    notes: list[str] = [f"{device.serial} was throttled before the first run"] if facts.throttled else []
+    results: list[CaseResult] = []
+    cases = plan.cases()
+    with progress.step(f"measure on {device.serial}", len(cases), "cases") as advance:
+        for case in cases:
+            note = cool_down(device, facts.conditions, plan.cooldown)
+            results.append(_measure_case(plan, case, device, installed))
+            notes.extend(f"{case.name}: {text}" for text in (note, _throttled_note(device)) if text)
+            advance(1)
+    check = _check(plan, device, installed, expected) if plan.check_prompt else None
+    after, _ = read_conditions(device)
+    return BenchResult(
+        target=device.serial,
+        device=replace(facts.info, before=facts.conditions, after=after),
+        bundle=bundle,
+        engine=EngineInfo("LiteRT-LM", None if engine else engine_version(), "edgekit"),
+        plan=plan,
+        cases=tuple(results),
+        check=check,
+        notes=tuple(notes),
+        began=began,
+        tool=__version__,
+    )
+
+
+def run_on_devices(
+    devices: Sequence[Device], measure: Callable[[Device], BenchResult]
+) -> tuple[tuple[BenchResult, ...], tuple[EdgekitError, ...]]:
+    """Measure on several devices at once; gives the results in their order, and the errors of those that failed."""
+    results: list[BenchResult] = []
+    errors: list[EdgekitError] = []
+    with ThreadPoolExecutor(max_workers=max(1, len(devices))) as pool:
+        for future in [pool.submit(measure, device) for device in devices]:
+            try:
+                results.append(future.result())
+            except EdgekitError as error:
+                errors.append(error)
+    return tuple(results), tuple(errors)
+
+
+def cool_down(
+    device: Device, start: Conditions, limit: float, *, sleep: Callable[[float], None] = time.sleep
+) -> str | None:
+    """Wait, at most `limit` seconds, until a device is as cool as at the start; returns a note when it is not.
+
+    Cool is: Android speaks of no throttling, and the temperature is at most 3 °C above the start's.
+    """
+    waited = 0.0
+    while limit > 0:
+        now, throttled = read_conditions(device)
+        hot = (
+            now.temperature_c is not None
+            and start.temperature_c is not None
+            and now.temperature_c > start.temperature_c + _WARMER_BY
+        )
+        if not hot and not throttled:
+            return None
+        if waited >= limit:
+            degrees = "" if now.temperature_c is None else f" ({now.temperature_c:.0f} °C)"
+            return f"still warm after {limit:g} s of rest{degrees}"
+        pause = min(_COOLER_SECONDS, limit - waited)
+        sleep(pause)
+        waited += pause
+    return None
+
+
+def run_task_on(device: Device, installed: Installation, task: RunnerTask, timeout: float) -> ProcessEnd:
+    """Run one task on a device. Raises DeviceLost when the device goes away, KeyboardInterrupt after ending it."""
+    process = device.start(guarded(runner_command(installed, task)))
+    assert process.stdin and process.stdout and process.stderr
+    lines: queue.Queue[bytes | None] = queue.Queue()
+    log: list[bytes] = []
+    readers = [
+        threading.Thread(target=_pump, args=(process.stdout, lines.put), daemon=True),
+        threading.Thread(target=_pump, args=(process.stderr, log.append), daemon=True),
+    ]
+    for reader in readers:
+        reader.start()
+    events: list[dict[str, Any]] = []
+    deadline = time.monotonic() + timeout + _GRACE_SECONDS
+    late = False
+    try:
+        while (line := lines.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
+            with contextlib.suppress(ValueError):  # anything else on the way is not the runner's
+                event = json.loads(line)
+                if isinstance(event, dict) and "event" in event:
+                    events.append(event)
+        code = process.wait(timeout=_GRACE_SECONDS)
+    except (queue.Empty, subprocess.TimeoutExpired):
+        late, code = True, -1
+    finally:
+        _end(process)
+    readers[1].join(timeout=1)
+    said = b"".join(log).decode(errors="replace")
+    if late:
+        device.raise_if_lost(said)
+        return ProcessEnd(tuple(events), f"no end within {timeout:g} s")
+    if code != 0 and not any(event["event"] == "error" for event in events):
+        device.raise_if_lost(said)
+    elif code == 0 and not any(event["event"] == "done" for event in events):
+        raise DeviceLost("the connection ended in the middle of a run", where=device.serial)
+    return ProcessEnd(tuple(events), explain(code, events, said))
+
+
+def explain(code: int, events: Sequence[dict[str, Any]], log: str) -> str | None:
+    """Why a runner process failed; None when it did not."""
+    if code == 0:
+        return None
+    for event in events:
+        if event["event"] == "error":
+            return f"{event['stage']}: {event['message']}"
+    last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "")
+    if code == 128 + signal.SIGALRM:
+        return "no end within the plan's timeout"
+    if code == 128 + signal.SIGKILL:
+        return "killed on the device: most likely it ran out of memory"
+    if code > 128:
+        with contextlib.suppress(ValueError):
+            name = signal.Signals(code - 128).name
+            return f"the engine crashed ({name}){': ' + last[:300] if last else ''}"
+    return f"the runner ended with status {code}{': ' + last[:300] if last else ''}"
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Close the remote script's input, which ends whatever still runs there, and see adb off."""
+    assert process.stdin and process.stdout and process.stderr
+    with contextlib.suppress(OSError):
+        process.stdin.close()
+    try:
+        process.wait(timeout=_COOLER_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _pump(stream: Any, into: Callable[[bytes | None], object]) -> None:
+    with contextlib.suppress(ValueError, OSError):
+        for line in stream:
+            into(line)
+    if into.__name__ == "put":
+        into(None)
+
+
+def _measure_case(plan: BenchPlan, case: Case, device: Device, installed: Installation) -> CaseResult:
+    """A cold start into an empty engine cache, then the measured runs from the warm one; cold plans: every run so."""
+    inits: list[Init] = []
+    runs: list[Run] = []
+    failure = None
+    count = plan.warmup + plan.runs if plan.cold else 1
+    _clear_cache(device)
+    if not plan.cold:
+        task = init_task(plan, case, installed.model, cache_dir=CACHE)
+        end = run_task_on(device, installed, task, plan.timeout)
+        inits, failure = _inits(end, cold=True), end.failure
+    for index in range(count):
+        if failure is not None:
+            break
+        if plan.cold:
+            _clear_cache(device)
+            warmup, measured = (1, 0) if index < plan.warmup else (0, 1)
+        else:
+            warmup, measured = plan.warmup, plan.runs
+        task = run_task(plan, case, installed.model, cache_dir=CACHE, warmup=warmup, runs=measured)
+        end = run_task_on(device, installed, task, plan.timeout)
+        inits += _inits(end, cold=plan.cold)
+        runs += [_run(event) for event in end.events if event["event"] == "run"]
+        failure = end.failure
+    temperature = read_conditions(device)[0].temperature_c
+    if runs:
+        runs[-1] = replace(runs[-1], temperature_c=temperature)
+    return CaseResult(case, tuple(inits), tuple(runs), failure, _cache_bytes(device))
+
+
+def _check(plan: BenchPlan, device: Device, installed: Installation, expected: str | None) -> Check:
+    assert plan.check_prompt is not None
+    task = check_task(plan, installed.model, cache_dir=CACHE)
+    end = run_task_on(device, installed, task, plan.timeout)
+    text = next((_answer(event["message"]) for event in end.events if event["event"] == "check"), None)
+    return Check(plan.check_prompt, text, expected, end.failure)
+
+
+def _answer(message: dict[str, Any]) -> str:
+    content = message.get("content", "")
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content)
+
+
+def _inits(end: ProcessEnd, *, cold: bool) -> list[Init]:
+    return [Init(cold, float(event["seconds"])) for event in end.events if event["event"] == "init"]
+
+
+def _run(event: dict[str, Any]) -> Run:
+    return Run(
+        warmup=event["warmup"],
+        prefill_tokens=event["prefill_tokens"],
+        decode_tokens=event["decode_tokens"],
+        ttft=event["ttft"],
+        total=event["total"],
+        stamps=tuple(stamp / 1e6 for stamp in event["stamps_us"]),
+        prefill_tps=event["prefill_tps"],
+        decode_tps=event["decode_tps"],
+        engine_ttft=event["engine_ttft"],
+        rss_peak=event["rss_peak"] or None,
+        private=event["private"] or None,
+    )
+
+
+def _clear_cache(device: Device) -> None:
+    device.checked(f"rm -rf {quote(CACHE)} && mkdir -p {quote(CACHE)}")
+
+
+def _cache_bytes(device: Device) -> int | None:
+    words = device.shell(f"du -sk {quote(CACHE)}").out.split()
+    return int(words[0]) * 1024 if words and words[0].isdigit() else None
+
+
+def _throttled_note(device: Device) -> str | None:
+    conditions, throttled = read_conditions(device)
+    if not throttled:
+        return None
+    return f"the device was throttled ({conditions.thermal_status or 'its clocks are held down'}): figures are low"
+
+
+def _check_memory(facts: Facts, bundle: BundleInfo) -> None:
+    needed = bundle.size + _MEMORY_BESIDE_MODEL
+    if facts.available_bytes is not None and facts.available_bytes < needed:
+        raise MissingToolError(
+            f"too little memory: the model needs about {needed / 1e6:.0f} MB, "
+            f"{facts.available_bytes / 1e6:.0f} MB are available",
+            where=facts.info.name,
+            remedy="close other programs on the device, or convert with a recipe of fewer bits",
+        )

@@ -22,8 +22,10 @@ def percent(value: float) -> str:
     if not math.isfinite(value):
         return number(value)
     text = f"{value * 100:.1f}"
-    if text in ("100.0", "0.0") and value not in (0, 1):
-        text = f"{value * 100:.2g}" if abs(value) < 0.5 else ">99.9"
+    if 0 < abs(value) < 0.01:
+        text = f"{value * 100:.2g}"
+    elif text == "100.0" and value < 1:
+        text = ">99.9"
     return f"{text.removesuffix('.0')}%".replace("-", MINUS)
 
 

@@ -21,7 +21,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from edgekit.errors import InputError
-from edgekit.report.text import printable
+from edgekit.report.text import printable, shorten
+
+_LONGEST = 1200  # characters of any one text: an engine's message, or a model's answer, may go on for pages
 
 Outcome: TypeAlias = Literal["passed", "failed", "warning", "skipped", "neutral"]
 
@@ -37,10 +39,11 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Point:
-    """A reason for the verdict. section: the id of the section that tells more. remedy: what usually helps."""
+    """A reason for the verdict. subject: leads to the section that tells more. remedy: what usually helps."""
 
+    outcome: Outcome
+    subject: Link
     text: str
-    section: str = ""
     remedy: str = ""
 
 
@@ -84,12 +87,17 @@ Cell: TypeAlias = str | Badge | Link
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells below a caption; the first cell of a row is its heading. A wide table scrolls in its own box."""
+    """Rows of cells below a caption; the first cell of a row is its heading.
+
+    On a narrow page each row becomes a small block of its own, or, with scroll=True (many rows of figures to compare),
+    the table stays one and scrolls in its box.
+    """
 
     kind: ClassVar = "table"
     caption: str
     columns: Sequence[Column]
     rows: Sequence[Sequence[Cell]]
+    scroll: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,12 +174,12 @@ class Passage:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Passages side by side, below a heading and what led to them."""
+    """Passages side by side, below a heading and what led to them. prompt: None where there is none to show."""
 
     kind: ClassVar = "comparison"
     title: str
     note: str
-    prompt: str
+    prompt: str | None
     passages: Sequence[Passage]
 
 
@@ -252,7 +260,7 @@ def _template() -> Template:
         loader=loader,
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_printable,
+        finalize=_fit,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
@@ -262,6 +270,8 @@ def _template() -> Template:
     return environment.get_template("page.html.jinja")
 
 
-def _printable(value: object) -> object:
+def _fit(value: object) -> object:
     # What macros return is finished HTML already; everything else passes here before it is escaped.
-    return printable(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+    if isinstance(value, str) and not isinstance(value, Markup):
+        return shorten(printable(value), _LONGEST)
+    return value

@@ -1,10 +1,11 @@
-"""Two texts side by side, and long texts made short."""
+"""Two texts side by side."""
 
 from __future__ import annotations
 
 import re
 
 from edgekit.report.page import Passage, Run
+from edgekit.report.text import shorten, visible
 
 _BEFORE, _AFTER = 300, 700  # characters around the first difference
 _MARKED = 24  # a mark is never longer: some scripts write without spaces
@@ -50,23 +51,3 @@ def first_word(text: str) -> str:
     found = re.match(r"\s*(\w+|[^\w\s]+)?", text)
     assert found is not None
     return found[0][:_MARKED]
-
-
-def shorten(text: str, length: int) -> str:
-    """Cut the middle out of a text that is too long, and say how much is gone."""
-    if len(text) <= length + 40:
-        return text
-    head = length * 2 // 3
-    return (
-        f"{text[:head]}… [{len(text) - length:,} characters left out] …{text[len(text) - (length - head) :]}"
-    )
-
-
-def visible(text: str) -> str:
-    """Show white space: that is where token ids and templates differ."""
-    return text.replace("\n", "↵").replace("\t", "⇥").replace(" ", "␣")
-
-
-def sentence(text: str) -> str:
-    """Begin with a capital letter."""
-    return text[:1].upper() + text[1:]

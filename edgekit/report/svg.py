@@ -122,9 +122,9 @@ def nice_ticks(low: Number, high: Number, count: int = _TICKS, *, whole: bool = 
     if high - low <= 1e-12 * max(abs(low), abs(high)):
         spread = abs(low) / 2 or 1
         low, high = low - (0 if low == 0 else spread), high + spread
-    raw = (high - low) / max(count, 1)
-    power = 10.0 ** math.floor(math.log10(raw))
-    step = next(s * power for s in (1, 2, 5, 10) if s * power >= raw * (1 - 1e-9))
+    power = 10.0 ** math.floor(math.log10((high - low) / max(count, 1)))
+    steps = [factor * power for factor in (1, 2, 5, 10)]
+    step = min(steps, key=lambda step: abs(math.ceil(high / step) - math.floor(low / step) - count))
     if whole:
         step = max(1.0, step)
     first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
@@ -150,7 +150,7 @@ def format_tick(value: Number) -> str:
     else:
         digits, _, power = f"{value:.3g}".partition("e")
         text = f"{digits}e{int(power)}" if power else digits
-    return text.replace("-", MINUS) if value < 0 and size >= 1e-3 else text
+    return text.replace("-", MINUS, 1) if value < 0 else text
 
 
 def line_chart(
@@ -270,7 +270,7 @@ def scatter_chart(
     if diagonal:
         xs = ys = [*xs, *ys]
     x_ticks, y_ticks = nice_ticks(min(xs), max(xs)), nice_ticks(min(ys), max(ys))
-    legend = [(n, s.name, "mark") for n, s in enumerate(points)] if len(points) > 1 else []
+    legend = [(n, s.name, "dot") for n, s in enumerate(points)] if len(points) > 1 else []
     frame = _Frame.around(
         title,
         description,
@@ -285,10 +285,11 @@ def scatter_chart(
     body = []
     if diagonal:
         start, end = x_ticks[0], x_ticks[-1]
+        name = start + (end - start) * 0.12  # near the lower end: the likely tokens crowd the upper one
         body.append(
-            f'<path class="rule" d="M{frame.x(start):.1f} {frame.y(start):.1f}L{frame.x(end):.1f} {frame.y(end):.1f}"/>'
-            f'<text class="rule-name" x="{frame.x(end) - 16:.1f}" y="{frame.y(end) + 12:.1f}" text-anchor="end">'
+            f'<text class="guide-name" x="{frame.x(name) - 6:.1f}" y="{frame.y(name) - 6:.1f}" text-anchor="middle">'
             f"{_text(diagonal)}</text>"
+            f'<path class="guide" d="{_path(frame, (start, end), (start, end))}"/>'
         )
     for n, cloud in enumerate(kept):
         # One path of dots without length, each place once: thousands of points stay small.
@@ -466,6 +467,7 @@ def _legend_entry(x: float, y: float, n: int, name: str, shape: str) -> str:
         "line": f'<path class="line {_series(n)}" d="M{x:.1f} {y - 4:.1f}h18"/>',
         "band": f'<path class="band {_series(n)}" d="M{x:.1f} {y - 9:.1f}h18v10h-18z"/>',
         "box": f'<path class="bar {_series(n)}" d="M{x + 4:.1f} {y - 9:.1f}h10v10h-10z"/>',
+        "dot": f'<path class="dots {_series(n)}" d="M{x + 9:.1f} {y - 4:.1f}h0"/>',
         "mark": f'<path class="line {_series(n)}" d="M{x:.1f} {y - 4:.1f}h18"/>' + _mark(x + 9, y - 4, n),
     }[shape]
     return f'{sign}<text x="{x + 24:.1f}" y="{y}">{_text(name)}</text>'

@@ -1,4 +1,4 @@
-"""Make any text safe to show: what a model wrote, what a file is named."""
+"""Make any text fit to show: what a model wrote, what a file is named, what an engine complains about."""
 
 from __future__ import annotations
 
@@ -18,3 +18,23 @@ def _picture(match: re.Match[str]) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     return "␡" if code == 0x7F else "\ufffd"
+
+
+def shorten(text: str, length: int) -> str:
+    """Cut the middle out of a text that is too long, and say how much is gone."""
+    if len(text) <= length + 40:
+        return text
+    head = length * 2 // 3
+    return (
+        f"{text[:head]}… [{len(text) - length:,} characters left out] …{text[len(text) - (length - head) :]}"
+    )
+
+
+def visible(text: str) -> str:
+    """Show white space: that is where token ids and templates differ."""
+    return text.replace("\n", "↵").replace("\t", "⇥").replace(" ", "␣")
+
+
+def sentence(text: str) -> str:
+    """Begin with a capital letter."""
+    return text[:1].upper() + text[1:]

@@ -35,7 +35,8 @@ from edgekit.report.page import (
     render_page,
     write_page,
 )
-from edgekit.report.passages import sentence, shorten, side_by_side, visible
+from edgekit.report.passages import side_by_side
+from edgekit.report.text import sentence, shorten, visible
 from edgekit.validation.result import (
     Check,
     CheckName,
@@ -126,15 +127,15 @@ def _verdict(report: ParityReport) -> Verdict:
 def _points(check: Check) -> list[Point]:
     """Say why a check did not pass: a sentence for each gate it failed, its summary when no gate was in play."""
     failed = [gate for gate in check.gates if not gate.passed]
-    ident = _ident(check.name)
+    outcome, subject = _OUTCOMES[check.status], Link(check.title, _ident(check.name))
     if not failed:
-        return [Point(f"{check.title}: {check.summary}", ident, check.remedy or "")]
-    return [Point(f"{check.title}: {_gate_sentence(gate)}.", ident, gate.remedy) for gate in failed]
+        return [Point(outcome, subject, check.summary, check.remedy or "")]
+    return [Point(outcome, subject, _gate_sentence(gate), gate.remedy) for gate in failed]
 
 
 def _gate_sentence(gate: Gate) -> str:
     limit = "at most" if gate.direction == "max" else "at least"
-    return f"{gate.label} is {number(gate.value)}, {limit} {number(gate.threshold)} is allowed{_by_how_much(gate)}"
+    return f"{gate.label} {number(gate.value)}, allowed {limit} {number(gate.threshold)}{_by_how_much(gate)}"
 
 
 def _by_how_much(gate: Gate) -> str:
@@ -170,11 +171,12 @@ def _key_figures(report: ParityReport) -> list[Tile]:
     tiles = []
     if report.logits is not None:
         figures = report.logits.answers or report.logits.overall
+        ratio = figures.perplexity_ratio.value - 1
         where = "inside answers" if report.logits.answers else "all positions"
         tiles += [
             Tile("Mean KL divergence", number(figures.kl_mean.value, 3), f"nats, {where}", outcome("max_kl")),
             Tile("Same top token", percent(figures.top1.value), where, outcome("min_top1")),
-            Tile("Perplexity", f"{number(figures.perplexity_ratio.value)} times", "the reference's"),
+            Tile("Perplexity", f"{signed(ratio * 100, 1)}%", "bundle against reference"),
         ]
     if report.generation is not None:
         if report.generation.exact is not None:
@@ -213,7 +215,9 @@ def _overview(report: ParityReport) -> Section:
     blocks: list[Block] = [Table("All checks", columns, rows)]
     gates = [gate for check in report.checks for gate in check.gates]
     if gates:
-        blocks.append(_gate_table("All gates", gates))
+        failed = sum(not gate.passed for gate in gates)
+        title = f"{_count(len(gates), 'gate', 'gates')}, {failed or 'none'} failed"
+        blocks.append(Fold(title, [_gate_table("All gates", gates)]))
     return Section("checks", "Checks", blocks)
 
 
@@ -298,15 +302,17 @@ def _environment(report: ParityReport) -> Section:
         ("Rows", f"{data.used:,} used of {data.rows:,}, {data.expected:,} with an expected output"),
         ("edgekit", report.edgekit_version),
     ]
-    rows = [(name, value) for name, value in pairs]
     blocks: list[Block] = [
-        Table("What was examined, with what", (Column("Item"), Column("Value", code=True)), rows)
+        Table("What was examined, with what", (Column("Item"), Column("Value", code=True)), pairs)
     ]
     if data.skipped:
         columns = (Column("Line", numeric=True), Column("Why it was left out"))
         lines = [(f"{row.line:,}", row.reason) for row in data.skipped]
         blocks.append(
-            Fold(f"{len(lines):,} rows of the data left out", [Table("Rows left out", columns, lines)])
+            Fold(
+                _count(len(lines), "row of the data left out", "rows of the data left out"),
+                [Table("Rows left out", columns, lines)],
+            )
         )
     return Section("environment", "Environment", blocks)
 
@@ -420,7 +426,7 @@ def _template(report: ParityReport) -> list[Block]:
         Comparison(
             sentence(case.name),
             _template_note(case),
-            "",
+            None,
             side_by_side(case.reference, case.bundle, case.first_difference),
         )
         for case in cases
@@ -439,12 +445,16 @@ def _stop(report: ParityReport) -> list[Block]:
     section = report.stop
     if section is None:
         return []
-    ended = f"{section.ended:,} of {section.prompts:,} answers ended by themselves within {section.limit:,} tokens"
+    ended = f"Within {section.limit:,} tokens, {section.ended:,} of {section.prompts:,} answers ended by themselves"
     if section.reference_ended is not None:
-        ended += f"; of the reference's {section.reference_ended:,}"
+        ended += f", {section.reference_ended:,} of the reference's"
     columns = (Column("Token", code=True), Column("Id", numeric=True), Column("Stops the engine"))
     rows: list[tuple[Cell, ...]] = [
-        (visible(stop.text), f"{stop.id}", Badge("passed", "yes") if stop.stops else Badge("failed", "no"))
+        (
+            visible(stop.text),
+            f"{stop.id}",
+            Badge("passed", "yes") if stop.stops else Badge("failed", "no"),
+        )
         for stop in section.ids
     ]
     blocks: list[Block] = [Prose(f"{ended}.")]
@@ -486,7 +496,9 @@ def _logits(report: ParityReport) -> list[Block]:
             )
             for entry in section.by_position
         ]
-        blocks.append(Fold("Figures by position", [Table("By position in the text", columns, rows)]))
+        blocks.append(
+            Fold("Figures by position", [Table("By position in the text", columns, rows, scroll=True)])
+        )
     return blocks
 
 
@@ -520,7 +532,7 @@ def _logit_plots(report: ParityReport) -> list[Plot]:
                 [pair.reference for pair in section.scatter if pair.in_answer is inside],
                 [pair.bundle for pair in section.scatter if pair.in_answer is inside],
             )
-            for name, inside in (("inside answers", True), ("elsewhere", False))
+            for name, inside in (("elsewhere", False), ("inside answers", True))
         ]
         plots.append(
             Plot(
@@ -765,7 +777,10 @@ def _weights(report: ParityReport) -> list[Block]:
     if len(tensors) > len(shown):
         rest = tensors[_WORST_TENSORS:]
         blocks.append(
-            Fold(f"{len(rest):,} more tensors", [_weight_table("The rest, in the same order", rest)])
+            Fold(
+                _count(len(rest), "more tensor", "more tensors"),
+                [_weight_table("The rest, in the same order", rest)],
+            )
         )
     return blocks
 
@@ -782,8 +797,8 @@ def _weight_table(caption: str, tensors: Sequence[WeightRow]) -> Table:
     )
     rows: list[tuple[Cell, ...]] = [
         (
-            row.tensor,
-            row.scheme,
+            shorten(row.tensor, 120),
+            shorten(row.scheme, 60),
             decibels(row.sqnr_db),
             _MISSING if row.expected_sqnr_db is None else decibels(row.expected_sqnr_db),
             number(max(1 - row.cosine, 0), 2),
@@ -794,7 +809,7 @@ def _weight_table(caption: str, tensors: Sequence[WeightRow]) -> Table:
         )
         for row in tensors
     ]
-    return Table(caption, columns, rows)
+    return Table(caption, columns, rows, scroll=True)
 
 
 def _worst_first(tensors: Sequence[WeightRow]) -> list[WeightRow]:
@@ -851,7 +866,10 @@ def _runtimes(report: ParityReport) -> list[Block]:
         )
         if release.reason:
             remarks.append(
-                Remark("neutral" if release.opens else "failed", f"{release.version}: {release.reason}")
+                Remark(
+                    "neutral" if release.opens else "failed",
+                    f"{release.version}: {release.reason}",
+                )
             )
         remarks += [
             Remark(
@@ -923,6 +941,10 @@ def _figure(value: Figure) -> str:
     if isinstance(value, str):
         return value
     return f"{value:,}" if isinstance(value, int) else number(value)
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _span(start: int, end: int) -> str:

@@ -1,4 +1,4 @@
-"""A headless Chromium, driven through chromedriver's WebDriver protocol: JSON over HTTP, nothing to install from PyPI."""
+"""A headless Chromium, driven through chromedriver: JSON over HTTP, no package needed."""
 
 from __future__ import annotations
 
@@ -38,6 +38,7 @@ class Browser:
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
         self.devtools("Emulation.setDeviceMetricsOverride", **metrics)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
+        self.devtools("Emulation.setScrollbarsHidden", hidden=True)
         self.devtools("Emulation.setEmulatedMedia", features=[scheme])
         self._call("POST", "/url", {"url": page.as_uri()})
 
@@ -50,18 +51,25 @@ class Browser:
         return [entry["message"] for entry in self._call("POST", "/se/log", {"type": "browser"})]
 
     def requests(self) -> list[str]:
-        """Return every address that was asked for since the last call."""
-        messages = [json.loads(e["message"])["message"] for e in self._call("POST", "/se/log", {"type": "performance"})]
+        """Return every address that pages asked for since the last call; Chromium's own start page does not count."""
+        messages = [
+            json.loads(e["message"])["message"]
+            for e in self._call("POST", "/se/log", {"type": "performance"})
+        ]
         sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
-        return [params["request"]["url"] for params in sent]
+        return [
+            params["request"]["url"] for params in sent if not params["documentURL"].startswith("chrome:")
+        ]
 
     def devtools(self, command: str, **parameters: Any) -> Any:
         """Send a command of the DevTools protocol."""
         return self._call("POST", "/goog/cdp/execute", {"cmd": command, "params": parameters})
 
     def screenshot(self, path: Path) -> None:
-        """Save the whole page as PNG."""
-        answer = self.devtools("Page.captureScreenshot", captureBeyondViewport=True)
+        """Save the page as PNG, as far as Chromium can draw it at once."""
+        width, height = self.run("const e = document.documentElement; return [e.scrollWidth, e.scrollHeight]")
+        clip = {"x": 0, "y": 0, "width": width, "height": min(height, 16_000), "scale": 1}
+        answer = self.devtools("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)
         path.write_bytes(base64.b64decode(answer["data"]))
 
     def pdf(self) -> bytes:

@@ -90,7 +90,7 @@ PROMPTS = (
     "Turn on the hotspot and call it Kitchen",
     "Make the screen a little darker at night, please",
     "Where do I change how long the phone rings?",
-    "Slå av blåtann",
+    "Slå av Bluetooth",
     "夜間モードを22時から6時まで有効にして",
     "Don't let the music app use mobile data",
 )
@@ -260,7 +260,7 @@ def failing() -> ParityReport:
                 TemplateCase(
                     "system message",
                     "failed",
-                    "<start_of_turn>user\nYou answer in JSON.\n\nTurn on the hotspot<end_of_turn>\n<start_of_turn>model\n",
+                    "<start_of_turn>user\nAnswer in JSON.\n\nTurn on the hotspot<end_of_turn>\n<start_of_turn>model\n",
                     "<start_of_turn>user\nTurn on the hotspot<end_of_turn>\n<start_of_turn>model\n",
                     20,
                 ),
@@ -528,7 +528,7 @@ def _worst(count: int, loop: bool = False) -> tuple[WorstExample, ...]:
         if loop and n == 0:
             why = "ends in a loop, and differs from token 12"
             bundle = reference[:at] + "22:" + "00:" * 400
-            at = len(reference[:at]) + 5
+            at += len("22:00")
         examples.append(
             WorstExample(PROMPTS[n % len(PROMPTS)], reference, reference, bundle, 12 + n, at, why)
         )

@@ -205,7 +205,7 @@ class Device:
         """Run a shell script that must succeed; gives its output."""
         done = self.shell(script, timeout=timeout)
         if done.code != 0:
-            raise device_failure(self, done.err or done.out, script)
+            raise device_failure(self, done.err or done.out, script.strip().splitlines()[0][:80])
         return done.out
 
     def start(self, script: str) -> subprocess.Popen[bytes]:

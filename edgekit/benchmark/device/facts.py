@@ -54,7 +54,7 @@ true"""
 _IDENTITY = (
     r"""
 echo @machine; uname -m
-echo @os; . /etc/os-release 2>/dev/null; echo $PRETTY_NAME; uname -sr
+echo @os; sed -n 's/^PRETTY_NAME=//p' /etc/os-release 2>/dev/null | tr -d '"'; uname -sr
 echo @model; cat /proc/device-tree/model /sys/class/dmi/id/product_name 2>/dev/null | tr '\0' '\n'; echo
 echo @memory; cat /proc/meminfo
 echo @cpus; for c in /sys/devices/system/cpu/cpu[0-9]*; do

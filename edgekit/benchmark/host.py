@@ -1,0 +1,307 @@
+"""This machine: which processes run in which order, and what they measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+from edgekit import __version__
+from edgekit.benchmark.plan import BenchPlan, Case, RunnerTask, check_task, init_task, run_task
+from edgekit.benchmark.result import (
+    BenchResult,
+    BundleInfo,
+    CaseResult,
+    Check,
+    Cluster,
+    Conditions,
+    DeviceInfo,
+    EngineInfo,
+    Init,
+    Run,
+)
+from edgekit.benchmark.runner import Outcome, engine_directory, host_abi, host_runner, run_here
+from edgekit.bundle.manifest import open_bundle
+from edgekit.progress import SILENT, Progress
+
+HOST: Final = "host"
+_SYS: Final = Path("/sys/devices/system/cpu")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One runner process. side: which bundle. cold: the engine cache is emptied before. runs 0: the model is only
+    opened."""
+
+    side: int
+    case: Case
+    cold: bool
+    warmup: int
+    runs: int
+
+
+def schedule(plan: BenchPlan, sides: int = 1) -> list[Step]:
+    """Return the processes of a plan in their order.
+
+    Each backend and thread count is opened once with an empty cache. Then, for one bundle, a case is one process with
+    its warm-ups and runs. Two bundles take turns, A B A B, one run each, after one round whose runs warm up; with
+    `plan.cold` a run is always a process of its own that finds an empty cache.
+    """
+    steps: list[Step] = []
+    opened: set[tuple[str, int | None]] = set()
+    for case in plan.cases():
+        if plan.cold:
+            steps += [Step(side, case, True, 0, 1) for _ in range(plan.runs) for side in range(sides)]
+            continue
+        if (case.backend, case.threads) not in opened:
+            opened.add((case.backend, case.threads))
+            steps += [Step(side, case, True, 0, 0) for side in range(sides)]
+        if sides == 1:
+            steps.append(Step(0, case, False, plan.warmup, plan.runs))
+        else:
+            steps += [
+                Step(side, case, False, plan.warmup, 1) for _ in range(plan.runs) for side in range(sides)
+            ]
+    return steps
+
+
+@dataclass
+class _Side:
+    """A bundle that is being measured."""
+
+    info: BundleInfo
+    model: Path
+    cache: Path
+    inits: dict[Case, list[Init]] = field(default_factory=dict)
+    runs: dict[Case, list[Run]] = field(default_factory=dict)
+    failures: dict[Case, str] = field(default_factory=dict)
+    cache_bytes: dict[Case, int] = field(default_factory=dict)
+
+    def take(self, step: Step, outcome: Outcome) -> None:
+        if outcome.init_seconds is not None:
+            self.inits.setdefault(step.case, []).append(Init(step.cold, outcome.init_seconds))
+        self.runs.setdefault(step.case, []).extend(outcome.runs)
+        self.cache_bytes[step.case] = directory_bytes(self.cache)
+        if outcome.failure is not None:
+            self.failures[step.case] = outcome.failure
+
+    def results(self, plan: BenchPlan) -> tuple[CaseResult, ...]:
+        return tuple(
+            CaseResult(
+                case=case,
+                inits=tuple(self.inits.get(case, ())),
+                runs=tuple(self.runs.get(case, ())),
+                failure=self.failures.get(case),
+                cache_bytes=self.cache_bytes.get(case),
+            )
+            for case in plan.cases()
+        )
+
+
+Runner = Callable[[RunnerTask], Outcome]
+
+
+def measure_host(
+    plan: BenchPlan,
+    bundles: Sequence[str | Path],
+    *,
+    cache_dir: Path | None = None,
+    progress: Progress = SILENT,
+    observe: Callable[[Step], None] = lambda step: None,
+) -> tuple[BenchResult, ...]:
+    """Measure one bundle, or several in turns, on this machine; one result for each.
+
+    cache_dir: where the engine keeps its packed weights, emptied for cold starts; a temporary directory by default.
+    observe: called before each process.
+    A process that fails is a failure of its case in the result; the case's later processes are left out.
+    Raises BundleError for a bundle that cannot be read, MissingToolError without a runner or an engine.
+    """
+    host_runner(), engine_directory()  # say what is missing before anything is measured
+    opened = [describe_bundle(path) for path in bundles]
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    before = read_conditions()
+    with _cache_home(cache_dir) as home:
+        sides = [
+            _Side(info, model, _made(home / f"{number}-{info.name}"))
+            for number, (info, model) in enumerate(opened)
+        ]
+        steps = schedule(plan, len(sides))
+        with progress.step("measure here", len(steps), "processes") as advance:
+            for step in steps:
+                side = sides[step.side]
+                if step.case not in side.failures:
+                    observe(step)
+                    time.sleep(plan.cooldown)
+                    side.take(step, _run_step(plan, side, step))
+                advance(1)
+        checks = [answer_here(plan, side.model) for side in sides]
+    device = read_host(before, read_conditions())
+    return tuple(
+        BenchResult(
+            target=HOST,
+            device=device,
+            bundle=side.info,
+            engine=EngineInfo("LiteRT-LM", version("litert-lm-api"), "edgekit"),
+            plan=plan,
+            cases=side.results(plan),
+            check=check,
+            notes=_notes(side, plan),
+            began=began,
+            tool=__version__,
+        )
+        for side, check in zip(sides, checks, strict=True)
+    )
+
+
+def answer_here(plan: BenchPlan, model: Path) -> Check | None:
+    """Return this machine's greedy answer to the plan's check prompt; None when the plan has none."""
+    if plan.check_prompt is None:
+        return None
+    task = check_task(plan, str(model), cache_dir=":nocache")
+    outcome = run_here(task, timeout=plan.timeout)
+    return Check(plan.check_prompt, outcome.answer, failure=outcome.failure)
+
+
+def describe_bundle(path: str | Path) -> tuple[BundleInfo, Path]:
+    """Open a bundle; returns what is to be known of it, and its model file. Raises BundleError."""
+    from edgekit.bundle.manifest import file_digest
+
+    bundle = open_bundle(path)
+    model = bundle.model_path
+    manifest = bundle.manifest
+    info = BundleInfo(
+        name=model.stem if manifest is None else bundle.directory.resolve().name,
+        file=model.name,
+        size=model.stat().st_size,
+        sha256=file_digest(model) if manifest is None else manifest.model.sha256,
+        recipe=None if manifest is None else manifest.recipe.name,
+        kv_length=None if manifest is None else manifest.kv_length,
+    )
+    return info, model.resolve()
+
+
+def directory_bytes(directory: Path) -> int:
+    """Return the size of all files below a directory."""
+    return sum(path.stat().st_size for path in directory.rglob("*") if path.is_file())
+
+
+def _run_step(plan: BenchPlan, side: _Side, step: Step) -> Outcome:
+    if step.cold:
+        shutil.rmtree(side.cache, ignore_errors=True)
+        _made(side.cache)
+    model, cache = str(side.model), str(side.cache)
+    if step.runs:
+        task = run_task(plan, step.case, model, cache_dir=cache, warmup=step.warmup, runs=step.runs)
+    else:
+        task = init_task(plan, step.case, model, cache_dir=cache)
+    return run_here(task, timeout=plan.timeout)
+
+
+def _notes(side: _Side, plan: BenchPlan) -> tuple[str, ...]:
+    notes = []
+    for case in plan.cases():
+        runs = [run for run in side.runs.get(case, ()) if not run.warmup]
+        seen, made = sum(len(run.stamps) for run in runs), sum(run.decode_tokens for run in runs)
+        if runs and seen < made:
+            notes.append(
+                f"{case.name}: {seen:,} of {made:,} generated tokens were seen (a model that ends its answer goes on "
+                "unseen); latencies are those of the tokens seen"
+            )
+        fed = {run.prefill_tokens for run in runs} - {case.prefill}
+        if fed:
+            notes.append(f"{case.name}: the prompt had {', '.join(map(str, sorted(fed)))} tokens")
+    return tuple(notes)
+
+
+@contextmanager
+def _cache_home(directory: Path | None) -> Iterator[Path]:
+    if directory is not None:
+        yield _made(directory)
+        return
+    with tempfile.TemporaryDirectory(prefix="edgekit-bench-") as name:
+        yield Path(name)
+
+
+def _made(directory: Path) -> Path:
+    directory.mkdir(parents=True, exist_ok=True)
+    return directory
+
+
+# ---------------------------------------- this machine
+
+
+def read_host(before: Conditions, after: Conditions) -> DeviceInfo:
+    """Return what this machine is."""
+    return DeviceInfo(
+        kind="host",
+        name=HOST,
+        model=_file("/sys/class/dmi/id/product_name"),
+        soc=_cpu_name(),
+        os=f"{platform.system()} {platform.release()}",
+        abi=host_abi(),
+        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        clusters=_clusters(),
+        ram_bytes=_ram_bytes(),
+        governor=_file(_SYS / "cpu0/cpufreq/scaling_governor"),
+        before=before,
+        after=after,
+    )
+
+
+def read_conditions() -> Conditions:
+    """Return the state of this machine, as far as Linux tells: load, temperature, clock."""
+    temperatures = [
+        int(text) / 1000
+        for path in sorted(Path("/sys/class/thermal").glob("thermal_zone*/temp"))
+        if (text := _file(path)) and text.lstrip("-").isdigit()
+    ]
+    clocks = [
+        int(text) / 1000
+        for path in _SYS.glob("cpu[0-9]*/cpufreq/scaling_cur_freq")
+        if (text := _file(path)) and text.isdigit()
+    ]
+    return Conditions(
+        temperature_c=max(temperatures, default=None),
+        cpu_mhz=max(clocks, default=None),
+        load=os.getloadavg()[0] if hasattr(os, "getloadavg") else None,
+    )
+
+
+def _clusters() -> tuple[Cluster, ...]:
+    by_clock: dict[float, list[int]] = {}
+    for path in _SYS.glob("cpu[0-9]*/cpufreq/cpuinfo_max_freq"):
+        if (text := _file(path)) and text.isdigit():
+            by_clock.setdefault(int(text) / 1000, []).append(int(path.parent.parent.name[3:]))
+    return tuple(
+        Cluster(tuple(sorted(cpus)), clock) for clock, cpus in sorted(by_clock.items(), reverse=True)
+    )
+
+
+def _cpu_name() -> str | None:
+    for line in (_file("/proc/cpuinfo") or "").splitlines():
+        if line.startswith(("model name", "Hardware")):
+            return line.partition(":")[2].strip()
+    return platform.processor() or None
+
+
+def _ram_bytes() -> int | None:
+    names = os.sysconf_names if hasattr(os, "sysconf_names") else {}
+    if "SC_PHYS_PAGES" not in names:
+        return None
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _file(path: str | Path) -> str | None:
+    try:
+        return Path(path).read_text(errors="replace").strip() or None
+    except OSError:
+        return None

@@ -13,30 +13,58 @@ from edgekit.errors import MissingToolError
 
 
 class Reference:
-    """A checkpoint directory opened by Transformers, in float32 on the CPU.
+    """A checkpoint directory opened by Transformers, in float32, on the GPU when there is one.
 
-    Raises MissingToolError when torch or transformers is not installed.
+    text_directory: where the tokenizer is, when it is elsewhere. adapter: a PEFT adapter to put over the
+    model, unmerged.
+    Raises MissingToolError when torch, transformers or peft is not installed.
     """
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(
+        self, directory: Path, *, text_directory: Path | None = None, adapter: Path | None = None
+    ) -> None:
         try:
             import torch
             import transformers
+
+            if adapter is not None:
+                import peft
         except ImportError as error:
             raise MissingToolError(
                 f"the reference needs {error.name}", remedy='pip install "edgekit[reference]"'
             ) from error
         self._torch = torch
-        self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(directory)
-        self.model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+        self.device = "cuda" if torch.cuda.is_available() else "cpu"
+        self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(text_directory or directory)
+        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
             directory, dtype=torch.float32, attn_implementation="eager"
-        ).eval()
+        )
+        if adapter is not None:
+            model = peft.PeftModel.from_pretrained(model, adapter)
+        self.model: Any = model.to(self.device).eval()
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         """Logits behind each token, shape (tokens, vocabulary)."""
         with self._torch.no_grad():
-            logits: NDArray[np.float32] = self.model(self._torch.tensor([list(tokens)])).logits[0].numpy()
+            output = self.model(self._torch.tensor([list(tokens)], device=self.device))
+        logits: NDArray[np.float32] = output.logits[0].cpu().numpy()
         return logits
+
+    def hidden(self, tokens: Sequence[int]) -> NDArray[np.float32]:
+        """The last hidden state behind each token, normed, shape (tokens, hidden): what the head multiplies."""
+        with self._torch.no_grad():
+            output = self.model(
+                self._torch.tensor([list(tokens)], device=self.device),
+                output_hidden_states=True,
+                logits_to_keep=1,
+            )
+        hidden: NDArray[np.float32] = output.hidden_states[-1][0].cpu().numpy()
+        return hidden
+
+    def load_weights(self, tensors: dict[str, NDArray[np.float32]]) -> None:
+        """Replace weights, by their names in `Gemma3ForCausalLM`."""
+        state = {name: self._torch.from_numpy(values) for name, values in tensors.items()}
+        self.model.load_state_dict(state, strict=False)
 
     def render(self, messages: Sequence[dict[str, Any]]) -> str:
         """The prompt that Transformers makes of a conversation, ready for the model's turn."""
@@ -45,10 +73,28 @@ class Reference:
         )
         return text
 
+    def generate_ids(
+        self, prompt: Sequence[int], *, max_new_tokens: int, stop_ids: Sequence[int]
+    ) -> list[int]:
+        """The greedy continuation of a prompt, the token that ended it included."""
+        inputs = self._torch.tensor([list(prompt)], device=self.device)
+        with self._torch.no_grad():
+            output = self.model.generate(
+                input_ids=inputs,
+                attention_mask=self._torch.ones_like(inputs),
+                do_sample=False,
+                top_k=None,
+                top_p=None,
+                max_new_tokens=max_new_tokens,
+                eos_token_id=list(stop_ids),
+            )
+        ids: list[int] = output[0, len(prompt) :].tolist()
+        return ids
+
     def generate(self, prompt: str, *, max_new_tokens: int = 64) -> str:
         """The greedy answer to a user's message, without special tokens."""
         text = self.render([{"role": "user", "content": prompt}])
-        inputs = self.tokenizer(text, add_special_tokens=False, return_tensors="pt")
+        inputs = self.tokenizer(text, add_special_tokens=False, return_tensors="pt").to(self.device)
         with self._torch.no_grad():
             output = self.model.generate(**inputs, do_sample=False, max_new_tokens=max_new_tokens)
         answer: str = self.tokenizer.decode(

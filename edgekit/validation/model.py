@@ -117,7 +117,7 @@ def _buffer(model: memoryview, root: Any, tensor: Any) -> memoryview | None:
     if buffer.Offset() > 1:
         return model[buffer.Offset() : buffer.Offset() + buffer.Size()]
     inside = buffer.DataAsNumpy()
-    return memoryview(inside).cast("B") if isinstance(inside, np.ndarray) and inside.size > 4 else None
+    return memoryview(inside.tobytes()) if isinstance(inside, np.ndarray) and inside.size > 4 else None
 
 
 def _weight(

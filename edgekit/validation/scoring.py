@@ -83,7 +83,9 @@ def relink(graph: Graph, weights: Mapping[str, StoredWeight]) -> bytes:
         weight = weights[slot.constant.tensor]
         model[slot.offset : slot.offset + slot.size] = weight.data
         if slot.block_scale_offset is not None and weight.scale_data is not None:
-            model[slot.block_scale_offset : slot.block_scale_offset + slot.block_scale_size] = weight.scale_data
+            model[slot.block_scale_offset : slot.block_scale_offset + slot.block_scale_size] = (
+                weight.scale_data
+            )
         elif weight.scales is not None:
             link.put_channel_scales(slot, 0, weight.scales)
     model[link.tail_offset :] = link.tail

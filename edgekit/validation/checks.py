@@ -1,0 +1,269 @@
+"""Checks 1 to 4: the container, tokens, the template, what ends an answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from edgekit.bundle.inspect import BundleSummary
+from edgekit.checkpoint.chat_template import Message
+from edgekit.validation.corpus import AWKWARD
+from edgekit.validation.metrics import first_difference
+from edgekit.validation.result import (
+    Check,
+    CheckName,
+    ContainerItem,
+    ContainerSection,
+    Status,
+    StopId,
+    StopSection,
+    TemplateCase,
+    TemplateSection,
+    TokenDifference,
+    TokensSection,
+)
+from edgekit.validation.voice import Rendered, Voice
+
+TITLES: dict[CheckName, str] = {
+    "merge": "Merge of the adapter",
+    "container": "Container",
+    "tokens": "Tokens",
+    "template": "Chat template",
+    "stop": "End of the answer",
+    "logits": "Logits",
+    "generation": "Generation",
+    "task": "Task",
+    "weights": "Weights",
+    "runtimes": "Other runtimes",
+}
+_SHOWN_DIFFERENCES = 10
+_CONTEXT_IDS = 2
+_SHOWN_IDS = 8
+
+
+def skipped(name: CheckName, reason: str) -> Check:
+    """A check that did not run, and why."""
+    return Check(name, TITLES[name], "skipped", reason)
+
+
+def failed(name: CheckName, reason: str, remedy: str | None = None) -> Check:
+    """A check that could not run because of the bundle."""
+    return Check(name, TITLES[name], "failed", reason, remedy=remedy)
+
+
+# ---------------------------------------- 1 container
+
+
+def check_container(
+    summary: BundleSummary, source_digest: str | None, refusal: str | None
+) -> tuple[Check, ContainerSection]:
+    """Hold the file to what its manifest promises, and to what an engine needs.
+
+    source_digest: of the checkpoint that it is validated against. refusal: why the engine did not open it.
+    """
+    items = [*_needed_sections(summary)]
+    if summary.manifest is not None:
+        items = [*_digests(summary), *items, *_promises(summary)]
+        if source_digest is not None:
+            made_from = summary.manifest.source.digest
+            same: Status = "passed" if made_from == source_digest else "warned"
+            items.append(ContainerItem("made from this checkpoint", same, source_digest[:12], made_from[:12]))
+    engine = version("litert-lm-api")
+    opens: Status = "passed" if refusal is None else "failed"
+    items.append(ContainerItem("opened by the engine", opens, f"by {engine}", refusal or "yes"))
+    wrong = [item for item in items if item.status == "failed"]
+    odd = [item for item in items if item.status == "warned"]
+    status: Status = "failed" if wrong else "warned" if odd else "passed"
+    if wrong or odd:
+        said = "; ".join(f"{i.name}: promised {i.promised}, found {i.found}" for i in wrong or odd)
+    else:
+        made = "" if summary.manifest is not None else " (no manifest: edgekit did not make this file)"
+        said = f"{len(items)} of {len(items)} as promised{made}"
+    remedy = "copy the bundle again, or convert again with --force" if wrong else None
+    check = Check("container", TITLES["container"], status, said, remedy=remedy)
+    return check, ContainerSection(tuple(items))
+
+
+def _item(name: str, promised: object, found: object) -> ContainerItem:
+    return ContainerItem(name, "passed" if promised == found else "failed", str(promised), str(found))
+
+
+def _digests(summary: BundleSummary) -> list[ContainerItem]:
+    assert summary.manifest is not None
+    model = summary.manifest.model
+    return [
+        _item("bytes", model.size, summary.size),
+        _item("SHA-256", model.sha256[:12], summary.sha256[:12]),
+    ]
+
+
+def _needed_sections(summary: BundleSummary) -> list[ContainerItem]:
+    rows = [
+        ("LLM metadata", summary.llm is not None),
+        ("tokenizer", summary.tokenizer is not None),
+        ("model", bool(summary.models)),
+        ("stop tokens", summary.llm is not None and bool(summary.llm.stop_tokens)),
+        ("chat template", summary.llm is not None and summary.llm.template_sha256 is not None),
+    ]
+    return [
+        ContainerItem(name, "passed" if there else "failed", "there", "there" if there else "missing")
+        for name, there in rows
+    ]
+
+
+def _promises(summary: BundleSummary) -> list[ContainerItem]:
+    manifest, llm = summary.manifest, summary.llm
+    assert manifest is not None
+    items = []
+    if llm is not None:
+        start = None if llm.start_token is None else llm.start_token.ids
+        promised = None if manifest.start_token is None else (manifest.start_token,)
+        items += [
+            _item("start token", promised, start),
+            _item("stop tokens", _ids(manifest.stop_tokens), _ids(llm.stop_tokens)),
+            _item("template", (manifest.template_sha256 or "")[:12], (llm.template_sha256 or "")[:12]),
+            _item("KV length", manifest.kv_length, llm.max_num_tokens),
+            _item("minimum runtime", manifest.minimum_runtime, llm.minimum_runtime),
+        ]
+    if summary.models:
+        model = summary.models[0]
+        items.append(_item("form", manifest.graph.form, "dynamic" if model.dynamic else "static"))
+        if not model.dynamic:
+            lengths = sorted(model.prefill_lengths)
+            items.append(_item("prefill lengths", sorted(manifest.graph.prefill_lengths), lengths))
+            items.append(_item("cache length", manifest.kv_length, model.kv_length))
+    if summary.tokenizer is not None:
+        covered = summary.tokenizer.pieces >= manifest.architecture.vocab_size
+        items.append(
+            ContainerItem(
+                "tokenizer covers every id",
+                "passed" if covered else "failed",
+                f"{manifest.architecture.vocab_size:,} ids",
+                f"{summary.tokenizer.pieces:,}",
+            )
+        )
+    return items
+
+
+def _ids(tokens: Sequence[object]) -> list[tuple[int, ...]]:
+    return [tuple(getattr(token, "ids", ())) for token in tokens]
+
+
+# ---------------------------------------- 2 tokens
+
+
+def check_tokens(texts: Sequence[str], reference: Voice, bundle: Voice) -> tuple[Check, TokensSection]:
+    """Ids of both, text by text. A text that the engine refuses has no ids."""
+    differences = [
+        _token_difference(text, ours, theirs, position)
+        for text, ours, theirs in zip(texts, reference.ids, bundle.ids, strict=True)
+        if (position := first_difference(ours, theirs)) is not None
+    ]
+    count = len(texts)
+    section = TokensSection(
+        texts=count,
+        awkward_texts=sum(text in AWKWARD for text in texts),
+        equal=count - len(differences),
+        tokens=sum(map(len, reference.ids)),
+        differences=tuple(differences[:_SHOWN_DIFFERENCES]),
+    )
+    if differences:
+        first = differences[0]
+        said = (
+            f"{len(differences)} of {count} texts get other ids; the first is {first.text[:40]!r}, from its "
+            f"token {first.position}: {list(first.reference_ids)} became {list(first.bundle_ids)}"
+        )
+        remedy = (
+            "the bundle's tokenizer is not the checkpoint's: convert again with its tokenizer files in place"
+        )
+        return Check("tokens", TITLES["tokens"], "failed", said, remedy=remedy), section
+    said = (
+        f"the same ids on {count} texts ({section.tokens:,} tokens), {section.awkward_texts} of them awkward"
+    )
+    return Check("tokens", TITLES["tokens"], "passed", said), section
+
+
+def _token_difference(
+    text: str, ours: Sequence[int], theirs: Sequence[int], position: int
+) -> TokenDifference:
+    start = max(0, position - _CONTEXT_IDS)
+    shown, other = tuple(ours[start : start + _SHOWN_IDS]), tuple(theirs[start : start + _SHOWN_IDS])
+    return TokenDifference(text, position, shown, other, f"{len(ours)} ids", f"{len(theirs)} ids")
+
+
+# ---------------------------------------- 3 template
+
+
+def check_template(
+    conversations: Sequence[tuple[str, Sequence[Message]]], reference: Voice, bundle: Voice, start_text: str
+) -> tuple[Check, TemplateSection]:
+    """Prompts of both, conversation by conversation.
+
+    start_text: of the token that the engine puts before a prompt, which Transformers' prompt begins with.
+    A conversation that the checkpoint's own template refuses does not count.
+    """
+    cases = tuple(
+        _case(name, ours, theirs, start_text if bundle.start_id is not None else "")
+        for (name, _), ours, theirs in zip(conversations, reference.prompts, bundle.prompts, strict=True)
+    )
+    wrong = [case for case in cases if case.status == "failed"]
+    counted = [case for case in cases if case.status != "skipped"]
+    if wrong:
+        first = wrong[0]
+        said = f"{len(wrong)} of {len(counted)} prompts differ; the first is {first.name}: {_where(first)}"
+        remedy = "convert again; if it stays, report the template"
+        return Check("template", TITLES["template"], "failed", said, remedy=remedy), TemplateSection(cases)
+    said = f"the same prompt for {len(counted)} conversations"
+    if len(counted) < len(cases):
+        said += f"; {len(cases) - len(counted)} that the checkpoint's template refuses were left out"
+    return Check("template", TITLES["template"], "passed", said), TemplateSection(cases)
+
+
+def _case(name: str, ours: Rendered, theirs: Rendered, start_text: str) -> TemplateCase:
+    if ours.text is None:
+        return TemplateCase(name, "skipped", "", theirs.text or "", None, f"refused: {ours.error}")
+    if theirs.text is None:
+        return TemplateCase(name, "failed", ours.text, "", 0, f"the engine refused it: {theirs.error}")
+    found = start_text + theirs.text
+    position = first_difference(ours.text, found)
+    return TemplateCase(name, "passed" if position is None else "failed", ours.text, found, position)
+
+
+def _where(case: TemplateCase) -> str:
+    if case.note is not None:
+        return case.note
+    at = case.first_difference or 0
+    return f"from character {at}, {case.reference[at : at + 30]!r} became {case.bundle[at : at + 30]!r}"
+
+
+# ---------------------------------------- 4 stop
+
+
+def check_stop(reference: Voice | None, bundle: Voice, limit: int) -> tuple[Check, StopSection]:
+    """Every token that ends the reference's turn must end the bundle's, and answers must end by themselves.
+
+    Answers count against the bundle only when the reference's ended: a model that never ends has learned so.
+    """
+    listed = {ids[0] for ids in bundle.stop_ids if len(ids) == 1}
+    wanted = [] if reference is None else [ids[0] for ids in reference.stop_ids if len(ids) == 1]
+    ids = tuple(
+        StopId(number, "" if reference is None else reference.pieces.get(number, ""), number in listed)
+        for number in wanted or sorted(listed)
+    )
+    ended = sum(answer.ended for answer in bundle.answers)
+    reference_ended = None if reference is None else sum(answer.ended for answer in reference.answers)
+    section = StopSection(ids, len(bundle.answers), ended, reference_ended, limit)
+    missing = [stop for stop in ids if not stop.stops]
+    said = f"{ended} of {section.prompts} answers ended by themselves within {limit} tokens"
+    if reference_ended is not None:
+        said += f" ({reference_ended} of the reference's)"
+    if missing:
+        names = ", ".join(f"{stop.id} {stop.text}".strip() for stop in missing)
+        said = f"the bundle does not stop at {names}; {said}"
+        remedy = "convert again: the stop tokens come from generation_config.json and the chat template"
+        return Check("stop", TITLES["stop"], "failed", said, remedy=remedy), section
+    if not listed:
+        return failed("stop", f"the bundle lists no stop token; {said}"), section
+    never = bool(section.prompts) and ended == 0 and (reference_ended or 0) > 0
+    status: Status = "failed" if never else "passed"
+    return Check("stop", TITLES["stop"], status, f"{said}; stops at {sorted(listed)}"), section

@@ -1,0 +1,150 @@
+"""Thresholds: where they come from, and why they are what they are.
+
+A gate's threshold is, in this order: the option on the command line, `[validate]` in edgekit.toml, the default
+of the recipe. docs/reference/validate.md gives the measurements behind the defaults.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+from edgekit.errors import InputError
+from edgekit.validation.result import Gate
+
+CONFIG_NAME = "edgekit.toml"
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """What the user asked for; None leaves the default, which for min_exact and min_task is no gate at all.
+
+    max_kl: mean KL in nats. min_top1: share of positions with the same most probable token. max_task_drop: how
+    much worse the task's first metric may be than the reference's, as far as 95% confidence vouches for it.
+    min_task: the bundle's own metric. max_loop: share of answers that end in a loop, beyond the reference's.
+    min_exact: share of answers equal to the reference's. max_sqnr_loss: decibels that a tensor may fall short
+    of what its scheme gives.
+    """
+
+    max_kl: float | None = None
+    min_top1: float | None = None
+    max_task_drop: float | None = None
+    min_task: float | None = None
+    max_loop: float | None = None
+    min_exact: float | None = None
+    max_sqnr_loss: float | None = None
+
+    def over(self, others: Thresholds) -> Thresholds:
+        """Return these, and the others' where these say nothing."""
+        return Thresholds(
+            **{
+                f.name: getattr(self, f.name)
+                if getattr(self, f.name) is not None
+                else getattr(others, f.name)
+                for f in fields(self)
+            }
+        )
+
+
+_FLOAT = Thresholds(max_kl=1e-5, min_top1=0.999, max_task_drop=0.0, max_loop=0.0, max_sqnr_loss=1.0)
+_BITS8 = Thresholds(max_kl=0.02, min_top1=0.97, max_task_drop=0.01, max_loop=0.0, max_sqnr_loss=1.0)
+_BITS4 = Thresholds(max_kl=0.20, min_top1=0.90, max_task_drop=0.03, max_loop=0.01, max_sqnr_loss=1.0)
+_COARSE = Thresholds(max_kl=0.50, min_top1=0.85, max_task_drop=0.05, max_loop=0.02, max_sqnr_loss=1.0)
+
+DEFAULTS: Mapping[str, Thresholds] = {
+    "float32": _FLOAT,
+    "int8": _BITS8,
+    "int4": _BITS4,
+    "int4-all": _BITS4,
+    "int4-channel": _COARSE,
+}
+"""By recipe. float32 differs by the order of additions only: anything above 1e-5 is a conversion error. int8 is
+meant to be indistinguishable; int4 may change what is nearly a tie; one scale per row of 4 bits is the
+coarsest that is worth trying. A recipe of the user's own is held to int4-channel's."""
+
+LABELS: Mapping[str, tuple[str, Literal["max", "min"], str]] = {
+    "max_kl": ("mean KL", "max", "use a finer recipe (int8, or int4 with smaller blocks)"),
+    "min_top1": ("same top token", "min", "use a finer recipe (int8, or int4 with smaller blocks)"),
+    "max_task_drop": ("drop of the task metric", "max", "use a finer recipe, or fine-tune longer"),
+    "min_task": (
+        "task metric",
+        "min",
+        "look at the worst examples: is it the model, the data or the bundle?",
+    ),
+    "max_loop": (
+        "answers that end in a loop, beyond the reference's",
+        "max",
+        "int4 in blocks or int8; an answer schema; a repetition penalty in the app",
+    ),
+    "min_exact": ("answers equal to the reference's", "min", "use a finer recipe"),
+    "max_sqnr_loss": (
+        "SQNR lost against the scheme, dB",
+        "max",
+        "the tensor is not the checkpoint's: convert this checkpoint again",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The thresholds in force."""
+
+    asked: Thresholds
+    defaults: Thresholds
+
+    def judge(self, name: str, value: float | None) -> tuple[Gate, ...]:
+        """Hold a figure to a gate; none when there is no threshold or no figure."""
+        own = getattr(self.asked, name)
+        threshold = own if own is not None else getattr(self.defaults, name)
+        if threshold is None or value is None:
+            return ()
+        label, direction, remedy = LABELS[name]
+        # Not "value > threshold": a figure that is not a number must fail.
+        passed = value <= threshold if direction == "max" else value >= threshold
+        return (Gate(name, label, direction, threshold, value, passed, own is None, remedy),)
+
+
+def gates_for(recipe: str | None, options: Thresholds, config: Path | None) -> Gates:
+    """Collect the thresholds for a bundle."""
+    configured = Thresholds() if config is None else read_thresholds(config)
+    return Gates(options.over(configured), DEFAULTS.get(recipe or "", _COARSE))
+
+
+def find_config(directory: Path) -> Path | None:
+    """Return the edgekit.toml of a directory, if there is one."""
+    path = directory / CONFIG_NAME
+    return path if path.is_file() else None
+
+
+def read_thresholds(path: Path) -> Thresholds:
+    """Read `[validate]` of an edgekit.toml.
+
+    Raises InputError, naming the key, for what is no threshold.
+    """
+    try:
+        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot be read ({error})", where=path) from error
+    table: Any = document.get("validate", {})
+    known = {f.name for f in fields(Thresholds)}
+    if not isinstance(table, dict):
+        raise InputError('"validate" is not a table', where=path)
+    for key, value in table.items():
+        if key.replace("-", "_") not in known:
+            raise InputError(
+                f'"{key}" in [validate] is no threshold',
+                where=path,
+                remedy=f"known are {', '.join(sorted(known))}",
+            )
+        if not isinstance(value, int | float) or isinstance(value, bool):
+            raise InputError(f'"{key}" in [validate] is not a number', where=path)
+    return Thresholds(**{key.replace("-", "_"): float(value) for key, value in table.items()})
+
+
+def line(gate: Gate) -> str:
+    """Say how a figure stands to its gate."""
+    sign = "at most" if gate.direction == "max" else "at least"
+    return f"{gate.label} is {gate.value:.4g}, allowed is {sign} {gate.threshold:.4g}"

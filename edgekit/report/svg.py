@@ -467,7 +467,7 @@ def _legend_entry(x: float, y: float, n: int, name: str, shape: str) -> str:
         "line": f'<path class="line {_series(n)}" d="M{x:.1f} {y - 4:.1f}h18"/>',
         "band": f'<path class="band {_series(n)}" d="M{x:.1f} {y - 9:.1f}h18v10h-18z"/>',
         "box": f'<path class="bar {_series(n)}" d="M{x + 4:.1f} {y - 9:.1f}h10v10h-10z"/>',
-        "dot": f'<path class="dots {_series(n)}" d="M{x + 9:.1f} {y - 4:.1f}h0"/>',
+        "dot": f'<path class="dots key {_series(n)}" d="M{x + 9:.1f} {y - 4:.1f}h0"/>',
         "mark": f'<path class="line {_series(n)}" d="M{x:.1f} {y - 4:.1f}h18"/>' + _mark(x + 9, y - 4, n),
     }[shape]
     return f'{sign}<text x="{x + 24:.1f}" y="{y}">{_text(name)}</text>'

@@ -48,6 +48,7 @@ from edgekit.validation.result import (
     LogitFigures,
     ParityReport,
     Status,
+    TaskMetric,
     TemplateCase,
     WeightRow,
     WorstExample,
@@ -722,14 +723,14 @@ def _task(report: ParityReport) -> list[Block]:
         y_label="score",
         description="Whiskers are 95% intervals; see the table.",
     )
+    constrained = any(metric.constrained is not None for metric in section.metrics)
     columns = (
         Column("Metric"),
         Column("Reference", numeric=True),
         Column("Bundle", numeric=True),
         Column("Bundle minus reference, paired", numeric=True),
-        Column("p", numeric=True),
-        Column("Test"),
-        Column("Bundle, constrained", numeric=True),
+        Column("p"),
+        *([Column("Bundle, constrained", numeric=True)] if constrained else []),
     )
     rows = [
         (
@@ -737,15 +738,20 @@ def _task(report: ParityReport) -> list[Block]:
             _interval(metric.reference, percent),
             _interval(metric.bundle, percent),
             _interval(metric.difference, percent_points),
-            _MISSING if metric.p_value is None else number(metric.p_value, 2),
-            metric.test or _MISSING,
-            _interval(metric.constrained, percent),
+            _p_value(metric),
+            *([_interval(metric.constrained, percent)] if constrained else []),
         )
         for metric in section.metrics
     ]
     blocks.append(Plots([Plot(chart, "Whiskers are 95% intervals.")]))
     blocks.append(Table("Scores with 95% intervals", columns, rows))
     return blocks
+
+
+def _p_value(metric: TaskMetric) -> str:
+    if metric.p_value is None:
+        return _MISSING
+    return number(metric.p_value, 2) + (f" ({metric.test})" if metric.test else "")
 
 
 def _weights(report: ParityReport) -> list[Block]:
@@ -809,7 +815,7 @@ def _weight_table(caption: str, tensors: Sequence[WeightRow]) -> Table:
         )
         for row in tensors
     ]
-    return Table(caption, columns, rows, scroll=True)
+    return Table(caption, columns, rows)
 
 
 def _worst_first(tensors: Sequence[WeightRow]) -> list[WeightRow]:

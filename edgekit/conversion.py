@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -40,7 +40,7 @@ from edgekit.bundle.metadata import (
 )
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.checkpoint.adapter import AdapterConfig
-from edgekit.checkpoint.generation import parse_sampler
+from edgekit.checkpoint.generation import Sampler, parse_sampler
 from edgekit.checkpoint.source import safe_name
 from edgekit.errors import BundleError, InputError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
@@ -130,61 +130,100 @@ def convert(
     Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
     """
     clock = _Clock()
-    form = _one_of(shape, get_args(Form), "--shape")
-    suffix = _one_of(file_format, get_args(FileFormat), "--format")
-    chosen = read_recipe(recipe)
-    answer = _answer_format(answer_schema, answer_regex, suffix)
+    settings = _Settings(
+        form=_one_of(shape, get_args(Form), "--shape"),
+        suffix=_one_of(file_format, get_args(FileFormat), "--format"),
+        recipe=read_recipe(recipe),
+        kv_length=kv_length,
+        sampler=parse_sampler(sampler) if sampler else None,
+        answer=_answer_format(answer_schema, answer_regex, file_format),
+        name=None if name is None else _plain_name(name),
+    )
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
-    model_name = opened.name if name is None else _plain_name(name)
-    target = Path(output) if output is not None else Path(f"{model_name}-{chosen.name}")
-    _check_kv_length(kv_length, form, opened)
-    source_digest = _in_the_background(digest, opened)
+    _check_kv_length(settings, opened)
     clock.lap("open the checkpoint")
-
-    with progress.step("read tokenizer and template"):
-        text = read_text(
-            opened.text_path,
-            generation_directory=opened.generation_path,
-            rows=opened.config.vocab_size,
-            sampler=parse_sampler(sampler) if sampler else None,
-        )
-    clock.lap("settle the text")
-    graph = find_graph(graph_key(opened.config, form), progress)
-    clock.lap("find the graph")
-    schemes = _schemes(chosen, graph, opened)
-    link = plan_link(graph, schemes, opened.config.vocab_size, kv_length if form == "static" else None)
-    clock.lap("plan the link")
-
-    sections = _small_sections(text, opened, form, kv_length) if suffix == "litertlm" else []
-    model_section = Section(SectionKind.TFLITE_MODEL, link.size, (), PREFILL_DECODE)
-    needed = container_size([*sections, model_section]) if suffix == "litertlm" else link.size
-    with new_bundle(target, force=force, needed_bytes=needed) as staging:
-        path = staging.path / f"{model_name}.{suffix}"
-        written = _write_model(path, link, sections, opened, suffix, threads, progress)
+    source_digest = _in_the_background(digest, opened)
+    job = _plan(settings, opened, progress, clock)
+    target = Path(output) if output is not None else Path(f"{job.name}-{settings.recipe.name}")
+    with new_bundle(target, force=force, needed_bytes=job.file_bytes) as staging:
+        path = staging.path / job.file_name
+        written = _write_model(job, path, threads, progress)
         clock.lap("quantize and write")
-        manifest = _manifest(
-            opened,
-            source_digest.result(),
-            chosen,
-            schemes,
-            graph,
-            text,
-            path.name,
-            written,
-            kv_length,
-            answer,
-        )
+        manifest = _manifest(job, source_digest.result(), written)
         clock.lap("digest the checkpoint")
         (staging.path / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
         if opened.notice is not None:
             (staging.path / NOTICE_NAME).write_text(opened.notice.rstrip() + "\n", encoding="utf-8")
-        if answer is not None:
-            _verify_answers(path, answer, answer_schema, progress)
-            clock.lap("try the answer format")
-        smoke = _check(path, suffix, progress) if check else None
+        smoke = _check(job, path, answer_schema, progress) if check or settings.answer else None
         clock.lap("check in the engine")
     clock.lap("finish the bundle")
     return ConvertResult(target, target / path.name, manifest, clock.total, clock.laps, smoke)
+
+
+@dataclass(frozen=True)
+class _Settings:
+    """What was asked for, checked as far as that goes without the checkpoint."""
+
+    form: Form
+    suffix: FileFormat
+    recipe: Recipe
+    kv_length: int
+    sampler: Sampler | None
+    answer: AnswerFormat | None
+    name: str | None
+
+
+@dataclass(frozen=True)
+class _Job:
+    """A conversion decided down to the last byte, before a weight is read."""
+
+    settings: _Settings
+    checkpoint: Checkpoint
+    text: Text
+    graph: Graph
+    schemes: Mapping[str, Scheme]
+    link: Link
+    small_sections: tuple[Section, ...]
+    """Everything in the container but the model; none in a bare graph."""
+
+    @property
+    def name(self) -> str:
+        return self.settings.name or self.checkpoint.name
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.name}.{self.settings.suffix}"
+
+    @property
+    def file_bytes(self) -> int:
+        if self.settings.suffix == "tflite":
+            return self.link.size
+        return container_size([*self.small_sections, self.model_section(())])
+
+    def model_section(self, chunks: Iterable[bytes | memoryview]) -> Section:
+        """The model as a section of the container."""
+        return Section(SectionKind.TFLITE_MODEL, self.link.size, chunks, PREFILL_DECODE)
+
+
+def _plan(settings: _Settings, checkpoint: Checkpoint, progress: Progress, clock: _Clock) -> _Job:
+    config = checkpoint.config
+    with progress.step("read tokenizer and template"):
+        text = read_text(
+            checkpoint.text_path,
+            generation_directory=checkpoint.generation_path,
+            rows=config.vocab_size,
+            sampler=settings.sampler,
+        )
+    clock.lap("read tokenizer and template")
+    graph = find_graph(graph_key(config, settings.form), progress)
+    clock.lap("find the graph")
+    matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
+    schemes = resolve(settings.recipe, matrices)
+    kv_length = settings.kv_length if settings.form == "static" else None
+    link = plan_link(graph, schemes, config.vocab_size, kv_length)
+    sections = _small_sections(text, checkpoint, settings) if settings.suffix == "litertlm" else ()
+    clock.lap("plan the link")
+    return _Job(settings, checkpoint, text, graph, schemes, link, sections)
 
 
 def _in_the_background(function: Callable[[Checkpoint], str], checkpoint: Checkpoint) -> Future[str]:
@@ -203,50 +242,41 @@ def recipe_sizes(checkpoint: str | Path | None = None) -> dict[str, int]:
     }
 
 
-def _write_model(
-    path: Path,
-    link: Link,
-    sections: list[Section],
-    checkpoint: Checkpoint,
-    suffix: str,
-    threads: int | None,
-    progress: Progress,
-) -> Written:
+def _write_model(job: _Job, path: Path, threads: int | None, progress: Progress) -> Written:
     """Write the model file, front to back, and sync it to the disk."""
-    values = sum(_count(slot.shape) for slot in link.slots)
+    values = sum(_count(slot.shape) for slot in job.link.slots)
     with path.open("wb") as file, progress.step("quantize and write", values * 2, "bytes") as advance:
         # Told in bytes of the bfloat16 source, which is what people know the size of.
         chunks = model_chunks(
-            link, checkpoint.tensors, threads=threads, advance=lambda done: advance(done * 2)
+            job.link, job.checkpoint.tensors, threads=threads, advance=lambda done: advance(done * 2)
         )
-        if suffix == "litertlm":
-            model = Section(SectionKind.TFLITE_MODEL, link.size, chunks, PREFILL_DECODE)
-            written = write_container(file, [*sections, model])
+        if job.settings.suffix == "litertlm":
+            written = write_container(file, [*job.small_sections, job.model_section(chunks)])
         else:
             hasher = hashlib.sha256()
             for chunk in chunks:
                 file.write(chunk)
                 hasher.update(chunk)
-            written = Written(link.size, hasher.hexdigest(), ())
+            written = Written(job.link.size, hasher.hexdigest(), ())
         file.flush()
         os.fsync(file.fileno())
     return written
 
 
-def _small_sections(text: Text, checkpoint: Checkpoint, form: Form, kv_length: int) -> list[Section]:
-    """Everything but the model: metadata and tokenizer."""
+def _small_sections(text: Text, checkpoint: Checkpoint, settings: _Settings) -> tuple[Section, ...]:
+    """Metadata and tokenizer."""
+    kv_length = settings.kv_length
     llm = serialize(build_llm_metadata(text, kv_length=kv_length))
-    executor = serialize(build_executor_metadata(checkpoint.config, form=form, kv_length=kv_length))
-    sections = [
+    executor = serialize(build_executor_metadata(checkpoint.config, form=settings.form, kv_length=kv_length))
+    if text.tokenizer.kind == "sentencepiece":
+        kind, tokenizer = SectionKind.SP_TOKENIZER, text.tokenizer.data
+    else:
+        kind, tokenizer = SectionKind.HF_TOKENIZER, pack_hf_tokenizer(text.tokenizer.data)
+    return (
         Section(SectionKind.LLM_METADATA, len(llm), [llm]),
         Section(SectionKind.EXECUTOR_METADATA, len(executor), [executor]),
-    ]
-    if text.tokenizer.kind == "sentencepiece":
-        sections.append(Section(SectionKind.SP_TOKENIZER, len(text.tokenizer.data), [text.tokenizer.data]))
-    else:
-        packed = pack_hf_tokenizer(text.tokenizer.data)
-        sections.append(Section(SectionKind.HF_TOKENIZER, len(packed), [packed]))
-    return sections
+        Section(kind, len(tokenizer), [tokenizer]),
+    )
 
 
 def _answer_format(schema: str | Path | None, regex: str | None, suffix: str) -> AnswerFormat | None:
@@ -267,15 +297,25 @@ def _answer_format(schema: str | Path | None, regex: str | None, suffix: str) ->
     return read_schema(Path(schema)) if schema is not None else parse_regex(regex or "")
 
 
-def _verify_answers(path: Path, answer: AnswerFormat, schema: str | Path | None, progress: Progress) -> None:
-    """Have the engine decode under the answer format, and name the file of a schema that it cannot take."""
-    from edgekit.runtime.engine import open_engine, verify_answers
+def _check(job: _Job, path: Path, schema: str | Path | None, progress: Progress) -> SmokeResult | None:
+    """Open the written file in the real engine, or a bare graph in the interpreter, and let it compute.
 
+    schema: the file of the answer format, named when the engine cannot take it.
+    """
+    if job.settings.suffix == "tflite":
+        from edgekit.runtime.interpreter import check_model
+
+        with progress.step("check in the interpreter"):
+            check_model(path)
+        return None
+    from edgekit.runtime.engine import smoke
+
+    answer = job.settings.answer
     try:
-        with progress.step("try the answer format"), open_engine(path) as engine:
-            verify_answers(engine, answer)
+        with progress.step("check in the engine"):
+            return smoke(path, answer=answer)
     except InputError as error:
-        if isinstance(error, BundleError):  # the file, not the format
+        if answer is None or isinstance(error, BundleError):  # the file, not the format
             raise
         raise InputError(
             error.message,
@@ -284,40 +324,12 @@ def _verify_answers(path: Path, answer: AnswerFormat, schema: str | Path | None,
         ) from error
 
 
-def _check(path: Path, suffix: str, progress: Progress) -> SmokeResult | None:
-    """Open the written file in the real engine, or a bare graph in the interpreter, and let it compute."""
-    if suffix == "litertlm":
-        from edgekit.runtime.engine import smoke
-
-        with progress.step("check in the engine"):
-            return smoke(path)
-    from edgekit.runtime.interpreter import check_model
-
-    with progress.step("check in the interpreter"):
-        check_model(path)
-    return None
-
-
-def _manifest(
-    checkpoint: Checkpoint,
-    source_digest: str,
-    recipe: Recipe,
-    schemes: Mapping[str, Scheme],
-    graph: Graph,
-    text: Text,
-    file: str,
-    written: Written,
-    kv_length: int,
-    answer: AnswerFormat | None,
-) -> Manifest:
-    config = checkpoint.config
-    sampler = text.sampler
+def _manifest(job: _Job, source_digest: str, written: Written) -> Manifest:
+    checkpoint, text, graph, config = job.checkpoint, job.text, job.graph, job.checkpoint.config
     texts = {token_id: token for token, token_id in text.tokenizer.special.items()}
-    notes = list(text.notes)
-    if checkpoint.notice is None:
-        notes.append(_NO_NOTICE)
+    notice = checkpoint.notice
     return Manifest(
-        model=manifests.ModelFile(file, written.size, written.sha256),
+        model=manifests.ModelFile(job.file_name, written.size, written.sha256),
         source=manifests.Source(
             name=checkpoint.name,
             digest=source_digest,
@@ -335,29 +347,30 @@ def _manifest(
             vocab_size=config.vocab_size,
             sliding_window=config.sliding_window,
         ),
-        recipe=manifests.RecipeUse(recipe.name, {name: scheme.label() for name, scheme in schemes.items()}),
+        recipe=manifests.RecipeUse(
+            job.settings.recipe.name, {name: scheme.label() for name, scheme in job.schemes.items()}
+        ),
         graph=manifests.GraphUse(graph.digest()[:16], graph.key.form, graph.key.prefill_lengths),
-        kv_length=kv_length,
+        kv_length=job.settings.kv_length,
         start_token=text.start_id,
         pad_token=text.tokenizer.pad_id,
         stop_tokens=tuple(
             manifests.StopToken((token_id,), texts.get(token_id, "")) for token_id in text.stop_ids
         ),
-        sampler=manifests.SamplerUse(
-            sampler.kind,
-            *(
-                (None,) * 3
-                if sampler.kind == "greedy"
-                else (sampler.temperature, sampler.top_k, sampler.top_p)
-            ),
-        ),
+        sampler=_sampler_use(text.sampler),
         template_sha256=hashlib.sha256(text.device.source.encode()).hexdigest(),
-        answer=None if answer is None else answer.to_manifest(),
+        answer=None if job.settings.answer is None else job.settings.answer.to_manifest(),
         minimum_runtime=MIN_RUNTIME_VERSION,
         tools={package: version(package) for package in _PACKAGES},
-        licence=None if checkpoint.notice is None else checkpoint.notice.strip().splitlines()[0],
-        notes=tuple(notes),
+        licence=None if notice is None else notice.strip().splitlines()[0],
+        notes=text.notes if notice is not None else (*text.notes, _NO_NOTICE),
     )
+
+
+def _sampler_use(sampler: Sampler) -> manifests.SamplerUse:
+    if sampler.kind == "greedy":
+        return manifests.SamplerUse("greedy")
+    return manifests.SamplerUse("top_p", sampler.temperature, sampler.top_k, sampler.top_p)
 
 
 def _adapter(adapter: AdapterConfig) -> dict[str, Any]:
@@ -367,11 +380,6 @@ def _adapter(adapter: AdapterConfig) -> dict[str, Any]:
         "alpha": adapter.alpha,
         "rslora": adapter.use_rslora,
     }
-
-
-def _schemes(recipe: Recipe, graph: Graph, checkpoint: Checkpoint) -> dict[str, Scheme]:
-    matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
-    return resolve(recipe, matrices)
 
 
 def _shapes(checkpoint: Checkpoint) -> tuple[dict[str, tuple[int, ...]], int]:
@@ -389,7 +397,8 @@ def _gemma_3_270m() -> tuple[dict[str, tuple[int, ...]], int]:
     return matrices, 4 * sum(_count(shape) for name, shape in shapes.items() if name not in matrices)
 
 
-def _check_kv_length(kv_length: int, form: Form, checkpoint: Checkpoint) -> None:
+def _check_kv_length(settings: _Settings, checkpoint: Checkpoint) -> None:
+    kv_length, form = settings.kv_length, settings.form
     longest = checkpoint.config.max_position_embeddings
     shortest = SHORTEST_KV_LENGTH[form]
     if not shortest <= kv_length <= longest:

@@ -163,11 +163,11 @@ def _subject(report: ParityReport) -> Facts:
 
 def _key_figures(report: ParityReport) -> list[Tile]:
     """Choose the figures to see first, those that there are; one that a gate looks at shows how it stood."""
-    gates = {gate.name: gate for check in report.checks for gate in check.gates}
+    gates = {gate.name: gate.passed for check in report.checks for gate in check.gates}
 
-    def outcome(name: str) -> Outcome:
-        gate = gates.get(name)
-        return "neutral" if gate is None else "passed" if gate.passed else "failed"
+    def outcome(*names: str) -> Outcome:
+        stood = [gates[name] for name in names if name in gates]
+        return "neutral" if not stood else "passed" if all(stood) else "failed"
 
     tiles = []
     if report.logits is not None:
@@ -192,12 +192,19 @@ def _key_figures(report: ParityReport) -> list[Tile]:
     if report.task is not None and report.task.metrics:
         metric = report.task.metrics[0]
         note = "" if metric.reference is None else f"reference: {percent(metric.reference.value)}"
-        tiles.append(Tile(f"Task: {metric.name}", percent(metric.bundle.value), note, outcome("min_task")))
+        tiles.append(
+            Tile(
+                f"Task: {metric.name}",
+                percent(metric.bundle.value),
+                note,
+                outcome("min_task", "max_task_drop"),
+            )
+        )
     if report.weights is not None and report.weights.tensors:
         worst = _worst_first(report.weights.tensors)[0]
         layer = "" if worst.layer is None else f", layer {worst.layer}"
         tiles.append(
-            Tile("Weakest tensor", decibels(worst.sqnr_db), f"{worst.kind}{layer}", outcome("min_sqnr"))
+            Tile("Weakest tensor", decibels(worst.sqnr_db), f"{worst.kind}{layer}", outcome("max_sqnr_loss"))
         )
     return tiles
 

@@ -5,7 +5,7 @@ facts   what a device is, and how hot
 engine  the engine's library for it
 push    bringing files there, only what changed
 remote  the benchmark itself
-build   builds the runners in prebuilt/ from runner.c and android/Main.java
+build   builds the runners in prebuilt/ from runner.c; android/build.py the dex from Main.java
 """
 
 from edgekit.benchmark.device.adb import ALL, Device, DeviceLost, choose_devices, find_adb, list_devices

@@ -84,23 +84,33 @@ _LINK = [
 ]
 
 
-def build(target: Target, output: Path, *, engine: Path | None = None) -> None:
+def build(target: Target, output: Path, *, engine: Path | None = None, defines: Sequence[str] = ()) -> None:
     """Compile and link the runner of one target.
 
     engine: the target's own liblitert-lm.so to link against instead of a stand-in; an unknown function is an error.
+    defines: macros for the compiler; `__ANDROID__` gives a phone's library for this machine's JVM.
     Raises MissingToolError without clang and lld.
     """
     clang, lld = _tool("clang"), _tool("ld.lld")
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         compiled = directory / "runner.o"
-        _run(clang, f"--target={target.triple}", *_COMPILE, str(SOURCE), "-o", str(compiled))
+        _run(
+            clang,
+            f"--target={target.triple}",
+            *_COMPILE,
+            *(f"-D{name}" for name in defines),
+            str(SOURCE),
+            "-o",
+            str(compiled),
+        )
         needed = external_functions(SOURCE.read_text())
         libc = [function for function in needed if not function.startswith("litert_lm_")]
         libraries = [engine or _stand_in(target, directory, ENGINE_LIBRARY, sorted(set(needed) - set(libc)))]
         libraries.append(_stand_in(target, directory, target.libc, libc))
         kind = (
-            ["-shared", "-soname", target.file]
+            # The engine's library has no soname, so Android's loader finds it, loaded or not, by its place only.
+            ["-shared", "-soname", target.file, "--enable-new-dtags", "-rpath", "$ORIGIN"]
             if target.loader is None
             else ["-pie", "-dynamic-linker", target.loader]
         )

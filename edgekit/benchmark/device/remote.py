@@ -7,15 +7,13 @@ that input whenever adb, the cable or this program goes away. Besides, the runne
 from __future__ import annotations
 
 import contextlib
-import json
-import queue
 import signal
 import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,6 +23,7 @@ from edgekit.benchmark.device.adb import Device, DeviceLost, quote
 from edgekit.benchmark.device.engine import LIBRARY, engine_library, engine_version
 from edgekit.benchmark.device.facts import DIRECTORY, Facts, read_conditions, read_facts
 from edgekit.benchmark.device.push import PushFile, push
+from edgekit.benchmark.host import Step, schedule
 from edgekit.benchmark.plan import BenchPlan, Case, RunnerTask, check_task, init_task, run_task
 from edgekit.benchmark.result import (
     BenchResult,
@@ -37,6 +36,7 @@ from edgekit.benchmark.result import (
     Init,
     Run,
 )
+from edgekit.benchmark.runner import Outcome, exit_failure, outcome
 from edgekit.errors import EdgekitError, MissingToolError
 from edgekit.progress import SILENT, Progress
 
@@ -58,14 +58,6 @@ class Installation:
     runner: str
     model: str
     files: tuple[PushFile, ...]
-
-
-@dataclass(frozen=True)
-class ProcessEnd:
-    """How one runner process went: its events, and why it failed (None when it did not)."""
-
-    events: tuple[dict[str, Any], ...]
-    failure: str | None
 
 
 def plan_installation(info: DeviceInfo, bundle: BundleInfo, model: Path, engine: Path) -> Installation:
@@ -134,13 +126,14 @@ def run_on_device(
     _check_memory(facts, bundle)
     push(device, installed.files, progress=progress)
     notes: list[str] = [f"{device.serial} was throttled before the first run"] if facts.throttled else []
-    results: list[CaseResult] = []
-    cases = plan.cases()
-    with progress.step(f"measure on {device.serial}", len(cases), "cases") as advance:
-        for case in cases:
-            note = cool_down(device, facts.conditions, plan.cooldown)
-            results.append(_measure_case(plan, case, device, installed))
-            notes.extend(f"{case.name}: {text}" for text in (note, _throttled_note(device)) if text)
+    measured = _Measured()
+    steps = schedule(plan)
+    with progress.step(f"measure on {device.serial}", len(steps), "processes") as advance:
+        for step in steps:
+            if step.case not in measured.failures:
+                note = cool_down(device, facts.conditions, plan.cooldown)
+                _take(plan, step, device, installed, measured)
+                notes.extend(f"{step.case.name}: {text}" for text in (note, _throttled_note(device)) if text)
             advance(1)
     check = _check(plan, device, installed, expected) if plan.check_prompt else None
     after, _ = read_conditions(device)
@@ -150,9 +143,9 @@ def run_on_device(
         bundle=bundle,
         engine=EngineInfo("LiteRT-LM", None if engine else engine_version(), "edgekit"),
         plan=plan,
-        cases=tuple(results),
+        cases=measured.results(plan),
         check=check,
-        notes=tuple(notes),
+        notes=tuple(dict.fromkeys(notes)),
         began=began,
         tool=__version__,
     )
@@ -199,61 +192,46 @@ def cool_down(
     return None
 
 
-def run_task_on(device: Device, installed: Installation, task: RunnerTask, timeout: float) -> ProcessEnd:
-    """Run one task on a device. Raises DeviceLost when the device goes away, KeyboardInterrupt after ending it."""
+def run_task_on(device: Device, installed: Installation, task: RunnerTask, timeout: float) -> Outcome:
+    """Run one task on a device.
+
+    Raises DeviceLost when the device goes away. Whatever ends this function, the remote process ends too.
+    """
     process = device.start(guarded(runner_command(installed, task)))
     assert process.stdin and process.stdout and process.stderr
-    lines: queue.Queue[bytes | None] = queue.Queue()
-    log: list[bytes] = []
+    streams: tuple[list[bytes], list[bytes]] = ([], [])
     readers = [
-        threading.Thread(target=_pump, args=(process.stdout, lines.put), daemon=True),
-        threading.Thread(target=_pump, args=(process.stderr, log.append), daemon=True),
+        threading.Thread(target=_pump, args=(stream, into), daemon=True)
+        for stream, into in zip((process.stdout, process.stderr), streams, strict=True)
     ]
     for reader in readers:
         reader.start()
-    events: list[dict[str, Any]] = []
-    deadline = time.monotonic() + timeout + _GRACE_SECONDS
-    late = False
+    code: int | None = None
     try:
-        while (line := lines.get(timeout=max(0.0, deadline - time.monotonic()))) is not None:
-            with contextlib.suppress(ValueError):  # anything else on the way is not the runner's
-                event = json.loads(line)
-                if isinstance(event, dict) and "event" in event:
-                    events.append(event)
-        code = process.wait(timeout=_GRACE_SECONDS)
-    except (queue.Empty, subprocess.TimeoutExpired):
-        late, code = True, -1
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            code = process.wait(timeout=timeout + _GRACE_SECONDS)  # the runner's own alarm comes first
     finally:
         _end(process)
-    readers[1].join(timeout=1)
-    said = b"".join(log).decode(errors="replace")
-    if late:
-        device.raise_if_lost(said)
-        return ProcessEnd(tuple(events), f"no end within {timeout:g} s")
-    if code != 0 and not any(event["event"] == "error" for event in events):
-        device.raise_if_lost(said)
-    elif code == 0 and not any(event["event"] == "done" for event in events):
-        raise DeviceLost("the connection ended in the middle of a run", where=device.serial)
-    return ProcessEnd(tuple(events), explain(code, events, said))
+    for reader in readers:
+        reader.join(timeout=1)
+    out, log = (b"".join(stream).decode(errors="replace") for stream in streams)
+    # A shell tells a death by signal as 128 and more; a silent end that is no such death is the connection's.
+    signalled = code is not None and 128 < code < 160
+    found = outcome(out.splitlines(), log, _failure(code, log, timeout))
+    if found.failure is not None and not (signalled and device.present()):
+        device.raise_if_lost(log)
+        if code == 0:
+            raise DeviceLost("the connection ended in the middle of a run", where=device.serial)
+    return found
 
 
-def explain(code: int, events: Sequence[dict[str, Any]], log: str) -> str | None:
-    """Why a runner process failed; None when it did not."""
-    if code == 0:
-        return None
-    for event in events:
-        if event["event"] == "error":
-            return f"{event['stage']}: {event['message']}"
-    last = next((line.strip() for line in reversed(log.splitlines()) if line.strip()), "")
-    if code == 128 + signal.SIGALRM:
-        return "no end within the plan's timeout"
+def _failure(code: int | None, log: str, timeout: float) -> str | None:
+    """What an exit status of the device's shell says, None for a good one."""
+    if code is None:
+        return f"not finished after {timeout:g} s"
     if code == 128 + signal.SIGKILL:
         return "killed on the device: most likely it ran out of memory"
-    if code > 128:
-        with contextlib.suppress(ValueError):
-            name = signal.Signals(code - 128).name
-            return f"the engine crashed ({name}){': ' + last[:300] if last else ''}"
-    return f"the runner ended with status {code}{': ' + last[:300] if last else ''}"
+    return exit_failure(128 - code if 128 < code < 160 else code, log, timeout)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
@@ -268,77 +246,59 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _pump(stream: Any, into: Callable[[bytes | None], object]) -> None:
+def _pump(stream: Any, into: list[bytes]) -> None:
     with contextlib.suppress(ValueError, OSError):
-        for line in stream:
-            into(line)
-    if into.__name__ == "put":
-        into(None)
+        while block := stream.read1(1 << 16):
+            into.append(block)
 
 
-def _measure_case(plan: BenchPlan, case: Case, device: Device, installed: Installation) -> CaseResult:
-    """A cold start into an empty engine cache, then the measured runs from the warm one; cold plans: every run so."""
-    inits: list[Init] = []
-    runs: list[Run] = []
-    failure = None
-    count = plan.warmup + plan.runs if plan.cold else 1
-    _clear_cache(device)
-    if not plan.cold:
-        task = init_task(plan, case, installed.model, cache_dir=CACHE)
-        end = run_task_on(device, installed, task, plan.timeout)
-        inits, failure = _inits(end, cold=True), end.failure
-    for index in range(count):
-        if failure is not None:
-            break
-        if plan.cold:
-            _clear_cache(device)
-            warmup, measured = (1, 0) if index < plan.warmup else (0, 1)
-        else:
-            warmup, measured = plan.warmup, plan.runs
-        task = run_task(plan, case, installed.model, cache_dir=CACHE, warmup=warmup, runs=measured)
-        end = run_task_on(device, installed, task, plan.timeout)
-        inits += _inits(end, cold=plan.cold)
-        runs += [_run(event) for event in end.events if event["event"] == "run"]
-        failure = end.failure
-    temperature = read_conditions(device)[0].temperature_c
+@dataclass
+class _Measured:
+    """What the processes of a plan have measured so far."""
+
+    inits: dict[Case, list[Init]] = field(default_factory=dict)
+    runs: dict[Case, list[Run]] = field(default_factory=dict)
+    failures: dict[Case, str] = field(default_factory=dict)
+    cache_bytes: dict[Case, int | None] = field(default_factory=dict)
+
+    def results(self, plan: BenchPlan) -> tuple[CaseResult, ...]:
+        return tuple(
+            CaseResult(
+                case,
+                tuple(self.inits.get(case, ())),
+                tuple(self.runs.get(case, ())),
+                self.failures.get(case),
+                self.cache_bytes.get(case),
+            )
+            for case in plan.cases()
+        )
+
+
+def _take(plan: BenchPlan, step: Step, device: Device, installed: Installation, into: _Measured) -> None:
+    """Run one process of the schedule, and keep what it measured."""
+    if step.cold:
+        _clear_cache(device)
+    case, model = step.case, installed.model
+    if step.runs:
+        task = run_task(plan, case, model, cache_dir=CACHE, warmup=step.warmup, runs=step.runs)
+    else:
+        task = init_task(plan, case, model, cache_dir=CACHE)
+    found = run_task_on(device, installed, task, plan.timeout)
+    if found.init_seconds is not None:
+        into.inits.setdefault(case, []).append(Init(step.cold, found.init_seconds))
+    if found.failure is not None:
+        into.failures[case] = found.failure
+    runs = list(found.runs)
     if runs:
-        runs[-1] = replace(runs[-1], temperature_c=temperature)
-    return CaseResult(case, tuple(inits), tuple(runs), failure, _cache_bytes(device))
+        runs[-1] = replace(runs[-1], temperature_c=read_conditions(device)[0].temperature_c)
+    into.runs.setdefault(case, []).extend(runs)
+    into.cache_bytes[case] = _cache_bytes(device)
 
 
 def _check(plan: BenchPlan, device: Device, installed: Installation, expected: str | None) -> Check:
     assert plan.check_prompt is not None
-    task = check_task(plan, installed.model, cache_dir=CACHE)
-    end = run_task_on(device, installed, task, plan.timeout)
-    text = next((_answer(event["message"]) for event in end.events if event["event"] == "check"), None)
-    return Check(plan.check_prompt, text, expected, end.failure)
-
-
-def _answer(message: dict[str, Any]) -> str:
-    content = message.get("content", "")
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text", "") for part in content)
-
-
-def _inits(end: ProcessEnd, *, cold: bool) -> list[Init]:
-    return [Init(cold, float(event["seconds"])) for event in end.events if event["event"] == "init"]
-
-
-def _run(event: dict[str, Any]) -> Run:
-    return Run(
-        warmup=event["warmup"],
-        prefill_tokens=event["prefill_tokens"],
-        decode_tokens=event["decode_tokens"],
-        ttft=event["ttft"],
-        total=event["total"],
-        stamps=tuple(stamp / 1e6 for stamp in event["stamps_us"]),
-        prefill_tps=event["prefill_tps"],
-        decode_tps=event["decode_tps"],
-        engine_ttft=event["engine_ttft"],
-        rss_peak=event["rss_peak"] or None,
-        private=event["private"] or None,
-    )
+    found = run_task_on(device, installed, check_task(plan, installed.model, cache_dir=CACHE), plan.timeout)
+    return Check(plan.check_prompt, found.answer, expected, found.failure)
 
 
 def _clear_cache(device: Device) -> None:

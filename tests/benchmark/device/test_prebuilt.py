@@ -1,0 +1,181 @@
+"""The runners that ship: rebuilt to the same bytes, linked against the official engine, run on a JVM."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import zipfile
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from edgekit.benchmark.device import build
+from edgekit.benchmark.device.adb import quote
+from edgekit.benchmark.device.android import build as android
+from edgekit.benchmark.device.engine import download_command, engine_library
+from edgekit.benchmark.device.facts import DIRECTORY
+from edgekit.benchmark.device.remote import guarded, plan_installation, runner_command
+from edgekit.benchmark.plan import RunnerTask
+from edgekit.benchmark.result import BundleInfo, DeviceInfo
+from edgekit.errors import EdgekitError, InputError, MissingToolError
+
+BUNDLE = BundleInfo("demo", "demo.litertlm", 11, "ab" * 32)
+PHONE = DeviceInfo("android", "8A2X0P", abi="arm64-v8a")
+
+ALWAYS_IN_ANDROID = {"alarm", "dprintf", "pipe"}
+"""What the engine happens not to call; in Android's libc since API level 21."""
+
+needs_clang = pytest.mark.skipif(build.compiler_major() is None, reason="clang and lld are not installed")
+needs_jdk = pytest.mark.skipif(android.jdk_major() is None, reason="no JDK is installed")
+
+
+def test_the_runners_are_small() -> None:
+    assert sum(path.stat().st_size for path in build.PREBUILT.iterdir()) <= 200_000
+
+
+@pytest.mark.skipif(
+    build.compiler_major() != build.COMPILER, reason=f"clang and lld {build.COMPILER} are not installed"
+)
+@pytest.mark.parametrize("name", build.TARGETS)
+def test_building_a_runner_anew_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
+    target = build.TARGETS[name]
+    build.build(target, tmp_path / target.file)
+    assert (tmp_path / target.file).read_bytes() == (build.PREBUILT / target.file).read_bytes()
+
+
+@pytest.mark.skipif(android.jdk_major() != android.JDK, reason=f"no JDK {android.JDK} is installed")
+def test_building_the_dex_anew_gives_the_same_bytes(tmp_path: Path) -> None:
+    try:
+        android.build(tmp_path / "runner.jar")
+    except EdgekitError as error:
+        pytest.skip(f"R8 cannot be had: {error.message[:200]}")
+    assert (tmp_path / "runner.jar").read_bytes() == android.JAR.read_bytes()
+
+
+@needs_clang
+@pytest.mark.parametrize(
+    ("target", "kind", "abi"),
+    [
+        (build.TARGETS["linux-x86_64"], "linux", "x86_64"),
+        (build.TARGETS["android-arm64-v8a"], "android", "arm64-v8a"),
+        (build.TARGETS["android-x86_64"], "android", "x86_64"),
+    ],
+)
+def test_a_runner_links_against_the_official_engine(
+    target: build.Target, kind: str, abi: str, tmp_path: Path
+) -> None:
+    """With --no-undefined: a function that the engine does not have is a link error."""
+    engine = official_engine(kind, abi)
+    build.build(target, tmp_path / target.file, engine=engine)
+    assert (tmp_path / target.file).stat().st_size > 1000
+
+
+@needs_clang
+def test_a_function_that_the_engine_lacks_does_not_link(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "runner.c"
+    text = build.SOURCE.read_text().replace("litert_lm_engine_create(", "litert_lm_engine_invent(")
+    source.write_text(text)
+    monkeypatch.setattr(build, "SOURCE", source)
+    target = build.TARGETS["android-arm64-v8a"]
+    with pytest.raises(EdgekitError, match="litert_lm_engine_invent"):
+        build.build(target, tmp_path / "x.so", engine=official_engine("android", "arm64-v8a"))
+
+
+@pytest.mark.parametrize("abi", ["arm64-v8a", "x86_64"])
+def test_the_official_engine_shows_that_android_has_what_the_runner_calls(abi: str) -> None:
+    """No Android libc is at hand; but what the engine takes from it under Android is there."""
+    if shutil.which("nm") is None:
+        pytest.skip("nm is not installed")
+    listed = subprocess.run(
+        ["nm", "-D", "--undefined-only", official_engine("android", abi)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    taken = {line.split()[-1].split("@")[0] for line in listed.splitlines()}
+    called = set(build.external_functions(build.SOURCE.read_text()))
+    missing = {name for name in called if not name.startswith("litert_lm_")} - taken
+    assert missing <= ALWAYS_IN_ANDROID
+
+
+def test_the_dex_holds_the_main_class() -> None:
+    with zipfile.ZipFile(android.JAR) as jar:
+        assert jar.namelist() == ["classes.dex"]
+        dex = jar.read("classes.dex")
+    assert dex[:4] == b"dex\n"
+    for name in (b"LMain;", b"main", b"run", b"load"):
+        assert name in dex
+
+
+@needs_clang
+@needs_jdk
+def test_the_main_class_measures_on_a_jvm(demo_bundle: Path, tmp_path: Path) -> None:
+    """The phone's library, compiled for this machine, over this machine's engine."""
+    engine = tmp_path / "liblitert-lm.so"  # beside the runner, as on a phone
+    engine.symlink_to(official_engine("linux", "x86_64"))
+    target = replace(build.TARGETS["linux-x86_64"], loader=None, file="librunner.so")
+    library = tmp_path / target.file
+    build.build(target, library, defines=("__ANDROID__",), engine=engine)
+    android.compile_main(tmp_path)
+    task = RunnerTask(str(demo_bundle), prefill=16, decode=4, runs=2, check_prompt="my screen is too dark")
+    words = ["java", "-cp", str(tmp_path), "Main", str(engine), str(library)]
+    done = subprocess.run([*words, task.to_json()], capture_output=True, text=True, timeout=60, check=False)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 0, done.stderr
+    assert [event["event"] for event in events] == ["start", "init", "run", "run", "check", "done"]
+
+    missing = replace(task, model=str(tmp_path / "none.litertlm"))
+    done = subprocess.run(
+        [*words, missing.to_json()], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 1
+    assert '"stage":"init"' in done.stdout
+    done = subprocess.run([*words[:-1], "/nowhere.so", "{}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 72
+    assert "/nowhere.so" in done.stderr
+
+
+def test_the_command_line_of_a_phone() -> None:
+    """Never run on a phone from here: this is what would run."""
+    installed = plan_installation(PHONE, BUNDLE, Path("demo.litertlm"), Path("liblitert-lm.so"))
+    task = RunnerTask(installed.model, prefill=256, decode=256, runs=5, cpus="4,5")
+    assert [file.remote for file in installed.files] == [
+        f"{DIRECTORY}/liblitert-lm.so",
+        f"{DIRECTORY}/librunner-android-arm64-v8a.so",
+        f"{DIRECTORY}/models/abababababababab/demo.litertlm",
+        f"{DIRECTORY}/runner.jar",
+    ]
+    command = runner_command(installed, task)
+    assert command == (
+        "CLASSPATH=/data/local/tmp/edgekit/runner.jar LD_LIBRARY_PATH=/data/local/tmp/edgekit "
+        "app_process / Main /data/local/tmp/edgekit/liblitert-lm.so "
+        f"/data/local/tmp/edgekit/librunner-android-arm64-v8a.so {quote(task.to_json())}"
+    )
+    assert guarded(command).splitlines()[2] == f"{command} </dev/null 3<&- &"
+
+
+def test_the_engine_comes_from_the_official_wheel() -> None:
+    words = download_command("0.18.1", "android_23_arm64_v8a", Path("here"))
+    assert words[1:4] == ["-m", "pip", "download"]
+    assert words[-1] == "litert-lm-api==0.18.1"
+    assert words[words.index("--platform") + 1] == "android_23_arm64_v8a"
+
+
+def test_an_own_engine_must_be_the_device_s(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no liblitert-lm\.so"):
+        engine_library(PHONE, own=tmp_path)
+    shutil.copy(build.PREBUILT / "librunner-android-x86_64.so", tmp_path / "liblitert-lm.so")
+    with pytest.raises(InputError, match="made for x86_64, the device is arm64-v8a"):
+        engine_library(PHONE, own=tmp_path)
+    assert engine_library(replace(PHONE, abi="x86_64"), own=tmp_path) == tmp_path / "liblitert-lm.so"
+
+
+def official_engine(kind: str, abi: str) -> Path:
+    try:
+        return engine_library(DeviceInfo(kind, "test", abi=abi))  # type: ignore[arg-type]
+    except MissingToolError as error:
+        pytest.skip(f"the official engine for {kind} {abi} cannot be had: {error.message}")

@@ -14,6 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgekit.benchmark.bench import BenchReport, bench
+    from edgekit.benchmark.plan import BenchPlan
     from edgekit.bundle.inspect import inspect
     from edgekit.bundle.manifest import Manifest, open_bundle
     from edgekit.checkpoint import Checkpoint, open_checkpoint
@@ -24,12 +26,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "BenchPlan",
+    "BenchReport",
     "Checkpoint",
     "ConvertResult",
     "EdgekitError",
     "Manifest",
     "Recipe",
     "__version__",
+    "bench",
     "convert",
     "inspect",
     "open_bundle",
@@ -38,11 +43,14 @@ __all__ = [
 ]
 
 _HOMES = {
+    "BenchPlan": "edgekit.benchmark.plan",
+    "BenchReport": "edgekit.benchmark.bench",
     "Checkpoint": "edgekit.checkpoint",
     "ConvertResult": "edgekit.conversion",
     "EdgekitError": "edgekit.errors",
     "Manifest": "edgekit.bundle.manifest",
     "Recipe": "edgekit.recipes",
+    "bench": "edgekit.benchmark.bench",
     "convert": "edgekit.conversion",
     "inspect": "edgekit.bundle.inspect",
     "open_bundle": "edgekit.bundle.manifest",

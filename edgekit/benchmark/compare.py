@@ -10,7 +10,7 @@ from typing import Final, Literal
 from edgekit.benchmark.plan import Case
 from edgekit.benchmark.result import BenchResult, CaseResult
 from edgekit.benchmark.statistics import METRIC, METRICS, Metric, Ratio, median_ratio, summarize
-from edgekit.errors import GateError, InputError
+from edgekit.errors import InputError
 
 
 @dataclass(frozen=True)
@@ -145,13 +145,3 @@ def failed_gates(
         if not measured:
             found.append(f"{gate.text}: {gate.metric} was not measured")
     return found
-
-
-def check_gates(
-    gates: Sequence[Gate], results: Sequence[BenchResult], comparisons: Sequence[Comparison]
-) -> None:
-    """Raise GateError when a case failed, a greedy check differs, or a gate's condition is met."""
-    problems = [f"{result.target}: {failure}" for result in results for failure in result.failures]
-    problems += failed_gates(gates, results, comparisons)
-    if problems:
-        raise GateError("the benchmark failed\n  " + "\n  ".join(problems))

@@ -281,9 +281,7 @@ def _clusters() -> tuple[Cluster, ...]:
     for path in _SYS.glob("cpu[0-9]*/cpufreq/cpuinfo_max_freq"):
         if (text := _file(path)) and text.isdigit():
             by_clock.setdefault(int(text) / 1000, []).append(int(path.parent.parent.name[3:]))
-    return tuple(
-        Cluster(tuple(sorted(cpus)), clock) for clock, cpus in sorted(by_clock.items(), reverse=True)
-    )
+    return tuple(Cluster(tuple(sorted(cpus)), clock) for clock, cpus in sorted(by_clock.items()))
 
 
 def _cpu_name() -> str | None:

@@ -37,7 +37,7 @@ class Conditions:
 
 @dataclass(frozen=True)
 class Cluster:
-    """Cores of one kind. cpus: their numbers. max_mhz: their highest clock."""
+    """Cores of one kind, the slowest kind first. cpus: their numbers. max_mhz: their highest clock."""
 
     cpus: tuple[int, ...]
     max_mhz: float | None = None

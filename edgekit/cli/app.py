@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from edgekit import __version__
-from edgekit.cli import chat, convert
+from edgekit.cli import bench, chat, convert
 from edgekit.cli import inspect as inspect_command
 from edgekit.cli.console import DebugOption, error_console, print_error
 from edgekit.cli.demo import demo
@@ -31,6 +31,7 @@ app = typer.Typer(
 app.command(epilog=convert.EXAMPLES)(convert.convert)
 app.command(epilog=inspect_command.EXAMPLES)(inspect_command.inspect)
 app.command(epilog=chat.EXAMPLES)(chat.chat)
+app.command(epilog=bench.EXAMPLES, cls=bench.BenchCommand)(bench.bench)
 app.command()(recipes)
 app.command()(demo)
 

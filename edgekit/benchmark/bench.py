@@ -1,0 +1,300 @@
+"""`edgekit.bench`: measure a bundle here or on devices, compare, judge, and write the reports."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from edgekit import __version__
+from edgekit.benchmark.compare import Comparison, Gate, compare, failed_gates, parse_gate
+from edgekit.benchmark.host import answer_here, describe_bundle, measure_host, read_conditions, read_host
+from edgekit.benchmark.official import measure_official
+from edgekit.benchmark.peer import measure_llama, parse_peer
+from edgekit.benchmark.plan import BenchPlan, check_plan, preset_plan
+from edgekit.benchmark.result import BenchResult, CaseResult, EngineInfo, read_result
+from edgekit.benchmark.schema import to_plain
+from edgekit.bundle.manifest import open_bundle
+from edgekit.errors import EdgekitError, GateError, InputError, MissingToolError
+from edgekit.progress import SILENT, Progress
+
+DEFAULT_PRESET: Final = "gallery"
+DEFAULT_QUESTION: Final = "Hello"
+REPORTS: Final = "reports"
+
+
+@dataclass(frozen=True)
+class BenchReport:
+    """What `bench` gives.
+
+    results: one for each target, then the baseline when it was measured in turns with the bundle, then the peer.
+    comparisons: against the baseline. problems: failed cases, differing answers and failed gates, a sentence each.
+    files: the reports that were written.
+    """
+
+    results: tuple[BenchResult, ...]
+    comparisons: tuple[Comparison, ...]
+    problems: tuple[str, ...]
+    files: tuple[Path, ...]
+
+    def check(self) -> None:
+        """Raise GateError when there are problems."""
+        if self.problems:
+            raise GateError("\n  ".join(["the benchmark failed", *self.problems]))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as JSON values."""
+        return {
+            "results": [result.to_json() for result in self.results],
+            "comparisons": [
+                {**to_plain(comparison), "verdict": comparison.verdict} for comparison in self.comparisons
+            ],
+            "problems": list(self.problems),
+            "files": [str(path) for path in self.files],
+        }
+
+
+def bench(
+    bundle: str | Path,
+    *,
+    plan: BenchPlan | None = None,
+    compare_with: str | Path | None = None,
+    fail_if: Sequence[str] = (),
+    peer: str | None = None,
+    runner: str | Path | None = None,
+    imports: Sequence[str | Path] = (),
+    device: str | None = None,
+    engine: str | Path | None = None,
+    big_cores: bool = False,
+    cache_dir: str | Path | None = None,
+    reports: str | Path | None = None,
+    progress: Progress = SILENT,
+) -> BenchReport:
+    """Measure a bundle.
+
+    plan: what and how; the preset `gallery` by default. Without a check_prompt the bundle's first example is asked.
+    compare_with: a result's JSON, or another bundle, which is measured in turns with this one: A B A B.
+    fail_if: conditions such as "decode < 0.95x" (of the baseline) or "ttft > 500ms"; see `BenchReport.problems`.
+    peer: "llama.cpp=MODEL.gguf", measured with llama-bench at the same lengths.
+    runner: a litert_lm_main or litert_lm_advanced_main to measure with, instead of edgekit's own runner.
+    imports: results measured elsewhere, such as by the sample app; they take the place of a measurement here.
+    device: measure over adb: a serial number, "all", or "" for the only one there is. engine: a directory with an own
+        engine library for it. big_cores: pin to the device's fastest cores.
+    cache_dir: of the engine here; emptied. reports: where to write them; by default the bundle's `reports`, and
+        nowhere for a bare file.
+    Raises BundleError, InputError, MissingToolError. What fails while it is measured is in the result instead.
+    """
+    gates = [parse_gate(text) for text in fail_if]
+    _refuse_contradictions(gates, compare_with, runner, imports, device)
+    peer_model = None if peer is None else parse_peer(peer)
+    plan = with_question(check_plan(plan or preset_plan(DEFAULT_PRESET)), bundle)
+    baseline = _read_baseline(compare_with)
+    other = None if baseline is not None else compare_with
+    sides = [bundle] if other is None else [bundle, other]
+    lost: tuple[EdgekitError, ...] = ()
+    if imports:
+        measured = [[_imported(path, bundle)] for path in imports]
+    elif runner is not None:
+        measured = [[_measure_with(Path(runner), plan, bundle, progress)]]
+    elif device is not None:
+        choice = DeviceChoice(device, None if engine is None else Path(engine), big_cores)
+        measured, lost = _measure_devices(plan, sides, choice, progress)
+    else:
+        cache = None if cache_dir is None else Path(cache_dir)
+        measured = [list(measure_host(plan, sides, cache_dir=cache, progress=progress))]
+    comparisons: list[Comparison] = []
+    for target in measured:
+        against = target[1] if other is not None else baseline
+        if against is not None:
+            comparisons += compare(target[0], against, interleaved=other is not None)
+    ours = [target[0] for target in measured]
+    results = [result for target in measured for result in target]
+    if peer_model is not None:
+        results.append(measure_llama(plan, peer_model, results[0].device))
+    problems = [str(error) for error in lost]
+    problems += [f"{result.target}: {failure}" for result in results for failure in result.failures]
+    problems += failed_gates(gates, ours, comparisons)
+    report = BenchReport(tuple(results), tuple(comparisons), tuple(problems), ())
+    directory = _report_directory(bundle, reports)
+    return report if directory is None else replace(report, files=write_reports(report, ours, directory))
+
+
+def with_question(plan: BenchPlan, bundle: str | Path) -> BenchPlan:
+    """Return the plan with the bundle's first example as the check prompt, unless it has one."""
+    if plan.check_prompt is not None:
+        return plan
+    manifest = open_bundle(bundle).manifest
+    examples = () if manifest is None else manifest.examples
+    return replace(plan, check_prompt=examples[0] if examples else DEFAULT_QUESTION)
+
+
+def write_reports(report: BenchReport, results: Sequence[BenchResult], directory: Path) -> tuple[Path, ...]:
+    """Write `bench-<target>.json` for each result, and one page for all: whole, or not at all."""
+    from edgekit.report.bench import render_html
+    from edgekit.report.page import write_page
+
+    files = []
+    for result in results:
+        path = directory / f"bench-{_file_name(result.target)}.json"
+        write_page(json.dumps(result.to_json(), indent=1, ensure_ascii=False) + "\n", path)
+        files.append(path)
+    page = directory / f"bench-{_file_name(results[0].target)}.html"
+    write_page(render_html(report), page)
+    return (*files, page)
+
+
+def _refuse_contradictions(
+    gates: Sequence[Gate],
+    compare_with: str | Path | None,
+    runner: str | Path | None,
+    imports: Sequence[str | Path],
+    device: str | None,
+) -> None:
+    for gate in gates:
+        if gate.relative and compare_with is None:
+            raise InputError(f"{gate.text!r} needs a baseline", where="--fail-if", remedy="add --compare")
+    named = [
+        name
+        for name, value in (("--runner", runner), ("--import", imports or None), ("--device", device))
+        if value is not None
+    ]
+    if len(named) > 1:
+        raise InputError(f"{' and '.join(named)} exclude each other", remedy="use one of them")
+    if compare_with is not None and Path(compare_with).suffix != ".json" and (runner is not None or imports):
+        raise InputError(
+            f"another bundle cannot be measured in turns with {named[0]}",
+            where="--compare",
+            remedy="compare with a result's JSON",
+        )
+
+
+def _read_baseline(compare_with: str | Path | None) -> BenchResult | None:
+    if compare_with is None or Path(compare_with).suffix != ".json":
+        return None
+    return read_result(compare_with)
+
+
+def _imported(path: str | Path, bundle: str | Path) -> BenchResult:
+    result = read_result(path)
+    info, _ = describe_bundle(bundle)
+    if result.bundle.sha256 is not None and result.bundle.sha256 != info.sha256:
+        note = f"measured with another model file: {result.bundle.file}, sha256 {result.bundle.sha256[:12]}…"
+        return replace(result, notes=(*result.notes, note))
+    return result
+
+
+def _measure_with(runner: Path, plan: BenchPlan, bundle: str | Path, progress: Progress) -> BenchResult:
+    info, model = describe_bundle(bundle)
+    began = datetime.now(UTC).isoformat(timespec="seconds")
+    before = read_conditions()
+    cases: list[CaseResult] = []
+    with progress.step(f"measure with {runner.name}", len(plan.cases()), "cases") as advance:
+        for case in plan.cases():
+            cases.append(measure_official(runner, plan, case, model))
+            advance(1)
+    return BenchResult(
+        target="host",
+        device=read_host(before, read_conditions()),
+        bundle=info,
+        engine=EngineInfo("LiteRT-LM", None, runner.name),
+        plan=replace(plan, check_prompt=None),
+        cases=tuple(cases),
+        began=began,
+        tool=__version__,
+    )
+
+
+@dataclass(frozen=True)
+class DeviceChoice:
+    """Which devices (as adb names them, "all", "" for the only one), with which engine library, on which cores."""
+
+    serial: str
+    engine: Path | None = None
+    big_cores: bool = False
+
+
+def _measure_devices(
+    plan: BenchPlan, bundles: Sequence[str | Path], choice: DeviceChoice, progress: Progress
+) -> tuple[list[list[BenchResult]], tuple[EdgekitError, ...]]:
+    """Measure on each chosen device: for each, one result per bundle, in turns when there are two.
+
+    Gives the errors of devices that failed beside the results of the others; raises the first when all failed.
+    """
+    from edgekit.benchmark.device import (
+        Device,
+        choose_devices,
+        find_adb,
+        list_devices,
+        run_on_device,
+        run_on_devices,
+    )
+    from edgekit.benchmark.device.facts import big_cores, read_facts
+
+    adb = find_adb()
+    devices = [
+        Device(adb, found.serial) for found in choose_devices(list_devices(adb), choice.serial or None)
+    ]
+    described = [describe_bundle(path) for path in bundles]
+    expected = [_expected(plan, model) for _, model in described]
+    others: dict[str, BenchResult] = {}
+
+    def measure(device: Device) -> BenchResult:
+        own = replace(plan, cpus=big_cores(read_facts(device).info)) if choice.big_cores else plan
+        rounds = [own] if len(bundles) == 1 else [replace(own, runs=1)] * own.runs
+        taken: list[list[BenchResult]] = [[] for _ in bundles]
+        for of in rounds:
+            for results, (info, model), answer in zip(taken, described, expected, strict=True):
+                results.append(
+                    run_on_device(
+                        of, info, model, device, engine=choice.engine, expected=answer, progress=progress
+                    )
+                )
+        first, *rest = (joined(own, results) for results in taken)
+        if rest:
+            others[first.target] = rest[0]
+        return first
+
+    results, errors = run_on_devices(devices, measure)
+    if not results:
+        raise errors[0]
+    return [[result, *([others[result.target]] if others else [])] for result in results], errors
+
+
+def joined(plan: BenchPlan, rounds: Sequence[BenchResult]) -> BenchResult:
+    """Put the rounds of one target together: the runs of all, the first failure of each case."""
+    cases = [
+        replace(
+            parts[-1],
+            inits=tuple(init for part in parts for init in part.inits),
+            runs=tuple(run for part in parts for run in part.runs),
+            failure=next((part.failure for part in parts if part.failure is not None), None),
+        )
+        for parts in zip(*(result.cases for result in rounds), strict=True)
+    ]
+    notes = tuple(dict.fromkeys(note for result in rounds for note in result.notes))
+    device = replace(rounds[0].device, after=rounds[-1].device.after)
+    return replace(rounds[0], plan=plan, cases=tuple(cases), notes=notes, device=device)
+
+
+def _expected(plan: BenchPlan, model: Path) -> str | None:
+    """This machine's greedy answer, None where it cannot give one."""
+    try:
+        check = answer_here(plan, model)
+    except MissingToolError:
+        return None
+    return None if check is None else check.text
+
+
+def _report_directory(bundle: str | Path, reports: str | Path | None) -> Path | None:
+    if reports is not None:
+        return Path(reports)
+    opened = open_bundle(bundle)
+    return None if opened.manifest is None else opened.directory / REPORTS
+
+
+def _file_name(target: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", target)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.bundle.answers import AnswerFormat
 from edgekit.errors import MissingToolError
@@ -85,10 +86,10 @@ def check_generation(
     figures: dict[str, int | float | str | None] = {
         "same answer": exact,
         "ends in a loop": section.loops_bundle.value,
-        "ends in a loop, reference": section.loops_reference and section.loops_reference.value,
+        "ends in a loop, reference": _value(section.loops_reference),
         "first difference, median token": section.median_divergence,
-        "valid answers, free": section.valid_free and section.valid_free.value,
-        "valid answers, constrained": section.valid_constrained and section.valid_constrained.value,
+        "valid answers, free": _value(section.valid_free),
+        "valid answers, constrained": _value(section.valid_constrained),
     }
     same = f"{exact:.1%} of {len(table)} answers are the reference's; " if exact is not None else ""
     said = f"{same}{section.loops_bundle.value:.1%} end in a loop"
@@ -105,6 +106,10 @@ def verdict(name: CheckName, said: str, gates: Sequence[Any], figures: Mapping[s
         return Check(name, TITLES[name], "passed", said, tuple(gates), shown)
     lines = "; ".join(line(gate) for gate in broken)
     return Check(name, TITLES[name], "failed", f"{lines}; {said}", tuple(gates), shown, broken[0].remedy)
+
+
+def _value(interval: Interval | None) -> float | None:
+    return None if interval is None else interval.value
 
 
 def _row(
@@ -173,8 +178,7 @@ def _histogram(positions: Sequence[int]) -> tuple[HistogramBin, ...]:
 def is_valid(text: str, answers: AnswerFormat) -> bool:
     """Whether an answer is one that the format allows.
 
-    A JSON schema is checked by the jsonschema package when it is there (it comes with litert-lm's builder),
-    else only that the answer is a JSON value.
+    A JSON schema is checked by the jsonschema package; without it, only that the answer is a JSON value.
     """
     if answers.kind == "regex":
         return re.fullmatch(answers.source, text.strip()) is not None
@@ -235,7 +239,8 @@ def _became_wrong(row: GenerationRow) -> bool:
 # ---------------------------------------- 7 task
 
 Kind = Literal["labels", "json", "text"]
-_Scores = Callable[[Sequence[str], Sequence[str]], float]
+_Rows = Callable[[Sequence[str], Sequence[str]], NDArray[np.float64]]
+_Score = Callable[[NDArray[np.float64]], float]
 
 
 def check_task(rows: Sequence[GenerationRow], gates: Gates) -> tuple[Check, TaskSection]:
@@ -293,18 +298,23 @@ def _metrics(
 
         return _share_metric(name, flags(reference), flags(bundle) or [], flags(constrained))
 
-    def whole(name: str, score: Callable[[Sequence[str], Sequence[str]], float]) -> TaskMetric:
-        return _set_metric(name, score, expected, reference, bundle, constrained)
+    def whole(name: str, rows: _Rows, score: _Score) -> TaskMetric:
+        stats = [None if a is None else rows(a, expected) for a in (reference, bundle, constrained)]
+        assert stats[1] is not None
+        return _set_metric(name, score, stats[0], stats[1], stats[2])
 
     if kind == "labels":
-        return [per_row("accuracy", exact_match), whole("macro-F1", _stripped(macro_f1))]
+        return [per_row("accuracy", exact_match), whole("macro-F1", _label_codes, macro_f1)]
     if kind == "json":
         return [
             per_row("exact match", _same_json),
             per_row("valid JSON", lambda answer, _: parse_object(answer) is not None),
-            *(whole(f"field {name}", _field_score(place)) for place, name in enumerate(_FIELD_SCORES)),
+            *(whole(f"field {name}", _field_rows, _field_score(n)) for n, name in enumerate(_FIELD_SCORES)),
         ]
-    return [whole("chrF", chrf), per_row("exact match", exact_match)]
+    return [
+        whole("chrF", _chrf_rows, lambda rows: float(rows.mean())),
+        per_row("exact match", exact_match),
+    ]
 
 
 _FIELD_SCORES = ("precision", "recall", "F1")
@@ -315,27 +325,36 @@ def _same_json(answer: str, expected: str) -> bool:
     return found is not None and found == parse_object(expected)
 
 
-def _field_score(place: int) -> _Scores:
-    def score(answers: Sequence[str], expected: Sequence[str]) -> float:
-        counts = np.array([field_counts(a, e) for a, e in zip(answers, expected, strict=True)], np.int64)
-        return precision_recall_f1(counts)[place]
-
-    return score
+def _field_rows(answers: Sequence[str], expected: Sequence[str]) -> NDArray[np.float64]:
+    return np.array([field_counts(a, e) for a, e in zip(answers, expected, strict=True)], np.float64)
 
 
-def _stripped(score: _Scores) -> _Scores:
-    return lambda answers, expected: score([a.strip() for a in answers], [e.strip() for e in expected])
+def _field_score(place: int) -> _Score:
+    return lambda counts: precision_recall_f1(counts)[place]
 
 
-def chrf(answers: Sequence[str], expected: Sequence[str]) -> float:
-    """The chrF score of a set of answers, 0 to 1. Source: sacrebleu (Popović 2015), its defaults."""
+def _label_codes(answers: Sequence[str], expected: Sequence[str]) -> NDArray[np.float64]:
+    """Numbers of the answered and the expected label; -1 for an answer that is no label."""
+    codes = {label: code for code, label in enumerate(sorted({text.strip() for text in expected}))}
+    return np.array(
+        [(codes.get(a.strip(), -1), codes[e.strip()]) for a, e in zip(answers, expected, strict=True)],
+        np.float64,
+    )
+
+
+def _chrf_rows(answers: Sequence[str], expected: Sequence[str]) -> NDArray[np.float64]:
+    """The chrF score of each answer, 0 to 1. Source: sacrebleu (Popović 2015), its defaults."""
     try:
         from sacrebleu.metrics import CHRF
     except ImportError as error:
         raise MissingToolError(
             "free text is scored by sacrebleu", remedy='pip install "edgekit[reference]"'
         ) from error
-    return float(CHRF().corpus_score(list(answers), [list(expected)]).score) / 100
+    scorer = CHRF()
+    return np.array(
+        [scorer.sentence_score(a, [e]).score / 100 for a, e in zip(answers, expected, strict=True)],
+        np.float64,
+    )
 
 
 def _share_metric(
@@ -364,25 +383,22 @@ def _share_metric(
 
 def _set_metric(
     name: str,
-    score: _Scores,
-    expected: Sequence[str],
-    reference: Sequence[str] | None,
-    bundle: Sequence[str],
-    constrained: Sequence[str] | None,
+    score: _Score,
+    reference: NDArray[np.float64] | None,
+    bundle: NDArray[np.float64],
+    constrained: NDArray[np.float64] | None,
 ) -> TaskMetric:
-    """A score of a whole set: intervals by resampling rows, the same rows for both runners."""
+    """A score of a whole set, of what was counted row by row: intervals by resampling rows, the same rows for
+    both runners."""
 
-    def of(answers: Sequence[str], chosen: Sequence[int]) -> float:
-        return score([answers[i] for i in chosen], [expected[i] for i in chosen])
-
-    def interval(answers: Sequence[str]) -> Interval:
-        return bootstrap_interval(lambda chosen: of(answers, chosen.tolist()), len(expected))
+    def interval(rows: NDArray[np.float64]) -> Interval:
+        return bootstrap_interval(lambda chosen: score(rows[chosen]), len(rows))
 
     difference = None
     if reference is not None:
         ours = reference
         difference = bootstrap_interval(
-            lambda chosen: of(bundle, chosen.tolist()) - of(ours, chosen.tolist()), len(expected)
+            lambda chosen: score(bundle[chosen]) - score(ours[chosen]), len(bundle)
         )
     return TaskMetric(
         name,

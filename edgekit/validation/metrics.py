@@ -266,19 +266,20 @@ def exact_match(answer: str, expected: str) -> bool:
     return answer.strip() == expected.strip()
 
 
-def macro_f1(answers: Sequence[str], expected: Sequence[str]) -> float:
+def macro_f1(codes: Floats) -> float:
     """The mean over the expected labels of each label's F1; an answer that is no label is just wrong.
 
+    codes: shape (rows, 2), the number of the answered label (-1 for none) and of the expected one.
     F1 of a label: 2 TP / (2 TP + FP + FN). Source: scikit-learn's f1_score(average="macro") with `labels` set
     to those that are expected.
     """
-    labels = sorted(set(expected))
-    scores = []
-    for label in labels:
-        hits = sum(a == label == e for a, e in zip(answers, expected, strict=True))
-        total = sum(a == label for a in answers) + sum(e == label for e in expected)
-        scores.append(2 * hits / total)
-    return sum(scores) / len(scores) if scores else math.nan
+    answered, expected = codes[:, 0].astype(np.int64), codes[:, 1].astype(np.int64)
+    size = int(max(answered.max(), expected.max())) + 1
+    wanted = np.bincount(expected, minlength=size)
+    given = np.bincount(answered[answered >= 0], minlength=size)
+    hits = np.bincount(expected[answered == expected], minlength=size)
+    there = wanted > 0
+    return float(np.mean(2 * hits[there] / (given[there] + wanted[there])))
 
 
 def parse_object(text: str) -> dict[str, Any] | None:
@@ -309,7 +310,7 @@ def field_counts(answer: str, expected: str) -> tuple[int, int, int]:
     return (found & wanted).total(), found.total(), wanted.total()
 
 
-def precision_recall_f1(counts: NDArray[np.int64]) -> tuple[float, float, float]:
+def precision_recall_f1(counts: Floats) -> tuple[float, float, float]:
     """Micro-averaged over rows; counts: shape (rows, 3), as `field_counts` gives them."""
     right, answered, wanted = (float(total) for total in counts.sum(axis=0))
     precision = right / answered if answered else 0.0

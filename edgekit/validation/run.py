@@ -1,0 +1,480 @@
+"""`edgekit.validate`: ask both sides once, then run every check on what they said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from edgekit.bundle.answers import AnswerFormat
+from edgekit.bundle.container import Container, read_container
+from edgekit.bundle.inspect import BundleSummary, inspect
+from edgekit.bundle.metadata import Text, read_text
+from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
+from edgekit.checkpoint.chat_template import Message
+from edgekit.errors import BundleError, GraphError, InputError, MissingToolError
+from edgekit.graph import find_graph, graph_key
+from edgekit.progress import SILENT, Progress
+from edgekit.validation.answers import check_generation, check_task, worst_examples
+from edgekit.validation.checks import (
+    TITLES,
+    check_container,
+    check_stop,
+    check_template,
+    check_tokens,
+    failed,
+    skipped,
+)
+from edgekit.validation.corpus import AWKWARD
+from edgekit.validation.data import Data, built_in, read_data
+from edgekit.validation.files import write_json, write_junit
+from edgekit.validation.gates import Gates, Thresholds, gates_for
+from edgekit.validation.logits import check_logits
+from edgekit.validation.model import StoredWeight, model_bytes, stored_weights
+from edgekit.validation.probing import Refusal, ask_engine
+from edgekit.validation.reference import (
+    ForcedText,
+    HeadScorer,
+    ReferenceRun,
+    forced_texts,
+    run_reference,
+)
+from edgekit.validation.result import (
+    BundleIdentity,
+    Check,
+    CheckName,
+    MergeSection,
+    ParityReport,
+    ReferenceIdentity,
+)
+from edgekit.validation.runtimes import check_runtimes
+from edgekit.validation.scoring import GraphScorer, relink, scoring_key, without_scoring
+from edgekit.validation.voice import Questions, Voice
+from edgekit.validation.weights import check_weights, originals_of
+
+DEFAULT_LIMIT = 100
+DEFAULT_POSITIONS = 2000
+DEFAULT_MAX_TOKENS = 128
+
+_NO_REFERENCE = "there is nothing to hold it against: name the checkpoint, or another bundle with --against"
+_MERGE_KL = 1e-4
+_NO_EFFECT_KL = 1e-6
+
+
+def validate(
+    bundle: str | Path,
+    checkpoint: str | Path | None = None,
+    *,
+    against: str | Path | None = None,
+    data: str | Path | None = None,
+    fields: Mapping[str, str] | None = None,
+    skip_bad_rows: bool = False,
+    limit: int | None = DEFAULT_LIMIT,
+    positions: int = DEFAULT_POSITIONS,
+    max_tokens: int = DEFAULT_MAX_TOKENS,
+    base: str | Path | None = None,
+    runtimes: Sequence[str] = (),
+    thresholds: Thresholds | None = None,
+    config: str | Path | None = None,
+    junit: str | Path | None = None,
+    report: bool = True,
+    progress: Progress = SILENT,
+) -> ParityReport:
+    """Does a bundle still say what the fine-tune said?
+
+    bundle: a bundle directory or any .litertlm file. checkpoint: the fine-tune, or a LoRA adapter (then `base`
+    may name its base). against: another bundle to compare with instead; needs no torch.
+    data: JSONL, CSV, or a directory saved by `datasets`; built-in prompts by default. fields: our name → the
+    data's. skip_bad_rows: leave out rows that cannot be used. limit: rows to use, None for all.
+    positions: tokens that are read by teacher forcing. max_tokens: of an answer.
+    runtimes: other releases of the engine to try. thresholds: of the gates, over those of `config` (an
+    edgekit.toml) and the recipe's defaults.
+    junit: a file for CI systems. report: write reports/validate.json into the bundle.
+    Returns the report, whose verdict is "failed" when a check failed. Raises EdgekitError when it cannot be made.
+    """
+    if checkpoint is not None and against is not None:
+        raise InputError("name a checkpoint or --against another bundle, not both")
+    began = time.perf_counter()
+    summary = inspect(bundle)
+    rows = (
+        built_in(limit)
+        if data is None
+        else read_data(Path(data), fields=fields, skip_bad_rows=skip_bad_rows, limit=limit)
+    )
+    gates = gates_for(
+        None if summary.manifest is None else summary.manifest.recipe.name,
+        thresholds or Thresholds(),
+        None if config is None else Path(config),
+    )
+    run = _Run(
+        summary, rows, _questions(summary, rows, max_tokens), gates, positions, tuple(runtimes), progress
+    )
+    if checkpoint is not None:
+        run.hold_against_checkpoint(open_checkpoint(checkpoint, base=base, progress=progress))
+    elif against is not None:
+        run.hold_against_bundle(inspect(against))
+    result = run.report(time.perf_counter() - began, lambda: time.perf_counter() - began)
+    if report:
+        write_json(result, summary.path.parent)
+    if junit is not None:
+        write_junit(result, Path(junit))
+    return result
+
+
+def _questions(summary: BundleSummary, data: Data, max_tokens: int) -> Questions:
+    answer = None if summary.manifest is None else summary.manifest.answer
+    return Questions(
+        texts=tuple(dict.fromkeys([*data.texts, *AWKWARD])),
+        conversations=tuple(messages for _, messages in conversations(data)),
+        prompts=tuple(row.messages for row in data.rows),
+        max_tokens=max_tokens,
+        answers=None if answer is None else AnswerFormat.from_manifest(answer),
+    )
+
+
+def conversations(data: Data) -> list[tuple[str, tuple[Message, ...]]]:
+    """The conversations to render, by name; the last message is always the user's."""
+
+    def said(role: str, text: str) -> Message:
+        return {"role": role, "content": text}
+
+    def parts(role: str, text: str) -> Message:
+        return {"role": role, "content": [{"type": "text", "text": text}]}
+
+    prompt = data.rows[0].prompt
+    short = "Answer in one short sentence."
+    cases: list[tuple[str, tuple[Message, ...]]] = [
+        ("one turn", (said("user", prompt),)),
+        ("one turn, list of parts", (parts("user", prompt),)),
+        ("spaces around the text", (said("user", f"  {prompt}\n"),)),
+        ("several lines, quotes and braces", (said("user", 'a\n\n"b" {{ c }} {% d %}\t<e> &'),)),
+        ("system message", (said("system", short), said("user", prompt))),
+        ("system message, lists of parts", (parts("system", short), parts("user", prompt))),
+        ("three turns", (said("user", prompt), said("assistant", "Done."), said("user", "And now?"))),
+        (
+            "system message and five turns",
+            (
+                said("system", short),
+                *(said("user", prompt), said("assistant", "Yes.")),
+                *(said("user", "Why?"), said("assistant", "Because.\nIt is.")),
+                said("user", "Thanks"),
+            ),
+        ),
+    ]
+    longer = [(f"row {row.line}", row.messages) for row in data.rows if len(row.messages) > 1]
+    return cases + longer[:5]
+
+
+@dataclass
+class _Run:
+    """One validation under way: what is known so far, and the checks that follow from it."""
+
+    summary: BundleSummary
+    data: Data
+    questions: Questions
+    gates: Gates
+    positions: int
+    runtimes: tuple[str, ...]
+    progress: Progress
+    identity: ReferenceIdentity = field(default_factory=lambda: ReferenceIdentity("none", "nothing", ""))
+    checkpoint: Checkpoint | None = None
+    text: Text | None = None
+    other: BundleSummary | None = None
+
+    # ---------------------------------------- the other side
+
+    def hold_against_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self.checkpoint = checkpoint
+        self.text = read_text(
+            checkpoint.text_path,
+            generation_directory=checkpoint.generation_path,
+            rows=checkpoint.config.vocab_size,
+        )
+        self.identity = ReferenceIdentity(
+            "checkpoint",
+            checkpoint.name,
+            digest(checkpoint),
+            None if checkpoint.base_path is None else checkpoint.base_path.name,
+        )
+
+    def hold_against_bundle(self, other: BundleSummary) -> None:
+        if other.digest_matches is False:
+            raise BundleError("the file is not the one its manifest describes", where=other.path)
+        self.other = other
+        self.identity = ReferenceIdentity("bundle", other.path.stem, other.sha256)
+
+    # ---------------------------------------- all checks
+
+    def report(self, opened: float, clock: Callable[[], float]) -> ParityReport:
+        checks: dict[CheckName, Check] = {}
+        sections: dict[str, Any] = dict.fromkeys(TITLES)
+        lap = opened
+
+        def note(name: CheckName, found: tuple[Check, Any] | Check) -> None:
+            nonlocal lap
+            check, section = found if isinstance(found, tuple) else (found, None)
+            now = clock()
+            checks[name], sections[name] = replace(check, seconds=round(now - lap, 3)), section
+            lap = now
+
+        intact = self.summary.digest_matches is not False and self.summary.size_matches is not False
+        voice: Voice | Refusal | None = None
+        if intact and self.summary.llm is not None:
+            voice = ask_engine(self.summary.path, self.questions, name="the bundle", progress=self.progress)
+        refusal = voice.reason if isinstance(voice, Refusal) else None
+        if voice is None:
+            refusal = "not tried, because the file is not whole"
+        source = self.identity.digest if self.checkpoint is not None else None
+        note("container", check_container(self.summary, source, refusal))
+        if not isinstance(voice, Voice):
+            reason = "the bundle is not the file that was converted, or does not open: see the container"
+            for name in TITLES:
+                if name not in checks:
+                    note(name, skipped(name, reason))
+            return self._assemble(checks, sections, clock())
+
+        reference = self._ask_reference()
+        run = reference if isinstance(reference, ReferenceRun) else None
+        spoken = reference.voice if isinstance(reference, ReferenceRun) else reference
+        note("merge", self._merge(run))
+        for name, found in self._texts(voice, spoken).items():
+            note(name, found)
+        rows = sections["generation"].rows
+        if any(row.expected is not None for row in rows):
+            note("task", check_task(rows, self.gates))
+        else:
+            note("task", skipped("task", "the data has no expected outputs"))
+        note("logits", self._logits(run, spoken))
+        note("weights", self._weights())
+        note("runtimes", self._runtimes(spoken))
+        return self._assemble(checks, sections, clock())
+
+    def _ask_reference(self) -> ReferenceRun | Voice | None:
+        if self.checkpoint is not None:
+            assert self.text is not None
+            run = run_reference(
+                self.checkpoint,
+                self.identity.digest,
+                self.text,
+                self.data.rows,
+                self.questions,
+                positions=self.positions,
+                progress=self.progress,
+            )
+            self.identity = replace(self.identity, versions=run.versions, cached=run.cached)
+            return run
+        if self.other is None:
+            return None
+        questions = replace(self.questions, answers=None)
+        voice = ask_engine(self.other.path, questions, name="the other bundle", progress=self.progress)
+        if isinstance(voice, Refusal):
+            raise BundleError(f"the engine refuses the file: {voice.reason}", where=self.other.path)
+        return voice
+
+    # ---------------------------------------- 0
+
+    def _merge(self, run: ReferenceRun | None) -> tuple[Check, MergeSection] | Check:
+        if run is None or run.merge is None:
+            return skipped("merge", "the checkpoint is no adapter" if run else _NO_REFERENCE)
+        merge = run.merge
+        said = (
+            f"{merge.adapter}: merged, mean KL {merge.merged.kl_mean:.2g} from peft on {merge.positions} positions; "
+            f"{merge.from_base.kl_mean:.2g} from the base, {merge.changed_tensors} of {merge.tensors} tensors changed"
+        )
+        figures = {
+            "mean KL, peft to merged": merge.merged.kl_mean,
+            "largest logit difference": merge.merged.largest_logit_difference,
+            "mean KL, peft to base": merge.from_base.kl_mean,
+            "tensors changed": merge.changed_tensors,
+        }
+        if not merge.merged.kl_mean <= _MERGE_KL:
+            remedy = (
+                "merge with peft's merge_and_unload on the base it was trained on, and convert the result"
+            )
+            return Check("merge", TITLES["merge"], "failed", said, (), figures, remedy), merge
+        if merge.from_base.kl_mean <= _NO_EFFECT_KL:
+            remedy = "the adapter changes nothing: is it the trained one?"
+            return Check("merge", TITLES["merge"], "failed", said, (), figures, remedy), merge
+        return Check("merge", TITLES["merge"], "passed", said, (), figures), merge
+
+    # ---------------------------------------- 2, 3, 4, 6: what was said
+
+    def _texts(self, voice: Voice, reference: Voice | None) -> dict[CheckName, tuple[Check, Any] | Check]:
+        found: dict[CheckName, tuple[Check, Any] | Check] = {}
+        if reference is None:
+            found["tokens"] = skipped("tokens", _NO_REFERENCE)
+            found["template"] = skipped("template", _NO_REFERENCE)
+        else:
+            found["tokens"] = check_tokens(self.questions.texts, reference, voice)
+            cases = conversations(self.data)
+            found["template"] = check_template(cases, reference, voice, self._start_text())
+        found["stop"] = check_stop(reference, voice, self.questions.max_tokens)
+        found["generation"] = check_generation(
+            self.data.rows,
+            reference,
+            voice,
+            max_tokens=self.questions.max_tokens,
+            answers=self.questions.answers,
+            gates=self.gates,
+            encode=None if self.text is None else self.text.tokenizer.encode,
+        )
+        return found
+
+    def _start_text(self) -> str:
+        """The text of the start token, with which Transformers' prompts begin; another engine's do not."""
+        return "" if self.text is None else self.text.special_tokens.get("bos_token", "")
+
+    # ---------------------------------------- 5
+
+    def _logits(self, run: ReferenceRun | None, reference: Voice | None) -> tuple[Check, Any] | Check:
+        if reference is None:
+            return skipped("logits", _NO_REFERENCE)
+        try:
+            model = model_bytes(read_container(self.summary.path))
+            theirs = None if self.other is None else model_bytes(read_container(self.other.path))
+        except BundleError as error:
+            return skipped("logits", error.message)
+        texts = self._other_texts(reference) if run is None else run.texts
+        if not texts:
+            return skipped("logits", "there is no text of two tokens or more")
+        longest = max(len(text.tokens) for text in texts)
+        try:
+            bundle = self._scorer(self.summary, model, longest)
+            if run is not None:
+                assert self.checkpoint is not None
+                return check_logits(
+                    texts, HeadScorer(run, self.checkpoint), bundle, self.gates, self.progress
+                )
+            assert theirs is not None
+            assert self.other is not None
+            return check_logits(
+                texts, self._scorer(self.other, theirs, longest), bundle, self.gates, self.progress
+            )
+        except (RuntimeError, ValueError, KeyError) as error:
+            if self.summary.manifest is None:
+                return skipped("logits", f"its graph is not like edgekit's ({error})")
+            return failed("logits", f"the LiteRT interpreter does not run the model: {error}")
+
+    def _other_texts(self, reference: Voice) -> tuple[ForcedText, ...]:
+        """The texts to read when another bundle is the reference: its own answers, in its own ids."""
+        ids = dict(zip(self.questions.texts, reference.ids, strict=True))
+        start = () if reference.start_id is None else (reference.start_id,)
+        prompts = [(*start, *ids[row.prompt]) for row in self.data.rows]
+        answers = [
+            answer.ids if row.expected is None else ids[row.expected]
+            for row, answer in zip(self.data.rows, reference.answers, strict=True)
+        ]
+        longest = min(length for length in (self.summary.kv_length, 4096) if length)
+        return forced_texts(prompts, answers, self.positions, longest)
+
+    def _scorer(self, summary: BundleSummary, model: memoryview, longest: int) -> GraphScorer:
+        """Open a model by its scoring graph; by its decode signature when there is none for its shape."""
+        fallback = None if self.checkpoint is None else graph_key(self.checkpoint.config, "dynamic")
+        key = None
+        if summary.manifest is not None:
+            key = scoring_key(summary.manifest.graph.id, fallback)
+        if key is not None:
+            try:
+                graph = find_graph(key, self.progress)
+                relinked = relink(graph, stored_weights(model))
+                return GraphScorer(relinked, longest=longest, by_prefill=True)
+            except (MissingToolError, GraphError):  # no such graph, and none can be captured here
+                pass
+        return GraphScorer(bytes(model), longest=longest, by_prefill=False)
+
+    # ---------------------------------------- 8
+
+    def _weights(self) -> tuple[Check, Any] | Check:
+        if self.checkpoint is None and self.other is None:
+            return skipped("weights", _NO_REFERENCE)
+        try:
+            container = read_container(self.summary.path)
+            stored = stored_weights(model_bytes(container))
+            if self.checkpoint is not None:
+                return self._weights_of_checkpoint(container, stored)
+            assert self.other is not None
+            others = stored_weights(model_bytes(read_container(self.other.path)))
+        except BundleError as error:
+            return skipped("weights", error.message)
+        same = {n: w for n, w in stored.items() if n in others and others[n].shape == w.shape}
+        if not same:
+            return skipped("weights", "the two files have no tensors of one name")
+        readers = {name: others[name].read for name in same}
+        return check_weights(same, readers, self.gates, schemes=None, progress=self.progress)
+
+    def _weights_of_checkpoint(
+        self, container: Container, stored: Mapping[str, StoredWeight]
+    ) -> tuple[Check, Any] | Check:
+        assert self.checkpoint is not None
+        manifest = self.summary.manifest
+        if manifest is None:
+            return skipped("weights", "edgekit did not make the file, so its tensors have other names")
+        key = scoring_key(manifest.graph.id, graph_key(self.checkpoint.config, "dynamic"))
+        assert key is not None
+        graph = find_graph(without_scoring(key), self.progress)
+        originals = originals_of(graph, self.checkpoint.tensors)
+        named = {name: weight for name, weight in stored.items() if name in originals}
+        other_shape = [
+            name
+            for name, weight in named.items()
+            if weight.shape != self.checkpoint.tensors[name].shape or len(named) < len(originals)
+        ]
+        if other_shape:
+            remedy = "name the checkpoint that the bundle was made from"
+            return failed("weights", f"{other_shape[0]} has another shape than the checkpoint's", remedy)
+        return check_weights(
+            named, originals, self.gates, schemes=manifest.recipe.schemes, progress=self.progress
+        )
+
+    # ---------------------------------------- 9
+
+    def _runtimes(self, reference: Voice | None) -> tuple[Check, Any] | Check:
+        if not self.runtimes:
+            return skipped("runtimes", "no other release was asked for (--runtime 0.11.0,0.14.0)")
+        questions = replace(self.questions, answers=None)  # 0.11 cannot hold answers to a format
+
+        def judge(voice: Voice) -> list[Check]:
+            found = self._texts(voice, reference).values()
+            return [check[0] if isinstance(check, tuple) else check for check in found]
+
+        return check_runtimes(self.summary.path, self.runtimes, questions, judge, self.progress)
+
+    # ---------------------------------------- the report
+
+    def _assemble(
+        self, checks: Mapping[CheckName, Check], sections: Mapping[str, Any], seconds: float
+    ) -> ParityReport:
+        manifest = self.summary.manifest
+        bad = [check for check in checks.values() if check.status == "failed"]
+        verdict: Literal["passed", "failed"] = "failed" if bad else "passed"
+        ran = sum(check.status != "skipped" for check in checks.values())
+        headline = (
+            f"{len(bad)} of {ran} checks failed: {', '.join(check.title.lower() for check in bad)}"
+            if bad
+            else f"all {ran} checks passed"
+        )
+        generation = sections["generation"]
+        return ParityReport(
+            bundle=BundleIdentity(
+                name=self.summary.path.parent.name if manifest is not None else self.summary.path.stem,
+                file=self.summary.path.name,
+                size=self.summary.size,
+                sha256=self.summary.sha256,
+                recipe=None if manifest is None else manifest.recipe.name,
+                form=None if manifest is None else manifest.graph.form,
+                kv_length=self.summary.kv_length,
+                engine=version("litert-lm-api"),
+            ),
+            reference=self.identity,
+            data=self.data.identity,
+            verdict=verdict,
+            headline=headline,
+            checks=tuple(checks[name] for name in TITLES),
+            worst=() if generation is None else worst_examples(generation.rows),
+            seconds=round(seconds, 3),
+            edgekit_version=version("edgekit"),
+            **{name: sections[name] for name in TITLES},
+        )

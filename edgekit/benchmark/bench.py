@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -241,6 +242,7 @@ def _measure_devices(
     described = [describe_bundle(path) for path in bundles]
     expected = [_expected(plan, model) for _, model in described]
     others: dict[str, BenchResult] = {}
+    inner = progress if len(devices) == 1 else SILENT  # a terminal shows one bar at a time
 
     def measure(device: Device) -> BenchResult:
         own = replace(plan, cpus=big_cores(read_facts(device).info)) if choice.big_cores else plan
@@ -250,7 +252,7 @@ def _measure_devices(
             for results, (info, model), answer in zip(taken, described, expected, strict=True):
                 results.append(
                     run_on_device(
-                        of, info, model, device, engine=choice.engine, expected=answer, progress=progress
+                        of, info, model, device, engine=choice.engine, expected=answer, progress=inner
                     )
                 )
         first, *rest = (joined(own, results) for results in taken)
@@ -258,7 +260,8 @@ def _measure_devices(
             others[first.target] = rest[0]
         return first
 
-    results, errors = run_on_devices(devices, measure)
+    with progress.step(f"measure on {len(devices)} devices") if inner is SILENT else nullcontext():
+        results, errors = run_on_devices(devices, measure)
     if not results:
         raise errors[0]
     return [[result, *([others[result.target]] if others else [])] for result in results], errors

@@ -184,8 +184,8 @@ def parse_conditions(parts: Mapping[str, list[str]]) -> tuple[Conditions, bool]:
 
 
 def big_cores(info: DeviceInfo) -> tuple[int, ...]:
-    """The cores of the fastest cluster; empty when the device does not tell, or has only one kind."""
-    return info.clusters[-1].cpus if len(info.clusters) > 1 else ()
+    """The cores of the fastest cluster; all of them when they are of one kind, or the device does not tell."""
+    return info.clusters[-1].cpus if info.clusters else ()
 
 
 def _clusters(lines: list[str] | tuple[()]) -> tuple[Cluster, ...]:

@@ -12,7 +12,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -44,6 +44,7 @@ PREBUILT = Path(__file__).parent / "prebuilt"
 CACHE = f"{DIRECTORY}/cache"
 
 _GRACE_SECONDS = 20.0
+_LOOK_SECONDS = 0.5
 _COOLER_SECONDS = 5.0
 _WARMER_BY = 3.0
 _MEMORY_BESIDE_MODEL = 128 << 20
@@ -154,16 +155,59 @@ def run_on_device(
 def run_on_devices(
     devices: Sequence[Device], measure: Callable[[Device], BenchResult]
 ) -> tuple[tuple[BenchResult, ...], tuple[EdgekitError, ...]]:
-    """Measure on several devices at once; gives the results in their order, and the errors of those that failed."""
-    results: list[BenchResult] = []
-    errors: list[EdgekitError] = []
-    with ThreadPoolExecutor(max_workers=max(1, len(devices))) as pool:
-        for future in [pool.submit(measure, device) for device in devices]:
-            try:
-                results.append(future.result())
-            except EdgekitError as error:
-                errors.append(error)
-    return tuple(results), tuple(errors)
+    """Measure on several devices at once; gives the results in their order, and the errors of those that failed.
+
+    An interrupt ends the remote processes of all, and is raised.
+    """
+    ends: dict[Device, BenchResult | BaseException] = {}
+    stop = threading.Event()
+
+    def work(device: Device) -> None:
+        _STOP.set(stop)
+        try:
+            ends[device] = measure(device)
+        except BaseException as error:
+            ends[device] = error
+
+    # Daemons: a device that has stopped answering must not keep the program from ending.
+    threads = [threading.Thread(target=work, args=(device,), daemon=True) for device in devices]
+    try:
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    except BaseException:
+        stop.set()
+        for thread in threads:
+            thread.join(timeout=_COOLER_SECONDS)
+        raise
+    found = [ends[device] for device in devices]
+    for end in found:
+        if isinstance(end, BaseException) and not isinstance(end, EdgekitError):
+            raise end
+    return (
+        tuple(end for end in found if isinstance(end, BenchResult)),
+        tuple(end for end in found if isinstance(end, EdgekitError)),
+    )
+
+
+class _Stopped(EdgekitError):  # noqa: N818 - named after what happened
+    """The program has been interrupted while this device was measured."""
+
+
+_STOP: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
+    """Wait for a process; None when it has not ended in time. Raises when the program is to stop."""
+    stop = _STOP.get()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if stop is not None and stop.is_set():
+            raise _Stopped("interrupted")
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(timeout=_LOOK_SECONDS)
+    return None
 
 
 def cool_down(
@@ -206,10 +250,8 @@ def run_task_on(device: Device, installed: Installation, task: RunnerTask, timeo
     ]
     for reader in readers:
         reader.start()
-    code: int | None = None
     try:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            code = process.wait(timeout=timeout + _GRACE_SECONDS)  # the runner's own alarm comes first
+        code = _wait(process, timeout + _GRACE_SECONDS)  # the runner's own alarm comes first
     finally:
         _end(process)
     for reader in readers:

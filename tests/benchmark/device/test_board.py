@@ -31,7 +31,7 @@ from edgekit.benchmark.device.remote import (
 )
 from edgekit.benchmark.host import answer_here, describe_bundle
 from edgekit.benchmark.plan import BenchPlan, RunnerTask
-from edgekit.benchmark.result import BenchResult
+from edgekit.benchmark.result import BenchResult, read_result
 from edgekit.errors import MissingToolError
 from tests.benchmark.device.rig import Board, Lab, wait_for
 
@@ -272,6 +272,57 @@ def test_a_stopped_or_killed_program_leaves_no_remote_process(
     process.send_signal(sent)
     assert process.wait(timeout=20) != 0
     wait_for(lambda: not board.running("runner-linux"), "the end of the remote process", 10)
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
+def test_the_command_line_stopped_on_two_devices_leaves_nothing_running(
+    lab: Lab, board: Board, doomed: Board, demo_bundle: Path, sent: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        edgekit_bench(demo_bundle, "--device", "all", "--runs", "20000"),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    for each in (board, doomed):
+        wait_for(lambda each=each: each.running("runner-linux"), "the remote process", 30)
+    process.send_signal(sent)
+    assert process.wait(timeout=20) in (130, -sent)
+    for each in (board, doomed):
+        wait_for(lambda each=each: not each.running("runner-linux"), "the end of the remote process", 10)
+    doomed.kill()
+    lab.run("disconnect", doomed.serial)
+
+
+def test_the_command_line_measures_reports_and_cleans(
+    board: Board, demo_bundle: Path, tmp_path: Path
+) -> None:
+    short = ("--prefill", "16", "--decode", "8", "--runs", "2", "--cpus", "big")
+    words = edgekit_bench(demo_bundle.parent, "-s", board.serial, *short, "--output", str(tmp_path))
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert board.serial in done.stdout
+    (written,) = tmp_path.glob("*.json")
+    result = read_result(written)
+    assert result.plan.cpus == tuple(range(os.cpu_count() or 1))
+    assert result.check is not None
+    assert result.check.agrees
+    cleaned = subprocess.run(
+        edgekit_bench("--device", board.serial, "--clean"), capture_output=True, text=True, check=False
+    )
+    assert cleaned.returncode == 0, cleaned.stderr
+    assert not (board.data / "local/tmp/edgekit").exists()
+
+
+def test_the_command_line_exits_3_without_the_device(lab: Lab, demo_bundle: Path) -> None:
+    done = subprocess.run(
+        edgekit_bench(demo_bundle, "--device", "nobody"), capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 3
+    assert "no device has the serial nobody" in done.stderr
+
+
+def edgekit_bench(*words: object) -> list[str]:
+    return [sys.executable, "-m", "edgekit", "bench", *map(str, words)]
 
 
 def test_an_undisturbed_script_keeps_its_exit_status_and_leaves_no_guard(board: Board) -> None:

@@ -37,12 +37,13 @@ ARCHITECTURES = {
 def shipped_keys(name: str) -> dict[str, GraphKey]:
     """The graphs that ship of an architecture, by "name-form"."""
     forms: tuple[Form, ...] = ("dynamic", "static")
-    return {
+    keys = {
         f"{name}-{form}": GraphKey(
             ARCHITECTURES[name], form, STATIC_PREFILL_LENGTHS if form == "static" else ()
         )
         for form in forms
     }
+    return {**keys, f"{name}-scoring": GraphKey(ARCHITECTURES[name], "dynamic", scoring=True)}
 
 
 def main() -> None:

@@ -78,16 +78,22 @@ class Architecture:
 
 @dataclass(frozen=True)
 class GraphKey:
-    """What a graph is asked for by. Prompt lengths are baked into a static graph; its KV length is linked."""
+    """What a graph is asked for by. Prompt lengths are baked into a static graph; its KV length is linked.
+
+    scoring: the prefill signature gives the logits behind every token, which no bundle that ships needs and
+        validating does.
+    """
 
     architecture: Architecture
     form: Form
     prefill_lengths: tuple[int, ...] = ()
+    scoring: bool = False
 
     def file_name(self) -> str:
         """The name under which the graph is kept in a library directory."""
         lengths = "".join(f"-{length}" for length in self.prefill_lengths)
-        return f"gemma3-{self.architecture.fingerprint()}-{self.form}{lengths}{GRAPH_SUFFIX}"
+        purpose = "-scoring" if self.scoring else ""
+        return f"gemma3-{self.architecture.fingerprint()}-{self.form}{lengths}{purpose}{GRAPH_SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -204,6 +210,7 @@ def _to_json(graph: Graph) -> dict[str, Any]:
         "architecture": asdict(graph.key.architecture),
         "form": graph.key.form,
         "prefill_lengths": graph.key.prefill_lengths,
+        **({"scoring": True} if graph.key.scoring else {}),
         "vocabulary": graph.vocabulary,
         "kv_length": graph.kv_length,
         "constants": [
@@ -228,7 +235,12 @@ def _from_json(table: dict[str, Any], flatbuffer: bytes) -> Graph:
     architecture = dict(table["architecture"])
     architecture["layer_types"] = tuple(architecture["layer_types"])
     return Graph(
-        key=GraphKey(Architecture(**architecture), table["form"], tuple(table["prefill_lengths"])),
+        key=GraphKey(
+            Architecture(**architecture),
+            table["form"],
+            tuple(table["prefill_lengths"]),
+            table.get("scoring", False),
+        ),
         vocabulary=table["vocabulary"],
         kv_length=table["kv_length"],
         constants=tuple(

@@ -34,7 +34,12 @@ def main() -> None:
 def _key(table: dict[str, object]) -> GraphKey:
     architecture = dict(table["architecture"])  # type: ignore[call-overload]
     architecture["layer_types"] = tuple(architecture["layer_types"])
-    return GraphKey(Architecture(**architecture), table["form"], tuple(table["prefill_lengths"]))  # type: ignore[arg-type]
+    return GraphKey(
+        Architecture(**architecture),
+        table["form"],  # type: ignore[arg-type]
+        tuple(table["prefill_lengths"]),  # type: ignore[arg-type]
+        bool(table["scoring"]),
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -87,7 +87,11 @@ def trace(model: Any, key: GraphKey, sizes: Placeholders, directory: Path) -> Pa
         cache_length=sizes.kv_length,
         k_ts_idx=KEY_SEQUENCE_AXIS,
         v_ts_idx=VALUE_SEQUENCE_AXIS[key.form],
+        prefill_logits=key.scoring,
     )
+    if key.scoring:
+        model.register_forward_pre_hook(_keep_all_logits, with_kwargs=True)
+        model.lm_head.register_forward_pre_hook(_without_batch)
     source = export_lib.SourceModelArtifacts(
         model=model, model_config=model.config, text_model_config=model.config, tokenizer=None
     )
@@ -96,6 +100,17 @@ def trace(model: Any, key: GraphKey, sizes: Placeholders, directory: Path) -> Pa
         source, config, export_lib.ExportedModelArtifacts()
     )
     return Path(exported.prefill_decode_model_path)
+
+
+def _keep_all_logits(_: Any, arguments: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """The exporter keeps the logits of a prompt's last token only; Transformers takes 0 for all of them."""
+    return arguments, {**options, "logits_to_keep": 0}
+
+
+def _without_batch(_: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Make logits of shape (tokens, vocabulary): three dimensions, one of them free, take a reshape whose target
+    shape would hold the vocabulary's size as a constant, where no linker looks."""
+    return (arguments[0][0],)
 
 
 def _rope_parameters(architecture: Architecture) -> dict[str, Any]:

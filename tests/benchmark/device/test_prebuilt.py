@@ -139,6 +139,24 @@ def test_the_main_class_measures_on_a_jvm(demo_bundle: Path, tmp_path: Path) -> 
     assert "/nowhere.so" in done.stderr
 
 
+def test_the_arm64_executable_starts_under_emulation(tmp_path: Path) -> None:
+    """As far as emulation goes: the engine's look at the processor crashes there, so no model can be opened."""
+    system = Path("/usr/aarch64-linux-gnu")
+    if shutil.which("qemu-aarch64") is None or not (system / "lib" / "libc.so.6").exists():
+        pytest.skip("qemu-user or the arm64 libc (libc6-arm64-cross) is not installed")
+    engine = official_engine("linux", "arm64-v8a")
+    words = ["qemu-aarch64", "-L", system, "-E", f"LD_LIBRARY_PATH={engine.parent}"]
+    words.append(build.PREBUILT / "runner-linux-arm64-v8a")
+    broken = tmp_path / "broken.litertlm"
+    broken.write_bytes(bytes(100))
+    task = RunnerTask(str(broken)).to_json()
+    done = subprocess.run([*words, task], capture_output=True, text=True, timeout=60, check=False)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert done.returncode == 1
+    assert [event.get("stage", event["event"]) for event in events] == ["start", "init"]
+    assert "INVALID_ARGUMENT" in events[1]["message"]
+
+
 def test_the_command_line_of_a_phone() -> None:
     """Never run on a phone from here: this is what would run."""
     installed = plan_installation(PHONE, BUNDLE, Path("demo.litertlm"), Path("liblitert-lm.so"))

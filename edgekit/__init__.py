@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from edgekit.conversion import ConvertResult, convert
     from edgekit.errors import EdgekitError
     from edgekit.recipes import Recipe, read_recipe
+    from edgekit.validation.result import ParityReport
+    from edgekit.validation.run import validate
 
 __version__ = "0.1.0"
 
@@ -32,6 +34,7 @@ __all__ = [
     "ConvertResult",
     "EdgekitError",
     "Manifest",
+    "ParityReport",
     "Recipe",
     "__version__",
     "bench",
@@ -40,6 +43,7 @@ __all__ = [
     "open_bundle",
     "open_checkpoint",
     "read_recipe",
+    "validate",
 ]
 
 _HOMES = {
@@ -49,6 +53,7 @@ _HOMES = {
     "ConvertResult": "edgekit.conversion",
     "EdgekitError": "edgekit.errors",
     "Manifest": "edgekit.bundle.manifest",
+    "ParityReport": "edgekit.validation.result",
     "Recipe": "edgekit.recipes",
     "bench": "edgekit.benchmark.bench",
     "convert": "edgekit.conversion",
@@ -56,6 +61,7 @@ _HOMES = {
     "open_bundle": "edgekit.bundle.manifest",
     "open_checkpoint": "edgekit.checkpoint",
     "read_recipe": "edgekit.recipes",
+    "validate": "edgekit.validation.run",
 }
 
 

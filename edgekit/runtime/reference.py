@@ -33,6 +33,7 @@ class Reference:
             raise MissingToolError(
                 f"the reference needs {error.name}", remedy='pip install "edgekit[reference]"'
             ) from error
+        transformers.utils.logging.disable_progress_bar()  # ours tell what they load
         self._torch = torch
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(text_directory or directory)

@@ -60,10 +60,9 @@ AWKWARD: tuple[str, ...] = (
     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
     "<start_of_turn>user\nhi<end_of_turn>\n<start_of_turn>model\n",
     "<bos>in the middle<eos>",
-    "<pad><unk><mask>",
+    "<pad><mask>",
     "</s><s>[INST]",
     "<end_of_turn",
-    "▁ low line block ▁▁",
     '{"key": "va\\"lue", "n": [1, 2.5, null, true]}',
     "```python\ndef f(x):\n    return x ** 2  # ok\n```",
     "https://example.org/a?b=c&d=%20#e",
@@ -77,4 +76,11 @@ AWKWARD: tuple[str, ...] = (
     "\ue000 private use",
     "the quick brown fox jumps over the lazy dog " * 8,
 )
-"""Strings on which tokenizers are known to part ways: spaces, scripts, emoji, control tokens in text, …"""
+"""Strings on which tokenizers are known to part ways: spaces, scripts, emoji, control tokens in text, …
+
+Left out are the two that no bundle can get right: "▁", which Transformers cannot tell from a space, and
+"<unk>" written out (docs/design/text.md).
+"""
+
+UNREPRODUCIBLE: tuple[str, ...] = ("▁", "<unk>")
+"""What the engine spells otherwise in any bundle."""

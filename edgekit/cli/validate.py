@@ -1,0 +1,151 @@
+"""`edgekit validate`: does the bundle still say what the fine-tune said?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json, progress_for
+
+if TYPE_CHECKING:
+    from edgekit.validation.result import ParityReport
+
+EXAMPLES = """Examples:
+
+edgekit validate my-fine-tune-int8 ./my-fine-tune --data eval.jsonl
+
+edgekit validate my-fine-tune-int4 --against my-fine-tune-int8
+
+edgekit validate my-fine-tune-int8 ./my-fine-tune --runtime 0.11.0 --max-kl 0.05 --min-task 0.95"""
+
+_STYLES = {"passed": "green", "failed": "bold red", "warned": "yellow", "skipped": "dim"}
+
+
+def validate(
+    bundle: Annotated[Path, typer.Argument(help="A bundle directory, or a .litertlm file.")],
+    checkpoint: Annotated[
+        str | None,
+        typer.Argument(help="The checkpoint or LoRA adapter that it was made from: a directory or a Hub id."),
+    ] = None,
+    against: Annotated[
+        Path | None, typer.Option(help="Another bundle to hold it against, instead of a checkpoint.")
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="JSONL, CSV or a `datasets` directory with prompt or messages, and expected (default: built in)."
+        ),
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="Name a column of the data, as prompt=text; may be repeated.")
+    ] = None,
+    skip_bad_rows: Annotated[
+        bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be used, instead of stopping.")
+    ] = False,
+    limit: Annotated[int, typer.Option(min=0, help="Rows to use, the first ones; 0 for all.")] = 100,
+    positions: Annotated[int, typer.Option(min=1, help="Tokens whose logits are compared, at most.")] = 2000,
+    max_tokens: Annotated[int, typer.Option(min=1, help="The most tokens of an answer.")] = 128,
+    base: Annotated[
+        str | None, typer.Option(help="Base model of an adapter (default: the one the adapter names).")
+    ] = None,
+    runtime: Annotated[
+        str | None, typer.Option(help="Try other releases of the engine as well: 0.11.0,0.14.0.")
+    ] = None,
+    max_kl: Annotated[float | None, typer.Option(help="Gate: mean KL divergence, in nats.")] = None,
+    min_top1: Annotated[
+        float | None, typer.Option(help="Gate: share of positions with the same top token.")
+    ] = None,
+    min_task: Annotated[float | None, typer.Option(help="Gate: the task metric of the bundle.")] = None,
+    max_task_drop: Annotated[
+        float | None, typer.Option(help="Gate: how far the task metric may fall below the reference's.")
+    ] = None,
+    max_loop: Annotated[
+        float | None, typer.Option(help="Gate: share of answers that end in a loop, beyond the reference's.")
+    ] = None,
+    min_exact: Annotated[
+        float | None, typer.Option(help="Gate: share of answers equal to the reference's.")
+    ] = None,
+    max_sqnr_loss: Annotated[
+        float | None, typer.Option(help="Gate: decibels that a tensor may fall short of its scheme.")
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="Thresholds: [validate] of this file (default: ./edgekit.toml).")
+    ] = None,
+    junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML file for CI systems.")] = None,
+    no_report: Annotated[
+        bool, typer.Option("--no-report", help="Write no reports into the bundle's directory.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Hold a bundle against the checkpoint it was made from; exit 1 when a check fails."""
+    from edgekit.validation.data import parse_fields
+    from edgekit.validation.gates import Thresholds, find_config
+    from edgekit.validation.run import validate as run
+    from edgekit.validation.runtimes import parse_versions
+
+    report = run(
+        bundle,
+        checkpoint,
+        against=against,
+        data=data,
+        fields=parse_fields(field or []),
+        skip_bad_rows=skip_bad_rows,
+        limit=limit or None,
+        positions=positions,
+        max_tokens=max_tokens,
+        base=base,
+        runtimes=parse_versions(runtime or ""),
+        thresholds=Thresholds(
+            max_kl=max_kl,
+            min_top1=min_top1,
+            max_task_drop=max_task_drop,
+            min_task=min_task,
+            max_loop=max_loop,
+            min_exact=min_exact,
+            max_sqnr_loss=max_sqnr_loss,
+        ),
+        config=config or find_config(Path.cwd()),
+        junit=junit,
+        report=not no_report,
+        progress=progress_for(quiet=quiet or as_json),
+    )
+    if as_json:
+        print_json(report.to_json())
+    else:
+        print_report(report)
+    fail(report)
+
+
+def print_report(report: ParityReport) -> None:
+    """Print the checks as a table."""
+    from rich.table import Table
+    from rich.text import Text
+
+    console = output_console()
+    table = Table(box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True)
+    table.add_column(overflow="fold")
+    for check in report.checks:
+        status = Text(check.status, style=_STYLES[check.status])
+        table.add_row(status, check.title, Text(check.summary))
+    console.print(table)
+    for row in report.data.skipped[:5]:
+        console.print(f"left out line {row.line}: {row.reason}", highlight=False, markup=False)
+    used = f"{report.data.used} of {report.data.rows} rows of {report.data.source}"
+    console.print(f"{report.headline}  ({used}, {report.seconds:.0f} s)", highlight=False, markup=False)
+
+
+def fail(report: ParityReport) -> None:
+    """Raise GateError when a check failed: which, by how much, and what usually helps."""
+    from edgekit.errors import GateError
+
+    bad = [check for check in report.checks if check.status == "failed"]
+    if bad:
+        lines = [f"{check.title}: {check.summary}" for check in bad]
+        remedies = dict.fromkeys(check.remedy for check in bad if check.remedy)
+        raise GateError("\n".join([report.headline, *lines]), remedy="\n  → ".join(remedies) or None)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.bundle.answers import AnswerFormat
+from edgekit.bundle.container import MAGIC
 from edgekit.bundle.manifest import open_bundle
 from edgekit.checkpoint.generation import parse_sampler
 from edgekit.errors import BundleError
@@ -42,6 +43,13 @@ def open_chat(
             where=opened.model_path,
             remedy="convert with --format litertlm",
         )
+    with opened.model_path.open("rb") as file:
+        if file.read(len(MAGIC)) != MAGIC:
+            raise BundleError(
+                "not a .litertlm file: it does not begin with LITERTLM",
+                where=opened.model_path,
+                remedy="name a bundle directory, or a model file for LiteRT-LM",
+            )
     answer = opened.manifest.answer if opened.manifest is not None and constrained else None
     with (
         open_engine(opened.model_path, threads=threads) as engine,

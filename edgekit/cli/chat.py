@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli.console import DebugOption, JsonOption, QuietOption, error_console, print_json
+from edgekit.errors import InputError
 
 if TYPE_CHECKING:
     from edgekit.runtime.engine import Chat, Reply
@@ -46,6 +47,10 @@ def chat(
 
     if as_json and prompt is None:
         raise typer.BadParameter("--json needs --prompt")
+    if prompt == "-":
+        prompt = sys.stdin.read()
+    if prompt is not None and not prompt.strip():
+        raise InputError("the message is empty", where="--prompt", remedy="say something to the model")
     with open_chat(
         bundle,
         system=system,
@@ -56,7 +61,7 @@ def chat(
         threads=threads,
     ) as conversation:
         if prompt is not None:
-            _answer_once(conversation, sys.stdin.read() if prompt == "-" else prompt, as_json, quiet)
+            _answer_once(conversation, prompt, as_json, quiet)
         else:
             _converse(conversation, quiet)
 
@@ -77,7 +82,9 @@ def _converse(conversation: Chat, quiet: bool) -> None:
     while True:
         try:
             message = input("> " if sys.stdin.isatty() else "")
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
+            if sys.stdin.isatty():
+                print()  # the shell's prompt comes on a line of its own
             return
         if not message.strip():
             return

@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> None:
 def _run(words: list[str]) -> None:
     """Run the application to its exit; raises BrokenPipeError when the reader of our output has gone."""
     try:
-        app(args=words)
+        app(args=words, prog_name="edgekit")  # also as `python -m edgekit`: completion goes by the name
     except SystemExit as leaving:
         if isinstance(leaving.__context__, BrokenPipeError):  # Typer exits 1 for it
             raise leaving.__context__ from None

@@ -1,0 +1,108 @@
+"""`edgekit chat`: one message, several from a pipe, and at a terminal."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Cli, Terminal, child
+
+QUESTION = "turn off wifi please"
+SPEED = r"\[\d+ tokens, \d+ tokens/s, first after \d+ ms\]"
+
+
+def is_answer(text: str) -> bool:
+    return json.loads(text).keys() == {"screen", "setting", "action"}
+
+
+def test_one_message_is_answered_with_the_speed_apart(cli: Cli, bundle: Path) -> None:
+    done = cli("chat", bundle, "--prompt", QUESTION)
+    assert done.code == 0
+    assert is_answer(done.out)
+    assert re.fullmatch(SPEED + "\n", done.err)
+    assert cli("chat", bundle, "-p", QUESTION, "--quiet").err == ""
+
+
+def test_a_message_from_a_pipe_is_one_message(bundle: Path) -> None:
+    done = child("chat", bundle, "--prompt", "-", stdin="turn off wifi\nplease\n")
+    assert done.code == 0
+    assert is_answer(done.out)
+
+
+def test_lines_from_a_pipe_are_turns_of_one_conversation(bundle: Path) -> None:
+    done = child("chat", bundle, stdin=f"{QUESTION}\nskjermen er for lys\n音量を上げて\n")
+    assert done.code == 0
+    assert len(done.out.splitlines()) == 3
+    assert len(re.findall(SPEED, done.err)) == 3
+    assert "Type a message" not in done.err
+
+
+def test_json_has_text_reason_and_figures(cli: Cli, bundle: Path) -> None:
+    done = cli("chat", bundle, "--prompt", QUESTION, "--json")
+    assert (done.code, done.err) == (0, "")
+    assert is_answer(done.json["text"])
+    assert done.json["stop_reason"] == "end_of_turn"
+    assert done.json["stats"]["decode_tokens_per_second"] > 0
+    refused = cli("chat", bundle, "--json")
+    assert (refused.code, refused.out) == (2, "")
+    assert "--prompt" in refused.err
+
+
+def test_an_answer_that_was_cut_says_why(cli: Cli, bundle: Path) -> None:
+    done = cli("chat", bundle, "-p", QUESTION, "--max-tokens", 3)
+    assert "stopped by length" in done.err
+
+
+def test_the_schema_holds_unless_free(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    cli("convert", demo_path, "-o", tmp_path / "b", "--answer-regex", "(on|off)", "--no-check")
+    assert cli("chat", tmp_path / "b", "-p", QUESTION).out.strip() in ("on", "off")
+    assert is_answer(cli("chat", tmp_path / "b", "-p", QUESTION, "--free").out)
+
+
+@pytest.mark.parametrize("prompt", ["", "  \n"])
+def test_nothing_is_no_message(cli: Cli, bundle: Path, prompt: str) -> None:
+    done = cli("chat", bundle, "-p", prompt)
+    assert (done.code, done.out) == (2, "")
+    assert "the message is empty" in done.err
+
+
+def test_a_failed_command_before_the_pipe_is_no_message(bundle: Path) -> None:
+    assert child("chat", bundle, "-p", "-", stdin="").code == 2
+
+
+def test_what_is_no_bundle(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "x.litertlm").write_bytes(b"\xff\x00 nothing")
+    for path, words in ((tmp_path / "absent", "no such file"), (tmp_path / "x.litertlm", "LITERTLM")):
+        done = cli("chat", path, "-p", QUESTION)
+        assert (done.code, done.out) == (2, "")
+        assert words in done.err
+        assert "→" in done.err
+
+
+def test_at_a_terminal_it_converses_until_the_end_of_input(bundle: Path) -> None:
+    terminal = Terminal.start("chat", bundle)
+    terminal.wait_for("> ")
+    for question in (QUESTION, "skjermen er for lys"):
+        terminal.shown = ""
+        terminal.type(question + "\n")
+        terminal.wait_for("tokens/s")
+        terminal.wait_for("> ")
+        assert '{"screen": "' in terminal.shown
+    terminal.type("\x04")
+    done = terminal.finish()
+    assert done.code == 0
+    assert done.out.endswith("\n")
+
+
+def test_an_interrupt_at_the_prompt_leaves(bundle: Path) -> None:
+    terminal = Terminal.start("chat", bundle)
+    terminal.wait_for("> ")
+    time.sleep(0.3)  # until it listens: Python does not see a signal between printing the prompt and reading
+    terminal.type("\x03")
+    done = terminal.finish()
+    assert done.code == 0
+    assert "Traceback" not in done.out

@@ -1,0 +1,125 @@
+"""`edgekit convert`: what it prints, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgekit.bundle.manifest import open_bundle
+from edgekit.conversion import convert
+from tests.cli.running import Cli, Terminal, child
+from tests.fixtures.checkpoints import copy_demo_checkpoint
+
+
+def test_says_what_was_written_and_what_to_type_next(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    done = cli("convert", demo_path, "-o", tmp_path / "b")
+    model, checked, following = done.out.splitlines()
+    assert (done.code, done.err) == (0, "")
+    assert model.startswith(f"{tmp_path / 'b' / 'checkpoint.litertlm'}  3.")
+    assert "int8, dynamic, up to 4,096 tokens" in model
+    assert checked.startswith("opened by the engine")
+    assert following == f"next: edgekit chat {tmp_path / 'b'}"
+
+
+def test_every_option_reaches_the_bundle(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    done = cli(
+        *("convert", demo_path, "--output", tmp_path / "b", "--name", "nav", "--recipe", "int4"),
+        *("--shape", "static", "--kv-length", 2048, "--sampler", "temperature=0.5,top_k=8,top_p=0.9"),
+        *("--answer-regex", "(on|off)", "--no-check", "--quiet"),
+    )
+    assert done.code == 0, done.err
+    manifest = open_bundle(tmp_path / "b").manifest
+    assert manifest is not None
+    assert manifest.model.file == "nav.litertlm"
+    assert (manifest.recipe.name, manifest.graph.form, manifest.kv_length) == ("int4", "static", 2048)
+    sampler = manifest.sampler
+    assert (sampler.kind, sampler.temperature, sampler.top_k, sampler.top_p) == ("top_p", 0.5, 8, 0.9)
+    assert manifest.answer == {"kind": "regex", "regex": "(on|off)"}
+
+
+def test_the_engine_is_not_asked_when_told_so(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    done = cli("convert", demo_path, "-o", tmp_path / "b", "--no-check")
+    assert "opened by the engine" not in done.out
+    assert cli("convert", demo_path, "-o", tmp_path / "c", "--no-check", "--json").json["check"] is None
+
+
+def test_the_command_line_and_the_api_have_the_same_defaults(
+    cli: Cli, tmp_path: Path, demo_path: Path
+) -> None:
+    cli("convert", demo_path, "-o", tmp_path / "b", "--no-check")
+    convert(demo_path, tmp_path / "a", check=False)
+    for name in ("checkpoint.litertlm", "edgekit.json", "NOTICE"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes()
+
+
+def test_json_is_all_there_is_on_standard_output(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    done = cli("convert", demo_path, "-o", tmp_path / "b", "--json")
+    assert (done.code, done.err) == (0, "")
+    assert done.json["bundle"] == str(tmp_path / "b")
+    assert Path(done.json["model"]).is_file()
+    assert done.json["check"]["text"]
+    assert done.json["manifest"]["recipe"]["name"] == "int8"
+    again = cli("convert", demo_path, "-o", tmp_path / "b", "--json")
+    assert (again.code, again.out) == (2, "")
+    assert "--force" in again.err
+
+
+def test_notes_are_told(cli: Cli, tmp_path: Path) -> None:
+    checkpoint = copy_demo_checkpoint(tmp_path / "checkpoint")
+    (checkpoint / "NOTICE").unlink()
+    done = cli("convert", checkpoint, "-o", tmp_path / "b", "--no-check")
+    assert "note: the checkpoint says nothing of its licence" in done.out
+
+
+def test_names_are_printed_as_they_are_and_may_be_pasted(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    """Brackets, colons and spaces mean something to Rich, or to a shell."""
+    target = tmp_path / "a [bold]b[/b] :smile:"
+    done = cli("convert", demo_path, "-o", target, "--no-check")
+    assert done.code == 0, done.err
+    assert f"{target}/checkpoint.litertlm" in done.out
+    assert f"next: edgekit chat '{target}'" in done.out
+    assert str(target) in cli("convert", demo_path, "-o", target).err
+    assert str(target) in cli("inspect", target).out
+
+
+def test_a_bare_graph_leads_to_no_chat(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    done = cli("convert", demo_path, "-o", tmp_path / "b", "--format", "tflite")
+    assert done.code == 0
+    assert "next:" not in done.out
+
+
+# --- on a terminal -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def long_path(tmp_path: Path) -> Path:
+    return (
+        tmp_path / "a-directory-with-a-name" / ("that-does-not-fit-into-the-width-of-the-terminal" * 2) / "b"
+    )
+
+
+def test_progress_shows_name_bytes_and_time(long_path: Path, demo_path: Path) -> None:
+    done = Terminal.start("convert", demo_path, "-o", long_path).finish()
+    assert done.code == 0
+    steps = [line for line in done.out.replace("\r\n", "\n").split("\n") if "0:00:0" in line]
+    names = [line.rpartition("\r")[2].partition("━")[0].strip() for line in steps]
+    assert "quantize and write" in names
+    assert "check in the engine" in names
+    assert "5.6/5.6 MB 0:00:00 0:00:0" in done.out
+    assert f"next: edgekit chat {long_path}" in done.out  # on one line: it can be copied
+
+
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_no_progress_when_it_is_not_wanted(tmp_path: Path, demo_path: Path, option: str) -> None:
+    terminal = Terminal.start("convert", demo_path, "-o", tmp_path / "b", option)
+    done = terminal.finish()
+    assert done.code == 0
+    assert "\x1b" not in terminal.shown
+    assert "━" not in done.out
+
+
+def test_no_progress_in_a_pipe(tmp_path: Path, demo_path: Path) -> None:
+    done = child("convert", demo_path, "-o", tmp_path / "b")
+    assert (done.code, done.err) == (0, "")
+    assert "\x1b" not in done.out

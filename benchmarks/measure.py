@@ -54,7 +54,11 @@ def random_checkpoint(directory: Path) -> Path:
     This process must stay small: the peak memory that the system tells of a child counts what its parent
     held when it was started.
     """
-    subprocess.run([sys.executable, Path(__file__).parent / "checkpoint_270m.py", directory], check=True)
+    subprocess.run(
+        [sys.executable, Path(__file__).parent / "checkpoint_270m.py", directory],
+        check=True,
+        stdout=subprocess.DEVNULL,
+    )
     return directory
 
 

@@ -24,8 +24,10 @@ class Comparison:
     ratio: Ratio
 
     @property
-    def verdict(self) -> Literal["better", "worse", "same"]:
-        """`same` where the interval holds 1: such runs do not tell the two apart."""
+    def verdict(self) -> Literal["better", "worse", "same", "unclear"]:
+        """`same` where the interval holds 1: such runs do not tell the two apart. `unclear` without an interval."""
+        if self.ratio.low is None or self.ratio.high is None:
+            return "unclear"
         if self.ratio.low <= 1 <= self.ratio.high:
             return "same"
         return "better" if (self.ratio.value > 1) == (METRIC[self.metric].better == "higher") else "worse"

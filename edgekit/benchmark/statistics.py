@@ -42,11 +42,14 @@ class Summary:
 
 @dataclass(frozen=True)
 class Ratio:
-    """A quotient of two medians with its 95% bootstrap interval. paired: both sides ran in turns, round by round."""
+    """A quotient of two medians with its 95% bootstrap interval; low and high are None where a side has one value only.
+
+    paired: both sides ran in turns, round by round.
+    """
 
     value: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     paired: bool
 
 
@@ -163,14 +166,17 @@ def median_ratio(new: Sequence[float], old: Sequence[float], *, paired: bool) ->
 
     if not new or not old or np.median(old) <= 0:
         return None
-    generator = np.random.default_rng(0)
     paired = paired and len(new) == len(old)
+    value = float(np.median(new) / np.median(old))
+    if min(len(new), len(old)) < 2:
+        return Ratio(value, None, None, paired)
+    generator = np.random.default_rng(0)
     drawn_new = generator.integers(len(new), size=(RESAMPLES, len(new)))
     drawn_old = drawn_new if paired else generator.integers(len(old), size=(RESAMPLES, len(old)))
     ratios = _medians(new, drawn_new) / _medians(old, drawn_old)
     tail = 100 * (1 - CONFIDENCE) / 2
     low, high = np.percentile(ratios, (tail, 100 - tail))
-    return Ratio(float(np.median(new) / np.median(old)), float(low), float(high), paired)
+    return Ratio(value, float(low), float(high), paired)
 
 
 def _medians(values: Sequence[float], drawn: NDArray[np.int64]) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from edgekit.benchmark.compare import Comparison
 from edgekit.benchmark.result import BenchResult, CaseResult
-from edgekit.benchmark.statistics import METRIC, Summary, summaries
+from edgekit.benchmark.statistics import METRIC, Ratio, Summary, summaries
 
 NOTHING: Final = "—"
 COLUMNS: Final = (
@@ -32,7 +32,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
             quantity(comparison.metric, comparison.baseline),
             quantity(comparison.metric, comparison.new),
             f"{comparison.ratio.value:.3f}x",
-            f"{comparison.ratio.low:.3f} to {comparison.ratio.high:.3f}",
+            _interval(comparison.ratio),
             comparison.verdict,
         ]
         for comparison in comparisons
@@ -76,6 +76,10 @@ def _row(result: BenchResult, case: CaseResult) -> list[str]:
         _medians(found, ("init_cold", "init_warm"), 1e3),
         _medians(found, ("rss", "private"), 1e-6),
     ]
+
+
+def _interval(ratio: Ratio) -> str:
+    return NOTHING if ratio.low is None else f"{ratio.low:.3f} to {ratio.high:.3f}"
 
 
 def _spread(summary: Summary | None, factor: float = 1.0, note: str = "") -> str:

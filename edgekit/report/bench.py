@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import groupby
 from typing import Final
 
 from edgekit.benchmark.bench import BenchReport
@@ -115,9 +116,16 @@ def _tiles(result: BenchResult) -> list[Tile]:
 def _comparison(report: BenchReport) -> list[Section]:
     if not report.comparisons:
         return []
-    table = _table("This run against the baseline", COMPARISON_COLUMNS, comparison_rows(report.comparisons))
     text = "The ratio is now / baseline, of medians; the interval holds 95% of 4,000 bootstrap samples of the runs."
-    return [Section("comparison", "Comparison", [Prose(text), table])]
+    blocks: list[Block] = [Prose(text)]
+    for name, group in groupby(report.comparisons, lambda comparison: comparison.case.name):
+        cells = [row[1:] for row in comparison_rows(list(group))]
+        blocks.append(_table(f"This run against the baseline: {name}", COMPARISON_COLUMNS[1:], cells))
+    several = len(blocks) > 3
+    folded = [
+        Fold(block.caption, [block]) if several and isinstance(block, Table) else block for block in blocks
+    ]
+    return [Section("comparison", "Comparison", folded)]
 
 
 def _table(caption: str, names: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:

@@ -89,7 +89,10 @@ def test_the_ratio_of_medians_and_its_interval() -> None:
     ratio = median_ratio([11.0, 12.0, 13.0], [10.0, 10.0, 10.0], paired=False)
     assert ratio is not None
     assert ratio.value == pytest.approx(1.2)
+    assert ratio.low is not None and ratio.high is not None
     assert 1.1 <= ratio.low <= 1.2 <= ratio.high <= 1.3
+    single = median_ratio([2.0], [1.0, 1.0], paired=True)
+    assert single is not None and (single.value, single.low, single.paired) == (2.0, None, False)
     assert median_ratio([1.0], [0.0], paired=False) is None
     assert median_ratio([], [1.0], paired=False) is None
 
@@ -102,7 +105,7 @@ def test_pairs_cancel_what_slows_both_sides() -> None:
     paired, apart = median_ratio(new, old, paired=True), median_ratio(new, old, paired=False)
     assert paired is not None and apart is not None
     assert (paired.low, paired.high) == (pytest.approx(1.1), pytest.approx(1.1))
-    assert apart.high - apart.low > 0.5
+    assert apart.low is not None and apart.high is not None and apart.high - apart.low > 0.5
 
 
 def test_a_difference_within_the_interval_is_no_difference() -> None:

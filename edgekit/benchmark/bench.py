@@ -13,7 +13,14 @@ from typing import Any, Final
 
 from edgekit import __version__
 from edgekit.benchmark.compare import Comparison, Gate, compare, failed_gates, parse_gate
-from edgekit.benchmark.host import answer_here, describe_bundle, measure_host, read_conditions, read_host
+from edgekit.benchmark.host import (
+    answer_here,
+    describe_bundle,
+    fastest_cores,
+    measure_host,
+    read_conditions,
+    read_host,
+)
 from edgekit.benchmark.official import measure_official
 from edgekit.benchmark.peer import measure_llama, parse_peer
 from edgekit.benchmark.plan import BenchPlan, check_plan, preset_plan
@@ -91,8 +98,15 @@ def bench(
     """
     gates = [parse_gate(text) for text in fail_if]
     _refuse_contradictions(gates, compare_with, runner, imports, device)
+    plan = check_plan(plan or preset_plan(DEFAULT_PRESET))
+    if engine is not None and device is None:
+        raise InputError("an own engine library is for a device", where="--engine", remedy="add --device")
+    if runner is not None and (plan.cold or plan.cpus or big_cores):
+        raise InputError(
+            "--cold and --cpus need edgekit's own runner", where="--runner", remedy="leave them out"
+        )
     peer_model = None if peer is None else parse_peer(peer)
-    plan = with_question(check_plan(plan or preset_plan(DEFAULT_PRESET)), bundle)
+    plan = with_question(plan, bundle)
     baseline = _read_baseline(compare_with)
     other = None if baseline is not None else compare_with
     sides = [bundle] if other is None else [bundle, other]
@@ -105,6 +119,8 @@ def bench(
         choice = DeviceChoice(device, None if engine is None else Path(engine), big_cores)
         measured, lost = _measure_devices(plan, sides, choice, progress)
     else:
+        if big_cores:
+            plan = replace(plan, cpus=fastest_cores())
         cache = None if cache_dir is None else Path(cache_dir)
         measured = [list(measure_host(plan, sides, cache_dir=cache, progress=progress))]
     comparisons: list[Comparison] = []

@@ -257,6 +257,12 @@ def read_host(before: Conditions, after: Conditions) -> DeviceInfo:
     )
 
 
+def fastest_cores() -> tuple[int, ...]:
+    """Return the cores of this machine's fastest kind; empty, which is all, where there is only one kind."""
+    clusters = _clusters()
+    return clusters[-1].cpus if len(clusters) > 1 else ()
+
+
 def read_conditions() -> Conditions:
     """Return the state of this machine, as far as Linux tells: load, temperature, clock."""
     temperatures = [

@@ -125,6 +125,11 @@ def bench(
         "threads": _numbers("--threads", threads),
         "cpus": None if cpus == "big" else _numbers("--cpus", cpus),
     }
+    given = [f"--{name}" for name, value in changes.items() if value is not None]
+    if imports and given:
+        raise InputError(
+            f"{given[0]} has no effect on an imported result", where="--import", remedy="leave it out"
+        )
     plan: BenchPlan = preset_plan(
         preset,
         backend=tuple(word.strip() for word in backend.split(",")),

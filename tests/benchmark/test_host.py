@@ -282,6 +282,10 @@ def test_what_contradicts_is_refused_before_anything_is_measured(bundle: Path) -
         bench(bundle, fail_if=["decode < 0.9x"])
     with pytest.raises(InputError, match="exclude each other"):
         bench(bundle, runner="x", device="y")
+    with pytest.raises(InputError, match="for a device"):
+        bench(bundle, engine="x")
+    with pytest.raises(InputError, match="need edgekit's own runner"):
+        bench(bundle, runner="x", plan=replace(SMALL, cold=True))
     with pytest.raises(InputError, match="write it as"):
         bench(bundle, peer="vllm=x")
 
@@ -328,4 +332,5 @@ def test_exit_codes_of_the_command(tmp_path: Path, bundle: Path) -> None:
     assert broken.returncode == 1 and "KV length" in broken.stderr
     assert command(tmp_path / "absent").returncode == 2
     assert command(bundle, "--prefill", "many").returncode == 2
+    assert command(bundle, "--prefill", "16", "--import", "phone.json").returncode == 2
     assert command(bundle, "--peer", f"llama.cpp={bundle}").returncode == 2

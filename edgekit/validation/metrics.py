@@ -96,8 +96,9 @@ def _score_row(
 def log_softmax(logits: NDArray[np.float32]) -> Floats:
     """The logarithm of the softmax over the last axis, in float64; NaN counts as minus infinity."""
     values = np.nan_to_num(logits.astype(np.float64), nan=-np.inf, posinf=np.inf, neginf=-np.inf)
-    shifted = values - values.max(axis=-1, keepdims=True)
-    result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+    with np.errstate(invalid="ignore"):  # of a row without any number no distribution can be made
+        shifted = values - values.max(axis=-1, keepdims=True)
+        result: Floats = shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
     return result
 
 

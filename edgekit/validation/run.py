@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from edgekit.bundle.answers import AnswerFormat
 from edgekit.bundle.container import Container, read_container
+from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.inspect import BundleSummary, inspect
 from edgekit.bundle.metadata import Text, read_text
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
@@ -30,7 +31,7 @@ from edgekit.validation.checks import (
 )
 from edgekit.validation.corpus import AWKWARD
 from edgekit.validation.data import Data, built_in, read_data
-from edgekit.validation.files import write_json, write_junit
+from edgekit.validation.files import HTML_NAME, write_json, write_junit
 from edgekit.validation.gates import Gates, Thresholds, gates_for
 from edgekit.validation.logits import check_logits
 from edgekit.validation.model import StoredWeight, model_bytes, stored_weights
@@ -92,7 +93,7 @@ def validate(
     positions: tokens that are read by teacher forcing. max_tokens: of an answer.
     runtimes: other releases of the engine to try. thresholds: of the gates, over those of `config` (an
     edgekit.toml) and the recipe's defaults.
-    junit: a file for CI systems. report: write reports/validate.json into the bundle.
+    junit: a file for CI systems. report: write reports/validate.json and validate.html into the bundle.
     Returns the report, whose verdict is "failed" when a check failed. Raises EdgekitError when it cannot be made.
     """
     if checkpoint is not None and against is not None:
@@ -118,7 +119,10 @@ def validate(
         run.hold_against_bundle(inspect(against))
     result = run.report(time.perf_counter() - began, lambda: time.perf_counter() - began)
     if report:
+        from edgekit.report.validate import write_html
+
         write_json(result, summary.path.parent)
+        write_html(result, summary.path.parent / REPORTS_NAME / HTML_NAME)
     if junit is not None:
         write_junit(result, Path(junit))
     return result

@@ -422,7 +422,9 @@ def _plain_name(name: str) -> str:
 
 def _one_of(value: str, choices: tuple[Any, ...], where: str) -> Any:
     if value not in choices:
-        raise InputError(f"{value!r} is not one of {', '.join(choices)}", where=where)
+        raise InputError(
+            f"{value!r} is none of its values", where=where, remedy=f"use one of {', '.join(choices)}"
+        )
     return value
 
 

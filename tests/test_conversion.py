@@ -22,7 +22,6 @@ from tests.fixtures import damage
 from tests.fixtures.checkpoints import copy_demo_checkpoint, tiny_adapter, tiny_checkpoint
 
 ROOT = Path(__file__).parents[1]
-FILE_NOT_NAMED = pytest.mark.xfail(reason="edgekit.graph.weights checks without naming the tensor's source")
 
 
 def names(directory: Path) -> set[str]:
@@ -159,12 +158,8 @@ def test_in_another_process_as_well(tmp_path: Path, demo_path: Path, bundle: Pat
         (damage.ids_beyond_the_embedding, ["tokenizer", "2,040 rows"]),
         (damage.truncated, ["model.safetensors"]),
         (damage.overlapping, ["model.safetensors", "model.norm.weight"]),
-        pytest.param(
-            damage.not_a_number, ["model.layers.3.mlp.up_proj.weight", "3 of"], marks=FILE_NOT_NAMED
-        ),
-        pytest.param(
-            damage.infinite, ["model.layers.2.input_layernorm.weight", "1 of"], marks=FILE_NOT_NAMED
-        ),
+        (damage.not_a_number, ["model.safetensors", "model.layers.3.mlp.up_proj.weight", "3 of"]),
+        (damage.infinite, ["model.safetensors", "model.layers.2.input_layernorm.weight", "1 of"]),
         (damage.pickled, ["pytorch_model.bin", "safe_serialization"]),
         (damage.four_bit, ["config.json", "bitsandbytes"]),
         (damage.empty, ["checkpoint"]),

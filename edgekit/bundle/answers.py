@@ -63,7 +63,9 @@ def read_schema(path: Path) -> AnswerFormat:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", where=path) from error
+        raise InputError(
+            f"cannot be read ({error.strerror})", where=path, remedy="pass the path of a JSON schema"
+        ) from error
     try:
         schema = parse_json_object(content, where=path)
     except CheckpointError as error:

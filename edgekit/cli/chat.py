@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,8 +76,16 @@ def _answer_once(conversation: Chat, prompt: str, as_json: bool, quiet: bool) ->
         _print_speed(reply)
 
 
+def _line_editing() -> None:
+    """Arrow keys and history at the prompt, where Python has them."""
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401 (importing it is what changes input())
+
+
 def _converse(conversation: Chat, quiet: bool) -> None:
     """Read messages until the end of input; an interrupt while the model speaks only stops the answer."""
+    if sys.stdin.isatty():
+        _line_editing()
     if not quiet and sys.stdin.isatty():
         error_console().print("Type a message; an empty line or Ctrl-D ends.", style="dim")
     while True:

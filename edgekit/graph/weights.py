@@ -126,7 +126,9 @@ def _link_rows(rows: _Rows, tensors: Mapping[str, WeightTensor]) -> _Linked:
 
 def _check_finite(tensor: WeightTensor, values: NDArray[np.float32]) -> None:
     try:
-        check_finite(tensor.name, values)
+        check_finite(tensor.name, values, where=tensor.source)
     except CheckpointError:
-        check_finite(tensor.name, tensor.read())  # tells how many of the whole tensor, not of these rows
+        check_finite(
+            tensor.name, tensor.read(), where=tensor.source
+        )  # tells how many of the whole tensor, not of these rows
         raise

@@ -129,7 +129,9 @@ def _read(path: Path) -> Recipe:
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"this is not readable TOML: {error}", where=path) from error
+        raise RecipeError(
+            f"this is not readable TOML: {error}", where=path, remedy="edgekit recipes lists those that ship"
+        ) from error
     _check_keys(document, _RECIPE_KEYS, path, "recipe")
     rules = document.get("rule")
     if not isinstance(rules, list) or not rules:

@@ -13,7 +13,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +24,7 @@ from edgekit.bundle.answers import AnswerFormat
 from edgekit.checkpoint.chat_template import Message
 from edgekit.checkpoint.generation import Sampler
 from edgekit.errors import BundleError, InputError, MissingToolError
+from edgekit.runtime.native_log import native_log
 
 NO_CACHE = ":nocache"
 """Cache directory that keeps the engine from writing its packed weights next to the model, as large as these."""
@@ -146,7 +146,7 @@ class Engine:
     @contextmanager
     def _reasons(self, what: str) -> Iterator[None]:
         """Turn a failure of the native library into a BundleError with the reason that it logged."""
-        with _native_log() as log:
+        with native_log() as log:
             try:
                 yield
             except RuntimeError as error:
@@ -173,7 +173,7 @@ class Chat:
 
     def render(self, message: Message | str) -> str:
         """Return the text that the engine would feed for this message, as the conversation stands."""
-        with _native_log() as log:
+        with native_log() as log:
             text = str(self._native.render_message_to_string(_message(message)))
             failure = _logged_errors(log())
         if not text and failure:  # the library returns an empty text and logs why
@@ -291,7 +291,7 @@ def open_engine(
     if not path.is_file():
         raise BundleError("no such file", where=path)
     litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
-    with _native_log() as log:
+    with native_log() as log:
         try:
             native = litert_lm.Engine(
                 str(path),
@@ -305,11 +305,11 @@ def open_engine(
     try:
         limit = max_num_tokens
         if limit is None:
-            with _native_log(), litert_lm.ModelInfo(str(path)) as info:
+            with native_log(), litert_lm.ModelInfo(str(path)) as info:
                 limit = info.max_context_tokens
         yield Engine(path, native, limit)
     finally:
-        with _native_log():
+        with native_log():
             native.close()
 
 
@@ -441,7 +441,7 @@ def _smoke_here(task: Mapping[str, Any]) -> dict[str, Any]:
             opened = time.perf_counter() - began
             if answer is not None:
                 verify_answers(engine, answer)
-            with engine.chat(max_tokens=task["tokens"]) as chat:
+            with engine.chat(answers=answer, max_tokens=task["tokens"]) as chat:
                 reply = chat.send("Hello")
     except (BundleError, MissingToolError) as error:
         return {"error": error.message}
@@ -498,7 +498,9 @@ def _logged_errors(log: str) -> list[str]:
 
 def failure_reason(log: str, fallback: str) -> str:
     """Return the engine's reason for a failure, from what it logged; `fallback` when it logged none."""
-    return _reason(log, RuntimeError(fallback or "no reason given")) if _logged_errors(log) or fallback else ""
+    return (
+        _reason(log, RuntimeError(fallback or "no reason given")) if _logged_errors(log) or fallback else ""
+    )
 
 
 def _reason(log: str, error: Exception) -> str:
@@ -508,26 +510,6 @@ def _reason(log: str, error: Exception) -> str:
     # Statuses are nested: the innermost says most.
     text = re.split(r"└ ERROR: \[[^\]]*\] *", text)[-1].strip("└ ")
     return re.sub(r"^(?:Failed to [a-z ]+: )?(?:[A-Z_]+: )", "", text)[:400] or "no reason given"
-
-
-@contextmanager
-def _native_log() -> Iterator[Any]:
-    """Catch what is written to file descriptor 2; yields a function that returns it so far."""
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as file:
-        os.dup2(file.fileno(), 2)
-
-        def text() -> str:
-            size = os.fstat(file.fileno()).st_size
-            return os.pread(file.fileno(), min(size, 1 << 20), 0).decode(errors="replace")
-
-        try:
-            yield text
-        finally:
-            sys.stderr.flush()
-            os.dup2(saved, 2)
-            os.close(saved)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import BundleError
+from edgekit.runtime.native_log import native_log
 
 _BLOCKED = np.float32(-0.7) * np.finfo(np.float32).max
 """Added to the scores of positions that must not be seen; what the engine writes into a float mask."""
@@ -123,7 +124,8 @@ def check_model(path: Path) -> None:
     Raises BundleError when the interpreter does not load it, or when its logits are not numbers.
     """
     try:
-        logits = GraphInterpreter(path).decode(1)
+        with native_log():
+            logits = GraphInterpreter(path).decode(1)
     except (RuntimeError, ValueError) as error:
         raise BundleError(f"the LiteRT interpreter does not run it ({error})", where=path.name) from error
     if not np.isfinite(logits).all():

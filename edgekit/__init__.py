@@ -14,7 +14,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit.benchmark.bench import BenchReport, bench
+    from edgekit.benchmark.bench import bench
+    from edgekit.benchmark.outcome import BenchReport
     from edgekit.benchmark.plan import BenchPlan
     from edgekit.bundle.inspect import inspect
     from edgekit.bundle.manifest import Manifest, open_bundle
@@ -48,7 +49,7 @@ __all__ = [
 
 _HOMES = {
     "BenchPlan": "edgekit.benchmark.plan",
-    "BenchReport": "edgekit.benchmark.bench",
+    "BenchReport": "edgekit.benchmark.outcome",
     "Checkpoint": "edgekit.checkpoint",
     "ConvertResult": "edgekit.conversion",
     "EdgekitError": "edgekit.errors",

@@ -9,7 +9,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from edgekit import __version__
 from edgekit.benchmark.compare import Comparison, Gate, compare, failed_gates, parse_gate
@@ -22,48 +22,17 @@ from edgekit.benchmark.host import (
     read_host,
 )
 from edgekit.benchmark.official import measure_official
+from edgekit.benchmark.outcome import BenchReport
 from edgekit.benchmark.peer import measure_llama, parse_peer
 from edgekit.benchmark.plan import BenchPlan, check_plan, preset_plan
 from edgekit.benchmark.result import BenchResult, CaseResult, EngineInfo, read_result
-from edgekit.benchmark.schema import to_plain
 from edgekit.bundle.manifest import open_bundle
-from edgekit.errors import EdgekitError, GateError, InputError, MissingToolError
+from edgekit.errors import EdgekitError, InputError, MissingToolError
 from edgekit.progress import SILENT, Progress
 
 DEFAULT_PRESET: Final = "gallery"
 DEFAULT_QUESTION: Final = "Hello"
 REPORTS: Final = "reports"
-
-
-@dataclass(frozen=True)
-class BenchReport:
-    """What `bench` gives.
-
-    results: one for each target, then the baseline when it was measured in turns with the bundle, then the peer.
-    comparisons: against the baseline. problems: failed cases, differing answers and failed gates, a sentence each.
-    files: the reports that were written.
-    """
-
-    results: tuple[BenchResult, ...]
-    comparisons: tuple[Comparison, ...]
-    problems: tuple[str, ...]
-    files: tuple[Path, ...]
-
-    def check(self) -> None:
-        """Raise GateError when there are problems."""
-        if self.problems:
-            raise GateError("\n  ".join(["the benchmark failed", *self.problems]))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return everything as JSON values."""
-        return {
-            "results": [result.to_json() for result in self.results],
-            "comparisons": [
-                {**to_plain(comparison), "verdict": comparison.verdict} for comparison in self.comparisons
-            ],
-            "problems": list(self.problems),
-            "files": [str(path) for path in self.files],
-        }
 
 
 def bench(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from itertools import groupby
 from typing import Final
 
-from edgekit.benchmark.bench import BenchReport
+from edgekit.benchmark.outcome import BenchReport
 from edgekit.benchmark.plan import Case
 from edgekit.benchmark.result import BenchResult, CaseResult, Conditions
 from edgekit.benchmark.statistics import Summary, decode_after_first, latencies, summaries

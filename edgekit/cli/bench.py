@@ -14,7 +14,7 @@ from edgekit.errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgekit.benchmark.bench import BenchReport
+    from edgekit.benchmark.outcome import BenchReport
     from edgekit.benchmark.plan import BenchPlan
 
 EXAMPLES = """Examples:

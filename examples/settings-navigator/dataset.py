@@ -188,9 +188,7 @@ def vary(sentence: str, language: str, rng: random.Random) -> str:
         return sentence[0].upper() + sentence[1:]
     if style < 0.55:
         return sentence.lower()
-    if style < 0.58:
-        return sentence.upper()
-    if style < 0.64:
+    if style < 0.62:
         return sentence.replace("'", "")
     return sentence
 
@@ -198,23 +196,31 @@ def vary(sentence: str, language: str, rng: random.Random) -> str:
 # ---- splits --------------------------------------------------------------------------------------
 
 
-def familiarity(frame: str, others: list[str]) -> float:
-    """Share of a frame's letter triples that some other frame also has; 1 means no new words."""
-    known = {text[at : at + 3] for text in others for at in range(len(text) - 2)}
-    triples = [frame[at : at + 3] for at in range(len(frame) - 2)]
-    return sum(triple in known for triple in triples) / len(triples)
+def words(sentence: str, language: str) -> set[str]:
+    """The words of a sentence; of Japanese, which has no spaces, the runs written in anything but hiragana."""
+    if language == "ja":
+        return set(re.findall(r"[^\u3041-\u3096、。 ]+", sentence))
+    return set(re.findall(r"[\w'-]+", sentence.lower()))
+
+
+def familiar(frame: str, others: list[str], intent: Intent) -> list[str]:
+    """The sentences of a frame that use no word which the other frames of the intent lack."""
+    known = {w for f in others for s in expansions(f, intent.names) for w in words(s, intent.language)}
+    return [s for s in expansions(frame, intent.names) if words(s, intent.language) <= known]
 
 
 def split_frames(intent: Intent) -> tuple[list[str], list[str]]:
     """(train frames, eval frames) of one intent: disjoint, both never empty, always the same.
 
-    A model that starts from random weights cannot know a word it never met. So an intent's own held-out frame is
-    drawn from the half that is most familiar: said in another way, but not in words that occur nowhere else.
+    A model that starts from random weights cannot know a word it never met for an intent. So the own frame that is
+    held out is drawn from those that say the thing in another way but can do so in words of the other frames.
     """
     rng = random.Random(f"{SEED}/frames/{intent.language}/{intent.answer}")
     own, shared = list(intent.own), list(intent.shared)
-    own.sort(key=lambda frame: -familiarity(frame, [other for other in own if other != frame]))
-    held_out = rng.sample(own[: len(own) // 2], HELD_OUT_OWN) + rng.sample(shared, HELD_OUT_SHARED)
+    held_out = rng.sample(shared, HELD_OUT_SHARED)
+    rest = [frame for frame in own + shared if frame not in held_out]
+    candidates = [f for f in own if familiar(f, [other for other in rest if other != f], intent)]
+    held_out += rng.sample(candidates, HELD_OUT_OWN)
     # Own frames count double: they differ more from each other than the shared ones do.
     return [frame for frame in own * 2 + shared if frame not in held_out], held_out
 
@@ -225,9 +231,12 @@ def split_sentences(intent: Intent) -> tuple[list[list[str]], list[list[str]]]:
     Frames overlap here and there; what a held-out frame can say is taken out of every train frame.
     """
     seen, held_out = split_frames(intent)
-    evaluation = [expansions(frame, intent.names) for frame in held_out]
-    reserved = {sentence for sentences in evaluation for sentence in sentences}
+    reserved = {sentence for frame in held_out for sentence in expansions(frame, intent.names)}
     train = [[s for s in expansions(frame, intent.names) if s not in reserved] for frame in seen]
+    evaluation = [
+        familiar(frame, seen, intent) if frame in intent.own else expansions(frame, intent.names)
+        for frame in held_out
+    ]
     return [sentences for sentences in train if sentences], evaluation
 
 

@@ -33,7 +33,7 @@ from transformers import (
 
 HERE = Path(__file__).resolve().parent
 CHECKPOINT = HERE / "checkpoint"
-EPOCHS = 12
+EPOCHS = 16
 BATCH_SIZE = 32
 POOL = 16 * BATCH_SIZE  # rows sorted by length together: little padding, still mixed batches
 LEARNING_RATE = 3e-3

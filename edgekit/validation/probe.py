@@ -40,6 +40,7 @@ def main() -> None:
     for messages in task["conversations"]:
         say("prompt", _prompt(litert_lm, engine, messages))
     for messages in task["prompts"]:
+        say("asked", _ids(engine, _prompt(litert_lm, engine, messages)["text"] or ""))
         say("answer", _answer(litert_lm, engine, messages, task["max_tokens"], None, stops))
     for messages in task["prompts"] if task["format"] else ():
         say("constrained", _answer(litert_lm, engine, messages, task["max_tokens"], task["format"], stops))

@@ -98,6 +98,7 @@ def _voice(name: str, said: dict[str, list[Any]], questions: Questions, log: str
         prompts=tuple(Rendered(**prompt) for prompt in said.get("prompt", [])),
         answers=tuple(_answer(answer) for answer in answers),
         constrained=tuple(_answer(answer) for answer in constrained) if questions.answers else None,
+        asked=tuple(tuple(ids or ()) for ids in said.get("asked", [])),
     )
 
 

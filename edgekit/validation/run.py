@@ -366,7 +366,7 @@ class _Run:
         """The texts to read when another bundle is the reference: its own answers, in its own ids."""
         ids = dict(zip(self.questions.texts, reference.ids, strict=True))
         start = () if reference.start_id is None else (reference.start_id,)
-        prompts = [(*start, *ids[row.prompt]) for row in self.data.rows]
+        prompts = [(*start, *asked) for asked in reference.asked]
         answers = [
             answer.ids if row.expected is None else ids[row.expected]
             for row, answer in zip(self.data.rows, reference.answers, strict=True)

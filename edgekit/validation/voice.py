@@ -51,8 +51,8 @@ class Rendered:
 class Voice:
     """What one runner answered to `Questions`, in their order.
 
-    start_id, start_text: what is put before a conversation; prompts do not hold it. pieces: texts of ids, for
-    showing.
+    start_id: what is put before a conversation; the engine's prompts do not hold it. asked: ids of each prompt
+    that was answered, without it, where the runner is an engine. pieces: texts of ids, for showing.
     """
 
     name: str
@@ -62,6 +62,7 @@ class Voice:
     prompts: tuple[Rendered, ...]
     answers: tuple[Answer, ...]
     constrained: tuple[Answer, ...] | None = None
+    asked: tuple[tuple[int, ...], ...] = ()
     pieces: Mapping[int, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -14,7 +14,7 @@ PROMPTS = (
     "turn off wifi please",
     "the battery dies too fast",
     "gjør skjermen lysere",
-    "画面が暗すぎる",
+    "字が小さくて読めない",
 )
 
 

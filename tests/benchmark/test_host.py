@@ -4,6 +4,7 @@ The official binding, litert_lm, is the judge of token counts and of the greedy 
 """
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -141,7 +142,8 @@ def test_a_native_abort_is_reported_and_ends_nothing_else(
     report = bench(bundle, plan=replace(SMALL, prefill=(32, 64)), reports=tmp_path / "reports")
     assert len(report.problems) == 3  # two cases and the check
     for problem in report.problems:
-        assert "the engine's process was ended by SIGABRT" in problem, problem
+        # An abort of the engine, or a crash of the C++ runtime while it reports the same lack of memory.
+        assert re.search(r"the engine's process was ended by SIG(ABRT|SEGV)", problem), problem
     with pytest.raises(GateError):
         report.check()
     assert "SIGABRT" in report.files[1].read_text()

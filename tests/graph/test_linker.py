@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -99,6 +100,10 @@ class Dequantized:
     @property
     def name(self) -> str:
         return self.stored.name
+
+    @property
+    def source(self) -> Path:
+        return self.stored.source
 
     def read(self, rows: slice | None = None) -> NDArray[np.float32]:
         return dequantize(quantize_tensor(self.stored.read(), self.scheme), self.scheme)[rows or slice(None)]

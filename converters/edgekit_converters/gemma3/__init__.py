@@ -11,6 +11,7 @@ terminal from native code, keep gigabytes of memory, and are not missed afterwar
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -42,6 +43,7 @@ def capture(key: GraphKey, progress: Progress = SILENT) -> Graph:
             capture_output=True,
             text=True,
             check=False,
+            env={**os.environ, "PYTHONHASHSEED": "0"},  # the exporter orders constants by iterating over sets
         )
         if child.returncode != 0:
             raise GraphError(

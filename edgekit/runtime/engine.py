@@ -17,6 +17,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,6 +80,18 @@ class Engine:
     def stop_ids(self) -> tuple[tuple[int, ...], ...]:
         """The token sequences that end generation."""
         return tuple(tuple(ids) for ids in self._native.eos_token_ids)
+
+    @cached_property
+    def ascii_byte_ids(self) -> tuple[int, ...]:
+        """The tokens of single ASCII bytes, none when the tokenizer has no byte fallback.
+
+        Constrained decoding takes the spelling of such a token, "<0x22>", for its text: left alone it lets a quote or a
+        control character into a JSON string.
+        """
+        first, second = self.tokenize("\x01"), self.tokenize("\x02")
+        if len(first) != 1 or second != [first[0] + 1]:
+            return ()
+        return tuple(range(first[0] - 1, first[0] + 127))
 
     def tokenize(self, text: str) -> list[int]:
         """Return the ids that the engine makes of a text, without a start token."""
@@ -234,6 +247,7 @@ class Chat:
         # The first stop token is the one that constrained decoding ends an answer with. It knows nothing of the
         # others: inside a JSON string they pass as text, and the engine would stop there.
         others = [ids[0] for ids in self._engine.stop_ids[1:] if len(ids) == 1]
+        others += self._engine.ascii_byte_ids
         return {
             "response_format": form.regex(self._answers.source)
             if is_regex

@@ -1,0 +1,5 @@
+"""`python android-build STEP`: see android_build.cli."""
+
+from android_build.cli import main
+
+main()

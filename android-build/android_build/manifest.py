@@ -1,0 +1,57 @@
+"""Merges the app's manifest with those of its libraries, as the Android Gradle plugin does: the same merger."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from android_build.catalog import levels, version
+from android_build.layout import CATALOG, MAIN, NAMESPACE
+from android_build.libraries import Libraries
+from android_build.maven import fetch
+from android_build.outputs import made
+from android_build.process import java, joined
+
+APPLICATION_ID: Final = "dev.edgekit.app"
+"""Of the prebuilt base; `edgekit package` puts the developer's own in its place."""
+
+_SOURCE: Final = MAIN / "AndroidManifest.xml"
+
+
+def merged_manifest(step: str, libraries: Sequence[Libraries]) -> Path:
+    """Return the merged manifest: application id and API levels filled in, every class name spelled out."""
+
+    def merge(directory: Path) -> None:
+        # Gradle knows the package of relative class names from its build file; the merger alone reads it here.
+        named = directory / "main.xml"
+        text = _SOURCE.read_text(encoding="utf-8")
+        XX
+        sdk = levels()
+        properties = {
+            "PACKAGE": APPLICATION_ID,
+            "MIN_SDK_VERSION": sdk.minimum,
+            "TARGET_SDK_VERSION": sdk.target,
+            "VERSION_CODE": version("versionCode"),
+            "VERSION_NAME": version("versionName"),
+        }
+        java(
+            fetch("manifest-merger"),
+            "com.android.manifmerger.Merger",
+            *("--main", completed, "--out", directory / "AndroidManifest.xml", "--log", "WARNING"),
+            *("--libs", joined(path for part in libraries for path in part.manifests)),
+            *(word for name, value in properties.items() for word in ("--property", f"{name}={value}")),
+            "--remove-tools-declarations",
+        )
+
+    inputs = [_SOURCE, CATALOG, Path(__file__), *(part.directory for part in libraries)]
+    return made(step, inputs, merge) / "AndroidManifest.xml"
+
+
+def _completed(manifest: str) -> str:
+    """Return the app's manifest with what Gradle's plugin puts in from the build file.
+
+    The package, which relative class names are of, and that native libraries stay in the APK.
+    """
+    named = manifest.replace("<manifest ", f'<manifest package="{NAMESPACE}" ', 1)
+    return named.replace("<application", '<application android:extractNativeLibs="false"', 1)

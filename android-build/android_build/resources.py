@@ -1,0 +1,83 @@
+"""Compiles and links resources with aapt2: tables, images and the binary manifest, and the R classes for the code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from android_build.catalog import levels, version
+from android_build.layout import CATALOG, MAIN, NAMESPACE
+from android_build.libraries import Libraries, app_libraries, test_libraries
+from android_build.manifest import merged_manifest
+from android_build.outputs import made
+from android_build.process import java_home, run
+from android_build.toolchain import aapt2, platform
+
+LANGUAGES: Final = ("en", "nb", "ja")
+_SOURCE: Final = MAIN / "res"
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What aapt2 made of the resources and the manifest.
+
+    apk: binary manifest, resources.arsc and res/. r_classes: class files of every R. rules: what R8 must keep because
+    the manifest or a layout names it. manifest: the merged one, as text.
+    """
+
+    apk: Path
+    r_classes: Path
+    rules: Path
+    manifest: Path
+
+
+def app_resources() -> Resources:
+    """Return the resources as they are in the app."""
+    return _linked("resources", merged_manifest("manifest", [app_libraries()]), stable_ids=None)
+
+
+def test_resources() -> Resources:
+    """Return the same resources, by the same ids, under the manifest of the app under test."""
+    manifest = merged_manifest("manifest-test", [app_libraries(), test_libraries()])
+    return _linked("resources-test", manifest, stable_ids=app_resources().apk.with_name("ids.txt"))
+
+
+def _linked(step: str, manifest: Path, stable_ids: Path | None) -> Resources:
+    libraries = app_libraries()
+    compiled = [*_compiled_libraries(libraries), _compiled_app()]
+
+    def link(directory: Path) -> None:
+        sdk = levels()
+        java_sources, classes = directory / "java", directory / "classes"
+        run(
+            *(aapt2(), "link", "-o", directory / "resources.apk", "-I", platform(), "--manifest", manifest),
+            *("--min-sdk-version", str(sdk.minimum), "--target-sdk-version", str(sdk.target)),
+            *("--version-code", version("versionCode"), "--version-name", version("versionName")),
+            *("--custom-package", NAMESPACE, "--extra-packages", ":".join(libraries.resource_packages)),
+            *("--java", java_sources, "--non-final-ids", "--proguard", directory / "rules.pro"),
+            *("-c", ",".join(LANGUAGES), "--auto-add-overlay"),
+            *(("--stable-ids", stable_ids) if stable_ids else ("--emit-ids", directory / "ids.txt")),
+            *(word for part in compiled for word in ("-R", part)),
+        )
+        javac = java_home() / "bin" / "javac"
+        run(javac, "-nowarn", "--release", "17", "-d", classes, *sorted(java_sources.rglob("*.java")))
+
+    inputs = [manifest, CATALOG, Path(__file__), *(path.parent for path in compiled), *LANGUAGES]
+    directory = made(step, inputs, link)
+    return Resources(directory / "resources.apk", directory / "classes", directory / "rules.pro", manifest)
+
+
+def _compiled_libraries(libraries: Libraries) -> list[Path]:
+    def compile_all(directory: Path) -> None:
+        for resources in libraries.resources:
+            run(aapt2(), "compile", "--dir", resources, "-o", directory / f"{resources.parent.name}.zip")
+
+    return sorted(made("resources-libraries", [libraries.directory], compile_all).iterdir())
+
+
+def _compiled_app() -> Path:
+    def compile_all(directory: Path) -> None:
+        run(aapt2(), "compile", "--dir", _SOURCE, "-o", directory / "app.zip")
+
+    return made("resources-app", [_SOURCE], compile_all) / "app.zip"

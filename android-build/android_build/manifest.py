@@ -23,10 +23,8 @@ def merged_manifest(step: str, libraries: Sequence[Libraries]) -> Path:
     """Return the merged manifest: application id and API levels filled in, every class name spelled out."""
 
     def merge(directory: Path) -> None:
-        # Gradle knows the package of relative class names from its build file; the merger alone reads it here.
-        named = directory / "main.xml"
-        text = _SOURCE.read_text(encoding="utf-8")
-        XX
+        completed = directory / "main.xml"
+        completed.write_text(_completed(_SOURCE.read_text(encoding="utf-8")), encoding="utf-8")
         sdk = levels()
         properties = {
             "PACKAGE": APPLICATION_ID,

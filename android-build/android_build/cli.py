@@ -20,6 +20,11 @@ def main() -> None:
     _add_only(step)
     step.set_defaults(run=_compile)
 
+    step = steps.add_parser("test", help="run the app's tests on the JVM, with the real engine")
+    step.add_argument("names", nargs="*", metavar="CLASS", help="such as tasks.BenchmarkTest; all unless named")
+    _add_only(step)
+    step.set_defaults(run=_test)
+
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
@@ -45,3 +50,9 @@ def _compile(arguments: argparse.Namespace) -> None:
     from android_build.kotlin import app_classes
 
     app_classes(arguments.only)
+
+
+def _test(arguments: argparse.Namespace) -> None:
+    from android_build.tests import run_tests
+
+    run_tests(arguments.names, arguments.only)

@@ -1,0 +1,99 @@
+"""Runs the app's tests on the JVM: Robolectric with native graphics, the real engine, the demo bundle as its assets.
+
+One JVM for all, because a native library can be loaded by one class loader only, and Robolectric's sandbox is one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from android_build.demo import demo_assets
+from android_build.engine import host_engine
+from android_build.kotlin import test_classes
+from android_build.layout import BUILD, NAMESPACE, TEST_KOTLIN, TEST_RESOURCES
+from android_build.libraries import app_libraries, test_libraries
+from android_build.outputs import made
+from android_build.process import BuildError, java_command, show
+from android_build.resources import test_resources
+from android_build.shim import host_shim
+from android_build.toolchain import platform, robolectric_sdk
+
+SCREENSHOTS: Final = BUILD / "screenshots"
+_RUNNER: Final = "org.junit.runner.JUnitCore"
+
+
+def run_tests(names: Sequence[str] = (), only: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> None:
+    """Run test classes, all of them unless named. names: as the class is called below the app's package.
+
+    Raises BuildError when one fails; what the tests print goes to the terminal.
+    """
+    from android_build.kotlin import app_classes
+
+    app, tests, resources = app_libraries(), test_libraries(), test_resources()
+    classes = test_classes(only)
+    chosen = [_full_name(name) for name in names] or _test_classes(only)
+    screenshots.mkdir(parents=True, exist_ok=True)
+    classpath = [_robolectric_settings(), classes, app_classes(only), resources.r_classes]
+    if TEST_RESOURCES.is_dir():
+        classpath.append(TEST_RESOURCES)
+    # Android last: it has classes of its own that JUnit and Robolectric bring newer.
+    classpath += [*app.classpath, *tests.classpath, platform()]
+    properties = {
+        "robolectric.offline": "true",
+        "robolectric.dependency.dir": _robolectric_platforms(),
+        "edgekit.bundle": demo_assets() / "edgekit",
+        "edgekit.engine": host_engine(),
+        "edgekit.shim": host_shim(),
+        "edgekit.screenshots": screenshots,
+    }
+    options = ["-Xmx3g", "-XX:+UseSerialGC", *(f"-D{name}={value}" for name, value in properties.items())]
+    if show(*java_command(classpath, _RUNNER, *chosen, options=options)):
+        raise BuildError("tests of the app failed")
+
+
+def _full_name(name: str) -> str:
+    return name if name.startswith(NAMESPACE) else f"{NAMESPACE}.{name}"
+
+
+def _test_classes(only: Sequence[str]) -> list[str]:
+    """Return the names of the classes that have tests, in the sources' order."""
+    package = TEST_KOTLIN.joinpath(*NAMESPACE.split("."))
+    places = [package / name for name in only] or [TEST_KOTLIN]
+    files = sorted(path for place in places for path in place.rglob("*Test.kt"))
+    without = [path.name for path in files if not re.search(r"^\s*@Test\b", path.read_text(encoding="utf-8"), re.M)]
+    if without:
+        raise BuildError(f"named like a test, but without one: {', '.join(without)}")
+    if not files:
+        raise BuildError(f"no tests in {TEST_KOTLIN}")
+    return [".".join(path.relative_to(TEST_KOTLIN).with_suffix("").parts) for path in files]
+
+
+def _robolectric_settings() -> Path:
+    """Return the directory in which Robolectric looks for the app's manifest, resources and assets."""
+    resources = test_resources()
+    settings = {
+        "android_merged_manifest": resources.manifest,
+        "android_resource_apk": resources.apk,
+        "android_merged_assets": demo_assets(),
+        "android_custom_package": NAMESPACE,
+    }
+
+    def write(directory: Path) -> None:
+        path = directory / "com" / "android" / "tools" / "test_config.properties"
+        path.parent.mkdir(parents=True)
+        path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), encoding="utf-8")
+
+    return made("robolectric", [str(value) for value in settings.values()], write)
+
+
+def _robolectric_platforms() -> Path:
+    """Return the directory in which Robolectric looks for its platform, by the name it has in the repository."""
+    jar = robolectric_sdk()
+
+    def link(directory: Path) -> None:
+        (directory / jar.name.removeprefix("org.robolectric.")).symlink_to(jar)
+
+    return made("robolectric-sdk", [str(jar)], link)

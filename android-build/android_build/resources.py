@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,18 +35,19 @@ class Resources:
 
 def app_resources() -> Resources:
     """Return the resources as they are in the app."""
-    return _linked("resources", merged_manifest("manifest", [app_libraries()]), stable_ids=None)
+    return _linked("resources", [app_libraries()], merged_manifest("manifest", [app_libraries()]), stable_ids=None)
 
 
 def test_resources() -> Resources:
-    """Return the same resources, by the same ids, under the manifest of the app under test."""
-    manifest = merged_manifest("manifest-test", [app_libraries(), test_libraries()])
-    return _linked("resources-test", manifest, stable_ids=app_resources().apk.with_name("ids.txt"))
+    """Return the same resources by the same ids, with those of the test libraries and their activities."""
+    libraries = [app_libraries(), test_libraries()]
+    manifest = merged_manifest("manifest-test", libraries)
+    return _linked("resources-test", libraries, manifest, stable_ids=app_resources().apk.with_name("ids.txt"))
 
 
-def _linked(step: str, manifest: Path, stable_ids: Path | None) -> Resources:
-    libraries = app_libraries()
-    compiled = [*_compiled_libraries(libraries), _compiled_app()]
+def _linked(step: str, libraries: Sequence[Libraries], manifest: Path, stable_ids: Path | None) -> Resources:
+    compiled = [*(path for part in libraries for path in _compiled_library(part)), _compiled_app()]
+    packages = sorted({name for part in libraries for name in part.resource_packages})
 
     def link(directory: Path) -> None:
         sdk = levels()
@@ -54,7 +56,7 @@ def _linked(step: str, manifest: Path, stable_ids: Path | None) -> Resources:
             *(aapt2(), "link", "-o", directory / "resources.apk", "-I", platform(), "--manifest", manifest),
             *("--min-sdk-version", str(sdk.minimum), "--target-sdk-version", str(sdk.target)),
             *("--version-code", version("versionCode"), "--version-name", version("versionName")),
-            *("--custom-package", NAMESPACE, "--extra-packages", ":".join(libraries.resource_packages)),
+            *("--custom-package", NAMESPACE, "--extra-packages", ":".join(packages)),
             *("--java", java_sources, "--non-final-ids", "--proguard", directory / "rules.pro"),
             *("-c", ",".join(LANGUAGES), "--auto-add-overlay"),
             *(("--stable-ids", stable_ids) if stable_ids else ("--emit-ids", directory / "ids.txt")),
@@ -63,21 +65,22 @@ def _linked(step: str, manifest: Path, stable_ids: Path | None) -> Resources:
         javac = java_home() / "bin" / "javac"
         run(javac, "-nowarn", "--release", "17", "-d", classes, *sorted(java_sources.rglob("*.java")))
 
-    inputs = [manifest, CATALOG, Path(__file__), *(path.parent for path in compiled), *LANGUAGES]
+    inputs = [manifest, CATALOG, Path(__file__), *dict.fromkeys(path.parent for path in compiled), *LANGUAGES]
     directory = made(step, inputs, link)
     return Resources(directory / "resources.apk", directory / "classes", directory / "rules.pro", manifest)
 
 
-def _compiled_libraries(libraries: Libraries) -> list[Path]:
+def _compiled_library(libraries: Libraries) -> list[Path]:
     def compile_all(directory: Path) -> None:
         for resources in libraries.resources:
             run(aapt2(), "compile", "--dir", resources, "-o", directory / f"{resources.parent.name}.zip")
 
-    return sorted(made("resources-libraries", [libraries.directory], compile_all).iterdir())
+    name = libraries.directory.parent.name.replace("libraries", "resources")
+    return sorted(made(f"{name}-libraries", [libraries.directory], compile_all).iterdir())
 
 
 def _compiled_app() -> Path:
     def compile_all(directory: Path) -> None:
         run(aapt2(), "compile", "--dir", _SOURCE, "-o", directory / "app.zip")
 
-    return made("resources-app", [_SOURCE], compile_all) / "app.zip"
+    return made("resources-own", [_SOURCE], compile_all) / "app.zip"

@@ -6,6 +6,8 @@ One JVM for all, because a native library can be loaded by one class loader only
 from __future__ import annotations
 
 import re
+import shutil
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -23,6 +25,11 @@ from android_build.toolchain import platform, robolectric_sdk
 
 SCREENSHOTS: Final = BUILD / "screenshots"
 _RUNNER: Final = "org.junit.runner.JUnitCore"
+_JVM: Final = (
+    "-Xmx3g",
+    "-XX:+UseSerialGC",
+    "--add-opens=java.base/java.io=ALL-UNNAMED",  # Robolectric closes descriptors as Android does, from inside
+)
 
 
 def run_tests(names: Sequence[str] = (), only: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> None:
@@ -49,7 +56,7 @@ def run_tests(names: Sequence[str] = (), only: Sequence[str] = (), screenshots: 
         "edgekit.shim": host_shim(),
         "edgekit.screenshots": screenshots,
     }
-    options = ["-Xmx3g", "-XX:+UseSerialGC", *(f"-D{name}={value}" for name, value in properties.items())]
+    options = [*_JVM, *(f"-D{name}={value}" for name, value in properties.items())]
     if show(*java_command(classpath, _RUNNER, *chosen, options=options)):
         raise BuildError("tests of the app failed")
 
@@ -74,10 +81,10 @@ def _test_classes(only: Sequence[str]) -> list[str]:
 def _robolectric_settings() -> Path:
     """Return the directory in which Robolectric looks for the app's manifest, resources and assets."""
     resources = test_resources()
+    package = _package_under_test(resources.apk)
     settings = {
         "android_merged_manifest": resources.manifest,
-        "android_resource_apk": resources.apk,
-        "android_merged_assets": demo_assets(),
+        "android_resource_apk": package,
         "android_custom_package": NAMESPACE,
     }
 
@@ -87,6 +94,19 @@ def _robolectric_settings() -> Path:
         path.write_text("".join(f"{name}={value}\n" for name, value in settings.items()), encoding="utf-8")
 
     return made("robolectric", [str(value) for value in settings.values()], write)
+
+
+def _package_under_test(resources: Path) -> Path:
+    """Return the resources with the demo bundle among the assets, stored as in the app."""
+    assets = demo_assets()
+
+    def pack(directory: Path) -> None:
+        package = Path(shutil.copy(resources, directory / "package.apk"))
+        with zipfile.ZipFile(package, "a", zipfile.ZIP_STORED) as archive:
+            for path in sorted(path for path in assets.rglob("*") if path.is_file()):
+                archive.write(path, f"assets/{path.relative_to(assets).as_posix()}")
+
+    return made("package-test", [resources, assets], pack) / "package.apk"
 
 
 def _robolectric_platforms() -> Path:

@@ -2,7 +2,6 @@
 
 adb     finding adb, choosing a device, running commands on it
 facts   what a device is, and how hot
-engine  the engine's library for it
 push    bringing files there, only what changed
 remote  the benchmark itself
 build   builds the runners in prebuilt/ from runner.c; android/build.py the dex from Main.java

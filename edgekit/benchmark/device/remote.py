@@ -20,7 +20,6 @@ from typing import Any
 
 from edgekit import __version__
 from edgekit.benchmark.device.adb import Device, DeviceLost, quote
-from edgekit.benchmark.device.engine import LIBRARY, engine_library, engine_version
 from edgekit.benchmark.device.facts import DIRECTORY, Facts, read_conditions, read_facts
 from edgekit.benchmark.device.push import PushFile, push
 from edgekit.benchmark.host import Step, schedule
@@ -39,6 +38,7 @@ from edgekit.benchmark.result import (
 from edgekit.benchmark.runner import Outcome, exit_failure, outcome
 from edgekit.errors import EdgekitError, MissingToolError
 from edgekit.progress import SILENT, Progress
+from edgekit.runtime.library import LIBRARY, engine_library, engine_version
 
 PREBUILT = Path(__file__).parent / "prebuilt"
 CACHE = f"{DIRECTORY}/cache"
@@ -123,7 +123,9 @@ def run_on_device(
     """
     began = datetime.now(UTC).isoformat(timespec="seconds")
     facts = read_facts(device)
-    installed = plan_installation(facts.info, bundle, model, engine_library(facts.info, own=engine))
+    assert facts.info.abi is not None
+    library = engine_library(facts.info.kind, facts.info.abi, own=engine)
+    installed = plan_installation(facts.info, bundle, model, library)
     _check_memory(facts, bundle)
     push(device, installed.files, progress=progress)
     notes: list[str] = [f"{device.serial} was throttled before the first run"] if facts.throttled else []

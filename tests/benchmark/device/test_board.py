@@ -18,7 +18,6 @@ import pytest
 from edgekit.benchmark.device import push as pushing
 from edgekit.benchmark.device import remote
 from edgekit.benchmark.device.adb import Device, DeviceLost, choose_devices, list_devices
-from edgekit.benchmark.device.engine import engine_library
 from edgekit.benchmark.device.facts import DIRECTORY, read_facts
 from edgekit.benchmark.device.push import PushFile, clean, push
 from edgekit.benchmark.device.remote import (
@@ -33,6 +32,7 @@ from edgekit.benchmark.host import answer_here, describe_bundle
 from edgekit.benchmark.plan import BenchPlan, RunnerTask
 from edgekit.benchmark.result import BenchResult, read_result
 from edgekit.errors import MissingToolError
+from edgekit.runtime.library import engine_library
 from tests.benchmark.device.rig import Board, Lab, wait_for
 
 PLAN = BenchPlan(prefill=(32,), decode=(8,), runs=3, threads=(1,), check_prompt="my screen is too dark")
@@ -58,7 +58,7 @@ def measure(device: Device, model: Path, plan: BenchPlan = PLAN, expected: str |
 
 def installation(device: Device, model: Path) -> Installation:
     facts, (info, file) = read_facts(device), describe_bundle(model)
-    return plan_installation(facts.info, info, file, engine_library(facts.info))
+    return plan_installation(facts.info, info, file, engine_library("linux", facts.info.abi or ""))
 
 
 def test_a_bundle_is_measured_on_the_device(board: Board, demo_bundle: Path) -> None:

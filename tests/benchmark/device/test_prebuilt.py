@@ -14,12 +14,12 @@ import pytest
 from edgekit.benchmark.device import build
 from edgekit.benchmark.device.adb import quote
 from edgekit.benchmark.device.android import build as android
-from edgekit.benchmark.device.engine import download_command, engine_library
 from edgekit.benchmark.device.facts import DIRECTORY
 from edgekit.benchmark.device.remote import guarded, plan_installation, runner_command
 from edgekit.benchmark.plan import RunnerTask
 from edgekit.benchmark.result import BundleInfo, DeviceInfo
-from edgekit.errors import EdgekitError, InputError, MissingToolError
+from edgekit.errors import EdgekitError, MissingToolError
+from edgekit.runtime.library import engine_library
 
 BUNDLE = BundleInfo("demo", "demo.litertlm", 11, "ab" * 32)
 PHONE = DeviceInfo("android", "8A2X0P", abi="arm64-v8a")
@@ -176,24 +176,8 @@ def test_the_command_line_of_a_phone() -> None:
     assert guarded(command).splitlines()[2] == f"{command} </dev/null 3<&- &"
 
 
-def test_the_engine_comes_from_the_official_wheel() -> None:
-    words = download_command("0.18.1", "android_23_arm64_v8a", Path("here"))
-    assert words[1:4] == ["-m", "pip", "download"]
-    assert words[-1] == "litert-lm-api==0.18.1"
-    assert words[words.index("--platform") + 1] == "android_23_arm64_v8a"
-
-
-def test_an_own_engine_must_be_the_device_s(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"no liblitert-lm\.so"):
-        engine_library(PHONE, own=tmp_path)
-    shutil.copy(build.PREBUILT / "librunner-android-x86_64.so", tmp_path / "liblitert-lm.so")
-    with pytest.raises(InputError, match="made for x86_64, the device is arm64-v8a"):
-        engine_library(PHONE, own=tmp_path)
-    assert engine_library(replace(PHONE, abi="x86_64"), own=tmp_path) == tmp_path / "liblitert-lm.so"
-
-
 def official_engine(kind: str, abi: str) -> Path:
     try:
-        return engine_library(DeviceInfo(kind, "test", abi=abi))  # type: ignore[arg-type]
+        return engine_library(kind, abi)
     except MissingToolError as error:
         pytest.skip(f"the official engine for {kind} {abi} cannot be had: {error.message}")

@@ -1,4 +1,8 @@
-"""The engine's library for a device: from this machine's own package, or from the official wheel of its platform."""
+"""The engine as a shared library for another platform: from this machine's own package, or from the official wheel.
+
+`bench` pushes it to a device, `package` puts it into an app. Downloads go through pip, are held to a digest, and are
+kept in the user's cache directory.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,6 @@ import tempfile
 import zipfile
 from pathlib import Path
 
-from edgekit.benchmark.result import DeviceInfo
 from edgekit.errors import InputError, MissingToolError
 
 LIBRARY = "liblitert-lm.so"
@@ -27,7 +30,7 @@ WHEEL_PLATFORMS = {
     ("linux", "arm64-v8a"): "manylinux_2_27_aarch64",
     ("linux", "x86_64"): "manylinux_2_27_x86_64",
 }
-"""The tag of the official wheel, by kind of device and ABI."""
+"""The tag of the official wheel, by operating system and ABI."""
 
 KNOWN_DIGESTS = {
     ("0.18.1", "android_23_arm64_v8a"): "704b891fe25e9a526af717682e33b8f6310355be9e566821e2530499bffb1cc9",
@@ -41,20 +44,20 @@ _ELF_MACHINES = {62: "x86_64", 183: "arm64-v8a"}
 
 
 def engine_version() -> str:
-    """The version of the engine that is installed here; devices get the same."""
+    """The version of the engine that is installed here; devices and apps get the same."""
     return importlib.metadata.version(_PACKAGE)
 
 
-def engine_library(info: DeviceInfo, *, own: Path | None = None) -> Path:
-    """Return the engine's library for a device, downloading it once.
+def engine_library(kind: str, abi: str, *, own: Path | None = None) -> Path:
+    """Return the engine's library for a platform, downloading it once.
 
-    own: a directory (or the file itself) to take it from instead.
-    Raises InputError when `own` has none for the device's processor, MissingToolError when there is none to be had.
+    kind: "android" or "linux". abi: "arm64-v8a" or "x86_64". own: a directory (or the file itself) to take it from
+    instead.
+    Raises InputError when `own` has none for the processor, MissingToolError when there is none to be had.
     """
     if own is not None:
-        return _own_library(own, info)
-    assert info.abi is not None
-    version, tag = engine_version(), WHEEL_PLATFORMS[info.kind, info.abi]
+        return _own_library(own, abi)
+    version, tag = engine_version(), WHEEL_PLATFORMS[kind, abi]
     if tag == f"manylinux_2_27_{platform.machine()}" and sys.platform == "linux" and (here := _installed()):
         return here
     from platformdirs import user_cache_path
@@ -76,7 +79,7 @@ def download_command(version: str, tag: str, folder: Path) -> list[str]:
     ]
 
 
-def _own_library(own: Path, info: DeviceInfo) -> Path:
+def _own_library(own: Path, abi: str) -> Path:
     path = own / LIBRARY if own.is_dir() else own
     if not path.is_file():
         raise InputError(
@@ -85,10 +88,8 @@ def _own_library(own: Path, info: DeviceInfo) -> Path:
     with path.open("rb") as file:
         head = file.read(20)
     machine = _ELF_MACHINES.get(int.from_bytes(head[18:20], "little")) if head[:4] == b"\x7fELF" else None
-    if machine != info.abi:
-        raise InputError(
-            f"made for {machine or 'no processor we know'}, the device is {info.abi}", where=path
-        )
+    if machine != abi:
+        raise InputError(f"made for {machine or 'no processor we know'}, {abi} is needed", where=path)
     return path
 
 
@@ -110,7 +111,7 @@ def _fetch(version: str, tag: str, kept: Path, note: Path) -> None:
         if done.returncode != 0 or len(wheels) != 1:
             said = [line for line in done.stderr.splitlines() if line.strip()]
             raise MissingToolError(
-                f"the engine for the device could not be downloaded: {said[-1] if said else done.returncode}",
+                f"the engine could not be downloaded: {said[-1] if said else done.returncode}",
                 where=f"{_PACKAGE}=={version} ({tag})",
                 remedy=f"unpack that wheel by hand and pass --engine DIR, the directory of {LIBRARY}",
             )

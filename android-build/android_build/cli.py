@@ -17,6 +17,7 @@ def main() -> None:
     step.set_defaults(run=_fetch)
 
     step = steps.add_parser("compile", help="compile the app's Kotlin; a warning is an error")
+    step.add_argument("--old", action="store_true", help="against AndroidX of December 2024")
     _add_only(step)
     step.set_defaults(run=_compile)
 
@@ -48,8 +49,9 @@ def _fetch(arguments: argparse.Namespace) -> None:
 
 def _compile(arguments: argparse.Namespace) -> None:
     from android_build.kotlin import app_classes
+    from android_build.libraries import old_libraries
 
-    app_classes(arguments.only)
+    app_classes(arguments.only, old_libraries() if arguments.old else None)
 
 
 def _test(arguments: argparse.Namespace) -> None:

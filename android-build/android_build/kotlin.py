@@ -25,7 +25,7 @@ def app_classes(only: Sequence[str] = (), libraries: Libraries | None = None) ->
     """
     against = libraries or app_libraries()
     classpath = [app_resources().r_classes, *against.classpath, platform()]
-    step = "classes" if libraries is None else f"classes-{libraries.directory.parent.name}"
+    step = "classes" if libraries is None else libraries.directory.parent.name.replace("libraries", "classes")
     return _compiled(step, KOTLIN, only, classpath, against, ("-module-name", "app"))
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree
 
-from android_build.maven import Artifact, fetch, fetch_artifacts, listed
+from android_build.maven import fetch
 from android_build.outputs import made
 
 
@@ -67,9 +67,9 @@ def test_libraries() -> Libraries:
     return _unpacked("test", fetch("test"))
 
 
-def listed_libraries(use: str, artifacts: Sequence[Artifact] | None = None) -> Libraries:
-    """Return other libraries, of `coordinates/<use>.txt` unless given."""
-    return _unpacked(use, fetch_artifacts(use, artifacts or listed(use)))
+def old_libraries() -> Libraries:
+    """Return the oldest libraries that the app's sources must compile against."""
+    return _unpacked("app-2024", fetch("app-2024"))
 
 
 def package_of(manifest: Path) -> str:

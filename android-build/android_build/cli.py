@@ -26,6 +26,16 @@ def main() -> None:
     _add_only(step)
     step.set_defaults(run=_test)
 
+    step = steps.add_parser("check-api", help="find calls of the platform that minSdk does not have")
+    step.set_defaults(run=_check_api)
+
+    step = steps.add_parser("lint", help="run Android Lint; a warning is an error")
+    step.set_defaults(run=_lint)
+
+    step = steps.add_parser("base", help="build the base that ships in edgekit anew, or compare it with the sources")
+    step.add_argument("--compare", action="store_true", help="build it aside and fail when the shipped one differs")
+    step.set_defaults(run=_base)
+
     arguments = parser.parse_args()
     try:
         arguments.run(arguments)
@@ -58,3 +68,25 @@ def _test(arguments: argparse.Namespace) -> None:
     from android_build.tests import run_tests
 
     run_tests(arguments.names, arguments.only)
+
+
+def _check_api(arguments: argparse.Namespace) -> None:
+    from android_build.api import check_api
+
+    check_api()
+
+
+def _lint(arguments: argparse.Namespace) -> None:
+    from android_build.lint import check_lint
+
+    check_lint()
+
+
+def _base(arguments: argparse.Namespace) -> None:
+    from android_build.base import compare_base, ship_base
+
+    if arguments.compare:
+        compare_base()
+    else:
+        directory = ship_base()
+        print("\n".join(f"{path.name}  {path.stat().st_size:,} bytes" for path in sorted(directory.iterdir())))

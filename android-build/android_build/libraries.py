@@ -44,6 +44,11 @@ class Libraries:
         """Return what the AARs demand of a Gradle build."""
         return self._in_aars("META-INF/com/android/build/gradle/aar-metadata.properties")
 
+    @property
+    def checks(self) -> list[Path]:
+        """Return what the AARs bring for Android Lint."""
+        return self._in_aars("lint.jar")
+
     def native(self, abi: str) -> list[Path]:
         """Return the AARs' native libraries for one ABI."""
         return self._in_aars(f"jni/{abi}/*.so")

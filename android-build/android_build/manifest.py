@@ -24,21 +24,15 @@ def merged_manifest(step: str, libraries: Sequence[Libraries]) -> Path:
 
     def merge(directory: Path) -> None:
         completed = directory / "main.xml"
-        completed.write_text(_completed(_SOURCE.read_text(encoding="utf-8")), encoding="utf-8")
+        completed.write_text(completed_manifest(), encoding="utf-8")
         sdk = levels()
-        properties = {
-            "PACKAGE": APPLICATION_ID,
-            "MIN_SDK_VERSION": sdk.minimum,
-            "TARGET_SDK_VERSION": sdk.target,
-            "VERSION_CODE": version("versionCode"),
-            "VERSION_NAME": version("versionName"),
-        }
         java(
             fetch("manifest-merger"),
             "com.android.manifmerger.Merger",
             *("--main", completed, "--out", directory / "AndroidManifest.xml", "--log", "WARNING"),
             *("--libs", joined(path for part in libraries for path in part.manifests)),
-            *(word for name, value in properties.items() for word in ("--property", f"{name}={value}")),
+            *("--property", f"PACKAGE={APPLICATION_ID}"),
+            *("--property", f"MIN_SDK_VERSION={sdk.minimum}", "--property", f"TARGET_SDK_VERSION={sdk.target}"),
             "--remove-tools-declarations",
         )
 
@@ -46,10 +40,17 @@ def merged_manifest(step: str, libraries: Sequence[Libraries]) -> Path:
     return made(step, inputs, merge) / "AndroidManifest.xml"
 
 
-def _completed(manifest: str) -> str:
-    """Return the app's manifest with what Gradle's plugin puts in from the build file.
+def completed_manifest(uses_sdk: str = "") -> str:
+    """Return the app's own manifest with what Gradle's plugin puts in from the build file.
 
-    The package, which relative class names are of, and that native libraries stay in the APK.
+    Package (which relative class names are of), version, and that native libraries stay in the APK. uses_sdk: an
+    element to add; the merger wants none.
     """
-    named = manifest.replace("<manifest ", f'<manifest package="{NAMESPACE}" ', 1)
-    return named.replace("<application", '<application android:extractNativeLibs="false"', 1)
+    attributes = {
+        "package": NAMESPACE,
+        "android:versionCode": version("versionCode"),
+        "android:versionName": version("versionName"),
+    }
+    written = " ".join(f'{name}="{value}"' for name, value in attributes.items())
+    manifest = _SOURCE.read_text(encoding="utf-8").replace("<manifest ", f"<manifest {written} ", 1)
+    return manifest.replace("<application", f'{uses_sdk}<application android:extractNativeLibs="false"', 1)

@@ -1,0 +1,29 @@
+"""Finds calls of the platform that the oldest supported Android does not have: neither compiler nor lint does here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from android_build.catalog import levels
+from android_build.kotlin import app_classes
+from android_build.layout import NAMESPACE, TOOLS
+from android_build.maven import fetch
+from android_build.process import BuildError, java
+
+_PROGRAM: Final = TOOLS / "java" / "ApiLevel.java"
+_NOT_PLATFORM: Final = (f"{NAMESPACE}.*", NAMESPACE, "androidx.*", "kotlin.*", "kotlin", "kotlinx.*", "org.jetbrains.*")
+
+
+def check_api(classes: Path | None = None) -> None:
+    """Check the app's classes, or others. Raises BuildError with every call that is too new."""
+    files = fetch("api-check")
+    signatures = next(path for path in files if path.suffix == ".signature")
+    level = levels().minimum
+    if f"-api-{level}-" not in signatures.name:
+        raise BuildError(f"coordinates/api-check.txt has the signatures {signatures.name}, the project's minSdk is {level}")
+    jars = [path for path in files if path.suffix == ".jar"]
+    try:
+        java(jars, str(_PROGRAM), signatures, classes or app_classes(), *_NOT_PLATFORM)
+    except BuildError as error:
+        raise BuildError(f"the app calls what API {level} does not have\n{error}") from error

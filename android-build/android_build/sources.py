@@ -1,0 +1,31 @@
+"""What the prebuilt base is made from, as one digest: it tells cheaply whether the base is older than its sources."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from android_build.layout import CATALOG, COORDINATES, MAIN, PROJECT, ROOT, TOOLS
+
+_GENERATED: Final = ("assets", "jniLibs")
+_LISTS: Final = ("app", "kotlin", "aapt2", "android", "manifest-merger", "r8")
+
+
+def source_digest() -> str:
+    """Return the SHA-256 of the app's sources, the versions of its libraries and of the tools that build it."""
+    whole = hashlib.sha256()
+    for path in sorted(_files()):
+        whole.update(f"{path.relative_to(ROOT).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+    return whole.hexdigest()
+
+
+def _files() -> Iterator[Path]:
+    for path in MAIN.rglob("*"):
+        if path.is_file() and path.relative_to(MAIN).parts[0] not in _GENERATED:
+            yield path
+    yield PROJECT / "app" / "proguard-rules.pro"
+    yield CATALOG
+    yield from (TOOLS / "native" / "include").glob("*.h")
+    yield from (COORDINATES / f"{name}.txt" for name in _LISTS)

@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-.PHONY: demo test check format graphs benchmarks clean
+.PHONY: demo test check format graphs benchmarks android android-base clean
 
 # The main job on the bundled demo model: convert, load in the LiteRT-LM engine, answer prompts.
 demo: $(VENV)/base
@@ -18,6 +18,7 @@ check: $(VENV)/all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	MYPYPATH=android-build $(BIN)/mypy --package android_build
 
 format: $(VENV)/all
 	$(BIN)/ruff check --fix .
@@ -31,6 +32,17 @@ benchmarks: $(VENV)/all
 	$(BIN)/python benchmarks/convert.py
 	$(BIN)/python benchmarks/engine.py
 
+# The Android sample app, without Gradle and SDK: compile, drive it on the JVM, shrink, check. Needs JDK 17, Maven, gcc,
+# clang and lld; brings the rest itself (about 900 MB through Maven, once).
+android: $(VENV)/android
+	$(BIN)/python android-build compile --old
+	$(BIN)/python android-build test
+	$(BIN)/python -m pytest android-build/tests
+
+# Build anew the app that edgekit completes and signs: after every change of the sample app.
+android-base: $(VENV)/android
+	$(BIN)/python android-build base
+
 clean:
 	rm -rf $(VENV) build dist
 
@@ -39,6 +51,10 @@ $(VENV)/bin/python:
 
 $(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable .
+	touch $@
+
+$(VENV)/android: $(VENV)/base
+	$(PIP) --editable ".[android]"
 	touch $@
 
 $(VENV)/all: $(VENV)/base converters/pyproject.toml

@@ -12,7 +12,15 @@ from android_build.maven import fetch
 from android_build.process import BuildError, java
 
 _PROGRAM: Final = TOOLS / "java" / "ApiLevel.java"
-_NOT_PLATFORM: Final = (f"{NAMESPACE}.*", NAMESPACE, "androidx.*", "kotlin.*", "kotlin", "kotlinx.*", "org.jetbrains.*")
+_NOT_PLATFORM: Final = (
+    f"{NAMESPACE}.*",
+    NAMESPACE,
+    "androidx.*",
+    "kotlin.*",
+    "kotlin",
+    "kotlinx.*",
+    "org.jetbrains.*",
+)
 
 
 def check_api(classes: Path | None = None) -> None:
@@ -21,7 +29,9 @@ def check_api(classes: Path | None = None) -> None:
     signatures = next(path for path in files if path.suffix == ".signature")
     level = levels().minimum
     if f"-api-{level}-" not in signatures.name:
-        raise BuildError(f"coordinates/api-check.txt has the signatures {signatures.name}, the project's minSdk is {level}")
+        raise BuildError(
+            f"coordinates/api-check.txt has the signatures {signatures.name}, the project's minSdk is {level}"
+        )
     jars = [path for path in files if path.suffix == ".jar"]
     try:
         java(jars, str(_PROGRAM), signatures, classes or app_classes(), *_NOT_PLATFORM)

@@ -58,7 +58,7 @@ def badging(apk: Path) -> Badging:
 
 def classes_named(apk: Path) -> set[str]:
     """Return the classes that the manifest names: components, their factory, and what androidx.startup starts."""
-    names, element = set(), ""
+    names, element, startup = set(), "", ""
     for line in run(aapt2(), "dump", "xmltree", "--file", "AndroidManifest.xml", apk).splitlines():
         if opened := re.match(r"\s*E: ([\w-]+)", line):
             element, startup = opened[1], ""
@@ -87,9 +87,13 @@ def classes_in(apk: Path) -> set[str]:
 
 
 def signatures(apk: Path) -> dict[str, bool]:
-    """Verify an APK with Google's apksig: which schemes (`v2`, `v3`) hold. Raises BuildError when it does not verify."""
+    """Verify an APK with Google's apksig: which of the schemes `v2` and `v3` hold. Raises BuildError when none does."""
     lines = java(fetch("apksig"), str(_VERIFIER), apk).splitlines()
-    return {name: value == "true" for name, value in (line.split(" ", 1) for line in lines) if value in ("true", "false")}
+    return {
+        name: value == "true"
+        for name, value in (line.split(" ", 1) for line in lines)
+        if value in ("true", "false")
+    }
 
 
 def data_offset(apk: Path, name: str) -> int:

@@ -31,7 +31,9 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 def built_base() -> Path:
     """Return a directory with app.apk and base.json, built from the sources as they are."""
     resources, dex, libraries = app_resources(), shrunk(), app_libraries()
-    native = {f"lib/{abi}/{path.name}": path for abi in ABIS for path in [android_shim(abi), *libraries.native(abi)]}
+    native = {
+        f"lib/{abi}/{path.name}": path for abi in ABIS for path in [android_shim(abi), *libraries.native(abi)]
+    }
 
     def pack(directory: Path) -> None:
         entries = dict(_resource_entries(resources.apk))
@@ -66,12 +68,16 @@ def compare_base() -> None:
         raise BuildError("there is no base yet: run `make android-base`")
     facts = json.loads((shipped / FACTS).read_text(encoding="utf-8"))
     if facts["built_with"] != _built_with():
-        raise BuildError(f"the base was built with {facts['built_with']}, here are {_built_with()}: compare with the same")
+        raise BuildError(
+            f"the base was built with {facts['built_with']}, here are {_built_with()}: compare with the same"
+        )
     differing = differing_entries(built / APK, shipped / APK)
     if json.loads((built / FACTS).read_text(encoding="utf-8")) | {"sha256": facts["sha256"]} != facts:
         differing.append(FACTS)
     if differing:
-        raise BuildError(f"the base differs from its sources in {', '.join(differing)}: run `make android-base`")
+        raise BuildError(
+            f"the base differs from its sources in {', '.join(differing)}: run `make android-base`"
+        )
 
 
 def differing_entries(one: Path, other: Path) -> list[str]:
@@ -107,7 +113,9 @@ def _order(name: str) -> tuple[int, str]:
 def _icon(entries: dict[str, bytes]) -> str:
     found = [name for name in entries if name.startswith("res/") and name.endswith(f"/{_ICON}")]
     if len(found) != 1:
-        raise BuildError(f"the launcher's picture {_ICON} must be in the resources once, found: {found or 'none'}")
+        raise BuildError(
+            f"the launcher's picture {_ICON} must be in the resources once, found: {found or 'none'}"
+        )
     return found[0]
 
 

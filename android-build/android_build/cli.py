@@ -22,7 +22,9 @@ def main() -> None:
     step.set_defaults(run=_compile)
 
     step = steps.add_parser("test", help="run the app's tests on the JVM, with the real engine")
-    step.add_argument("names", nargs="*", metavar="CLASS", help="such as tasks.BenchmarkTest; all unless named")
+    step.add_argument(
+        "names", nargs="*", metavar="CLASS", help="such as tasks.BenchmarkTest; all unless named"
+    )
     _add_only(step)
     step.set_defaults(run=_test)
 
@@ -32,8 +34,12 @@ def main() -> None:
     step = steps.add_parser("lint", help="run Android Lint; a warning is an error")
     step.set_defaults(run=_lint)
 
-    step = steps.add_parser("base", help="build the base that ships in edgekit anew, or compare it with the sources")
-    step.add_argument("--compare", action="store_true", help="build it aside and fail when the shipped one differs")
+    step = steps.add_parser(
+        "base", help="build the base that ships in edgekit anew, or compare it with the sources"
+    )
+    step.add_argument(
+        "--compare", action="store_true", help="build it aside and fail when the shipped one differs"
+    )
     step.set_defaults(run=_base)
 
     arguments = parser.parse_args()
@@ -45,7 +51,11 @@ def main() -> None:
 
 def _add_only(step: argparse.ArgumentParser) -> None:
     step.add_argument(
-        "--only", nargs="+", default=(), metavar="PACKAGE", help="packages below the app's own; leave out the others"
+        "--only",
+        nargs="+",
+        default=(),
+        metavar="PACKAGE",
+        help="packages below the app's own; leave out the others",
     )
 
 
@@ -89,4 +99,6 @@ def _base(arguments: argparse.Namespace) -> None:
         compare_base()
     else:
         directory = ship_base()
-        print("\n".join(f"{path.name}  {path.stat().st_size:,} bytes" for path in sorted(directory.iterdir())))
+        print(
+            "\n".join(f"{path.name}  {path.stat().st_size:,} bytes" for path in sorted(directory.iterdir()))
+        )

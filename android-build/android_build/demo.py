@@ -27,7 +27,9 @@ def demo_assets() -> Path:
 
     def build(directory: Path) -> None:
         bundle, assets = directory / "bundle", directory / "assets" / "edgekit"
-        said = json.loads(run(sys.executable, "-m", "edgekit", "demo", "--output", bundle, "--json", "--quiet"))
+        said = json.loads(
+            run(sys.executable, "-m", "edgekit", "demo", "--output", bundle, "--json", "--quiet")
+        )
         assets.mkdir(parents=True)
         manifest = json.loads((bundle / "edgekit.json").read_bytes())
         for name in ("edgekit.json", "NOTICE", manifest["model"]["file"]):

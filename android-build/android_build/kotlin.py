@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from android_build.layout import KOTLIN, TEST_KOTLIN
-from android_build.libraries import Libraries, app_libraries, test_libraries
+from android_build.libraries import Libraries, app_libraries, testing_libraries
 from android_build.outputs import made
 from android_build.process import BuildError, java, joined
 from android_build.resources import app_resources
@@ -29,9 +29,9 @@ def app_classes(only: Sequence[str] = (), libraries: Libraries | None = None) ->
     return _compiled(step, KOTLIN, only, classpath, against, ("-module-name", "app"))
 
 
-def test_classes(only: Sequence[str] = ()) -> Path:
+def testing_classes(only: Sequence[str] = ()) -> Path:
     """Return the directory of the tests' classes; they see what is internal in the app."""
-    app, tests = app_libraries(), test_libraries()
+    app, tests = app_libraries(), testing_libraries()
     classes = app_classes(only)
     classpath = [classes, app_resources().r_classes, *app.classpath, *tests.classpath, platform()]
     options = ("-module-name", "app_test", f"-Xfriend-paths={classes}")
@@ -62,7 +62,11 @@ def _compiled(
 
     names = [path.relative_to(root).as_posix() for path in sources]
     parts = [str(path) for path in places if path.is_dir()]
-    return made(step, [*names, *sources, *parts, libraries.directory, *_OPTIONS, *options, Path(__file__)], compile_all)
+    return made(
+        step,
+        [*names, *sources, *parts, libraries.directory, *_OPTIONS, *options, Path(__file__)],
+        compile_all,
+    )
 
 
 def _sources(root: Path, only: Sequence[str]) -> list[Path]:

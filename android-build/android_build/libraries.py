@@ -1,4 +1,4 @@
-"""The libraries of the app, unpacked: an AAR is classes, resources, a manifest, rules for R8 and native code in one zip."""
+"""The libraries of the app, unpacked: an AAR is classes, resources, manifest, rules for R8 and native code in a zip."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def app_libraries() -> Libraries:
     return _unpacked("app", fetch("app"))
 
 
-def test_libraries() -> Libraries:
+def testing_libraries() -> Libraries:
     """Return what the tests use in addition."""
     return _unpacked("test", fetch("test"))
 
@@ -79,7 +79,7 @@ def old_libraries() -> Libraries:
 
 def package_of(manifest: Path) -> str:
     """Return the package that a manifest names."""
-    return str(ElementTree.parse(manifest).getroot().get("package"))  # noqa: S314 - of the libraries we pin
+    return str(ElementTree.parse(manifest).getroot().get("package"))
 
 
 def _unpacked(use: str, files: Sequence[Path]) -> Libraries:

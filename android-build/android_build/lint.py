@@ -42,7 +42,9 @@ def check_lint(sources: Sequence[Path] | None = None) -> None:
         sdk, manifest, description = levels(), directory / "AndroidManifest.xml", directory / "project.xml"
         uses = f'<uses-sdk android:minSdkVersion="{sdk.minimum}" android:targetSdkVersion="{sdk.target}" />'
         manifest.write_text(completed_manifest(uses), encoding="utf-8")
-        ElementTree.ElementTree(_described(manifest, checked)).write(description, encoding="utf-8", xml_declaration=True)
+        ElementTree.ElementTree(_described(manifest, checked)).write(
+            description, encoding="utf-8", xml_declaration=True
+        )
         try:
             java(
                 fetch("lint"),

@@ -32,7 +32,12 @@ def merged_manifest(step: str, libraries: Sequence[Libraries]) -> Path:
             *("--main", completed, "--out", directory / "AndroidManifest.xml", "--log", "WARNING"),
             *("--libs", joined(path for part in libraries for path in part.manifests)),
             *("--property", f"PACKAGE={APPLICATION_ID}"),
-            *("--property", f"MIN_SDK_VERSION={sdk.minimum}", "--property", f"TARGET_SDK_VERSION={sdk.target}"),
+            *(
+                "--property",
+                f"MIN_SDK_VERSION={sdk.minimum}",
+                "--property",
+                f"TARGET_SDK_VERSION={sdk.target}",
+            ),
             "--remove-tools-declarations",
         )
 

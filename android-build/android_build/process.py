@@ -51,7 +51,9 @@ def tool(name: str) -> str:
     """Return the path of a program. Raises BuildError when there is none."""
     path = shutil.which(name)
     if path is None:
-        raise BuildError(f"{name} is not on PATH: install it (needed are a JDK 17, Maven, clang, lld and gcc)")
+        raise BuildError(
+            f"{name} is not on PATH: install it (needed are a JDK 17, Maven, clang, lld and gcc)"
+        )
     return path
 
 

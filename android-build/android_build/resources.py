@@ -9,7 +9,7 @@ from typing import Final
 
 from android_build.catalog import levels, version
 from android_build.layout import CATALOG, MAIN, NAMESPACE
-from android_build.libraries import Libraries, app_libraries, test_libraries
+from android_build.libraries import Libraries, app_libraries, testing_libraries
 from android_build.manifest import merged_manifest
 from android_build.outputs import made
 from android_build.process import java_home, run
@@ -35,12 +35,14 @@ class Resources:
 
 def app_resources() -> Resources:
     """Return the resources as they are in the app."""
-    return _linked("resources", [app_libraries()], merged_manifest("manifest", [app_libraries()]), stable_ids=None)
+    return _linked(
+        "resources", [app_libraries()], merged_manifest("manifest", [app_libraries()]), stable_ids=None
+    )
 
 
-def test_resources() -> Resources:
+def testing_resources() -> Resources:
     """Return the same resources by the same ids, with those of the test libraries and their activities."""
-    libraries = [app_libraries(), test_libraries()]
+    libraries = [app_libraries(), testing_libraries()]
     manifest = merged_manifest("manifest-test", libraries)
     return _linked("resources-test", libraries, manifest, stable_ids=app_resources().apk.with_name("ids.txt"))
 
@@ -65,7 +67,13 @@ def _linked(step: str, libraries: Sequence[Libraries], manifest: Path, stable_id
         javac = java_home() / "bin" / "javac"
         run(javac, "-nowarn", "--release", "17", "-d", classes, *sorted(java_sources.rglob("*.java")))
 
-    inputs = [manifest, CATALOG, Path(__file__), *dict.fromkeys(path.parent for path in compiled), *LANGUAGES]
+    inputs: list[Path | str] = [
+        manifest,
+        CATALOG,
+        Path(__file__),
+        *dict.fromkeys(path.parent for path in compiled),
+        *LANGUAGES,
+    ]
     directory = made(step, inputs, link)
     return Resources(directory / "resources.apk", directory / "classes", directory / "rules.pro", manifest)
 

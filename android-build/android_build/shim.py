@@ -32,7 +32,16 @@ def host_shim() -> Path:
     def build(directory: Path) -> None:
         engine = host_engine()
         run(
-            *(tool("gcc"), *_WARNINGS, "-D_GNU_SOURCE", "-O1", "-g", "-fPIC", "-fvisibility=hidden", "-shared"),
+            *(
+                tool("gcc"),
+                *_WARNINGS,
+                "-D_GNU_SOURCE",
+                "-O1",
+                "-g",
+                "-fPIC",
+                "-fvisibility=hidden",
+                "-shared",
+            ),
             *(*_jni(), *_sources(), "-o", directory / SHIM, "-Wl,--no-undefined", "-pthread"),
             *("-L", engine.parent, f"-l:{LIBRARY}", f"-Wl,-rpath,{engine.parent}"),
         )
@@ -55,11 +64,21 @@ def android_shim(abi: str) -> Path:
                 *("-nostdinc", "-isystem", resources, "-isystem", _INCLUDE, *_jni(), *_sources()),
                 *("-fno-stack-protector", "-fno-asynchronous-unwind-tables", f"-ffile-prefix-map={MAIN}=."),
                 *("-shared", "-nostdlib", "-fuse-ld=lld", "-o", directory / SHIM, f"-Wl,-soname,{SHIM}"),
-                *("-Wl,--no-undefined,--gc-sections,--strip-all,--build-id=none,--as-needed", f"-Wl,-z,max-page-size={_PAGE}"),
+                *(
+                    "-Wl,--no-undefined,--gc-sections,--strip-all,--build-id=none,--as-needed",
+                    f"-Wl,-z,max-page-size={_PAGE}",
+                ),
                 *("-L", android_engine(abi).parent, f"-l:{LIBRARY}", libc),
             )
 
-    inputs = [_SOURCE, _INCLUDE, target, str(android_engine(abi)), compiler_version(), Path(__file__)]
+    inputs: list[Path | str] = [
+        _SOURCE,
+        _INCLUDE,
+        target,
+        str(android_engine(abi)),
+        compiler_version(),
+        Path(__file__),
+    ]
     return made(f"shim-{abi}", inputs, build) / SHIM
 
 
@@ -71,7 +90,9 @@ def compiler_version() -> str:
 
 def functions_declared(headers: Iterable[Path]) -> list[str]:
     """Return the functions that the stand-in headers declare."""
-    return sorted({name for path in headers for name in re.findall(r"^[\w ]+[ *](\w+)\([^;]*;", path.read_text(), re.M)})
+    return sorted(
+        {name for path in headers for name in re.findall(r"^[\w ]+[ *](\w+)\([^;]*;", path.read_text(), re.M)}
+    )
 
 
 def _stand_in(clang: str, target: str, directory: Path) -> Path:

@@ -33,9 +33,17 @@ def shrunk() -> Path:
         java(
             fetch("r8"),
             "com.android.tools.r8.R8",
-            *("--release", "--min-api", str(minimum), "--output", directory, "--pg-map-output", directory / _MAPPING),
+            *(
+                "--release",
+                "--min-api",
+                str(minimum),
+                "--output",
+                directory,
+                "--pg-map-output",
+                directory / _MAPPING,
+            ),
             *("--map-diagnostics:ProguardRuleDoesNotMatchAnything", "info", "none"),
-            # Android's own java.* is not in Robolectric's jar: the JDK's stands for it, and `check-api` for the difference.
+            # Android's own java.* is not in Robolectric's jar: the JDK's stands for it, and check-api compares.
             *("--lib", platform(), "--lib", java_home()),
             *(word for path in rules for word in ("--pg-conf", path)),
             *(*jars, *libraries.classpath),
@@ -45,5 +53,12 @@ def shrunk() -> Path:
         for jar in jars:
             jar.unlink()
 
-    inputs = [classes, resources.r_classes.parent, libraries.directory, RULES, str(minimum), fetch("r8")[0].name]
+    inputs: list[Path | str] = [
+        classes,
+        resources.r_classes.parent,
+        libraries.directory,
+        RULES,
+        str(minimum),
+        fetch("r8")[0].name,
+    ]
     return made("dex", [*inputs, Path(__file__)], shrink)

@@ -17,7 +17,9 @@ def source_digest() -> str:
     """Return the SHA-256 of the app's sources, the versions of its libraries and of the tools that build it."""
     whole = hashlib.sha256()
     for path in sorted(_files()):
-        whole.update(f"{path.relative_to(ROOT).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode())
+        whole.update(
+            f"{path.relative_to(ROOT).as_posix()}\0{hashlib.sha256(path.read_bytes()).hexdigest()}\n".encode()
+        )
     return whole.hexdigest()
 
 

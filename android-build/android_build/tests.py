@@ -14,12 +14,12 @@ from typing import Final
 
 from android_build.demo import demo_assets
 from android_build.engine import host_engine
-from android_build.kotlin import test_classes
+from android_build.kotlin import testing_classes
 from android_build.layout import BUILD, NAMESPACE, TEST_KOTLIN, TEST_RESOURCES
-from android_build.libraries import app_libraries, test_libraries
+from android_build.libraries import app_libraries, testing_libraries
 from android_build.outputs import made
 from android_build.process import BuildError, java_command, show
-from android_build.resources import test_resources
+from android_build.resources import testing_resources
 from android_build.shim import host_shim
 from android_build.toolchain import platform, robolectric_sdk
 
@@ -39,9 +39,9 @@ def run_tests(names: Sequence[str] = (), only: Sequence[str] = (), screenshots: 
     """
     from android_build.kotlin import app_classes
 
-    app, tests, resources = app_libraries(), test_libraries(), test_resources()
-    classes = test_classes(only)
-    chosen = [_full_name(name) for name in names] or _test_classes(only)
+    app, tests, resources = app_libraries(), testing_libraries(), testing_resources()
+    classes = testing_classes(only)
+    chosen = [_full_name(name) for name in names] or _classes_with_tests(only)
     screenshots.mkdir(parents=True, exist_ok=True)
     classpath = [_robolectric_settings(), classes, app_classes(only), resources.r_classes]
     if TEST_RESOURCES.is_dir():
@@ -65,12 +65,14 @@ def _full_name(name: str) -> str:
     return name if name.startswith(NAMESPACE) else f"{NAMESPACE}.{name}"
 
 
-def _test_classes(only: Sequence[str]) -> list[str]:
+def _classes_with_tests(only: Sequence[str]) -> list[str]:
     """Return the names of the classes that have tests, in the sources' order."""
     package = TEST_KOTLIN.joinpath(*NAMESPACE.split("."))
     places = [package / name for name in only] or [TEST_KOTLIN]
     files = sorted(path for place in places for path in place.rglob("*Test.kt"))
-    without = [path.name for path in files if not re.search(r"^\s*@Test\b", path.read_text(encoding="utf-8"), re.M)]
+    without = [
+        path.name for path in files if not re.search(r"^\s*@Test\b", path.read_text(encoding="utf-8"), re.M)
+    ]
     if without:
         raise BuildError(f"named like a test, but without one: {', '.join(without)}")
     if not files:
@@ -80,7 +82,7 @@ def _test_classes(only: Sequence[str]) -> list[str]:
 
 def _robolectric_settings() -> Path:
     """Return the directory in which Robolectric looks for the app's manifest, resources and assets."""
-    resources = test_resources()
+    resources = testing_resources()
     package = _package_under_test(resources.apk)
     settings = {
         "android_merged_manifest": resources.manifest,

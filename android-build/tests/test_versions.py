@@ -1,0 +1,119 @@
+"""The Gradle project and this build agree: one catalog, the same libraries, the same ABIs and names."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from android_build import catalog
+from android_build.engine import ABIS
+from android_build.layout import MAIN, NAMESPACE, PROJECT
+from android_build.libraries import app_libraries, testing_libraries
+from android_build.manifest import APPLICATION_ID
+from android_build.maven import Artifact, fetch_artifacts, listed
+
+BUILD_FILE = (PROJECT / "app" / "build.gradle").read_text(encoding="utf-8")
+POM = {"": "http://maven.apache.org/POM/4.0.0"}
+
+
+def pinned(use: str) -> dict[str, str]:
+    return {f"{artifact.group}:{artifact.name}": artifact.version for artifact in listed(use)}
+
+
+def as_numbers(version: str) -> list[int]:
+    return [int(part) for part in version.split(".")]
+
+
+@pytest.fixture(scope="module")
+def bill_of_materials() -> dict[str, str]:
+    version = catalog.version("composeBom")
+    [pom] = fetch_artifacts("bom", [Artifact("androidx.compose", "compose-bom", version, "pom")])
+    entries = ElementTree.parse(pom).getroot().findall(".//dependency", POM)
+    return {
+        f"{entry.findtext('groupId', '', POM)}:{entry.findtext('artifactId', '', POM)}": entry.findtext(
+            "version", "", POM
+        )
+        for entry in entries
+    }
+
+
+def test_each_library_of_the_catalog_is_pinned_at_its_version(bill_of_materials: dict[str, str]) -> None:
+    pins = pinned("app") | pinned("test")
+    differing = {}
+    for module, version in catalog.libraries().items():
+        if module == "androidx.compose:compose-bom":
+            continue
+        wanted = version or bill_of_materials[module]
+        found = next(
+            (pins[name] for name in (f"{module}-android", f"{module}-jvm", module) if name in pins), None
+        )
+        if found != wanted:
+            differing[module] = (wanted, found)
+    assert differing == {}
+
+
+def test_the_compilers_are_the_plugins_versions() -> None:
+    kotlin = pinned("kotlin")
+    assert {kotlin[f"org.jetbrains.kotlin:kotlin-{name}"] for name in (
+        "compiler-embeddable", "compose-compiler-plugin-embeddable"
+    )} == {catalog.version("kotlin")}  # fmt: skip
+    assert pinned("apksig")["com.android.tools.build:apksig"] == catalog.version("agp")
+    assert as_numbers(pinned("r8")["com.android.tools:r8"])[:2] == as_numbers(catalog.version("agp"))[:2]
+
+
+@pytest.mark.parametrize("use", ["app", "test", "app-2024"])
+def test_no_library_is_there_twice(use: str) -> None:
+    names = [f"{artifact.group}:{artifact.name}" for artifact in listed(use)]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_every_aar_is_content_with_the_project() -> None:
+    """AGP refuses a build whose compileSdk or plugin is older than an AAR demands."""
+    demands = [*app_libraries().demands, *testing_libraries().demands]
+    assert len(demands) > 40
+    have = {
+        "minCompileSdk": [catalog.levels().compile],
+        "minAndroidGradlePluginVersion": as_numbers(catalog.version("agp")),
+        "minCompileSdkExtension": [0],
+    }
+    unmet = []
+    for path in demands:
+        stated = dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+        unmet += [
+            f"{path.parents[5].name}: {key}={stated[key]}"
+            for key, value in have.items()
+            if key in stated and as_numbers(stated[key]) > value
+        ]
+        unmet += [
+            f"{path.parents[5].name}: desugaring"
+            for _ in [0]
+            if stated.get("coreLibraryDesugaringEnabled") == "true"
+        ]
+    assert unmet == []
+
+
+def test_the_build_file_has_the_same_names_and_abis() -> None:
+    assert re.search(r"namespace = '(.*)'", BUILD_FILE)[1] == NAMESPACE  # type: ignore[index]
+    assert re.search(r"applicationId = '(.*)'", BUILD_FILE)[1] == APPLICATION_ID  # type: ignore[index]
+    assert tuple(re.findall(r"'([^']*)'", re.search(r"abiFilters (.*)", BUILD_FILE)[1])) == ABIS  # type: ignore[index]
+    assert all(
+        f"{name} = libs.versions.{name}.get()" in BUILD_FILE
+        for name in ("compileSdk", "minSdk", "targetSdk", "versionCode", "versionName")
+    )
+
+
+def test_both_builds_compile_the_same_files() -> None:
+    """Gradle's own places are not changed, so what lies there is what it compiles."""
+    assert "sourceSets" not in BUILD_FILE
+    assert not (MAIN / "java").exists()
+    native = Path(re.search(r"path = file\('(.*)'\)", BUILD_FILE)[1])  # type: ignore[index]
+    assert (PROJECT / "app" / native).parent == MAIN / "cpp"
+    assert 'CMAKE_CURRENT_SOURCE_DIR}/*.c"' in (PROJECT / "app" / native).read_text()
+
+
+def test_every_library_of_the_catalog_is_used() -> None:
+    used = set(re.findall(r"libs\.([a-z0-9.]+)\b", BUILD_FILE))
+    assert {name.replace("-", ".") for name in catalog.catalog()["libraries"]} <= used

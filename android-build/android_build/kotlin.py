@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from android_build.layout import KOTLIN, TEST_KOTLIN
-from android_build.libraries import Libraries, app_libraries, testing_libraries
+from android_build.libraries import Libraries, app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java, joined
 from android_build.resources import app_resources
@@ -29,9 +29,9 @@ def app_classes(only: Sequence[str] = (), libraries: Libraries | None = None) ->
     return _compiled(step, KOTLIN, only, classpath, against, ("-module-name", "app"))
 
 
-def testing_classes(only: Sequence[str] = ()) -> Path:
+def classes_for_tests(only: Sequence[str] = ()) -> Path:
     """Return the directory of the tests' classes; they see what is internal in the app."""
-    app, tests = app_libraries(), testing_libraries()
+    app, tests = app_libraries(), libraries_for_tests()
     classes = app_classes(only)
     classpath = [classes, app_resources().r_classes, *app.classpath, *tests.classpath, platform()]
     options = ("-module-name", "app_test", f"-Xfriend-paths={classes}")

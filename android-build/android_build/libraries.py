@@ -67,7 +67,7 @@ def app_libraries() -> Libraries:
     return _unpacked("app", fetch("app"))
 
 
-def testing_libraries() -> Libraries:
+def libraries_for_tests() -> Libraries:
     """Return what the tests use in addition."""
     return _unpacked("test", fetch("test"))
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from android_build.catalog import levels, version
 from android_build.layout import CATALOG, MAIN, NAMESPACE
-from android_build.libraries import Libraries, app_libraries, testing_libraries
+from android_build.libraries import Libraries, app_libraries, libraries_for_tests
 from android_build.manifest import merged_manifest
 from android_build.outputs import made
 from android_build.process import java_home, run
@@ -40,9 +40,9 @@ def app_resources() -> Resources:
     )
 
 
-def testing_resources() -> Resources:
+def resources_for_tests() -> Resources:
     """Return the same resources by the same ids, with those of the test libraries and their activities."""
-    libraries = [app_libraries(), testing_libraries()]
+    libraries = [app_libraries(), libraries_for_tests()]
     manifest = merged_manifest("manifest-test", libraries)
     return _linked("resources-test", libraries, manifest, stable_ids=app_resources().apk.with_name("ids.txt"))
 

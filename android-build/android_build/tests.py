@@ -14,12 +14,12 @@ from typing import Final
 
 from android_build.demo import demo_assets
 from android_build.engine import host_engine
-from android_build.kotlin import testing_classes
+from android_build.kotlin import classes_for_tests
 from android_build.layout import BUILD, NAMESPACE, TEST_KOTLIN, TEST_RESOURCES
-from android_build.libraries import app_libraries, testing_libraries
+from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java_command, show
-from android_build.resources import testing_resources
+from android_build.resources import resources_for_tests
 from android_build.shim import host_shim
 from android_build.toolchain import platform, robolectric_sdk
 
@@ -39,8 +39,8 @@ def run_tests(names: Sequence[str] = (), only: Sequence[str] = (), screenshots: 
     """
     from android_build.kotlin import app_classes
 
-    app, tests, resources = app_libraries(), testing_libraries(), testing_resources()
-    classes = testing_classes(only)
+    app, tests, resources = app_libraries(), libraries_for_tests(), resources_for_tests()
+    classes = classes_for_tests(only)
     chosen = [_full_name(name) for name in names] or _classes_with_tests(only)
     screenshots.mkdir(parents=True, exist_ok=True)
     classpath = [_robolectric_settings(), classes, app_classes(only), resources.r_classes]
@@ -82,7 +82,7 @@ def _classes_with_tests(only: Sequence[str]) -> list[str]:
 
 def _robolectric_settings() -> Path:
     """Return the directory in which Robolectric looks for the app's manifest, resources and assets."""
-    resources = testing_resources()
+    resources = resources_for_tests()
     package = _package_under_test(resources.apk)
     settings = {
         "android_merged_manifest": resources.manifest,

@@ -11,7 +11,7 @@ import pytest
 from android_build import catalog
 from android_build.engine import ABIS
 from android_build.layout import MAIN, NAMESPACE, PROJECT
-from android_build.libraries import app_libraries, testing_libraries
+from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.manifest import APPLICATION_ID
 from android_build.maven import Artifact, fetch_artifacts, listed
 
@@ -72,7 +72,7 @@ def test_no_library_is_there_twice(use: str) -> None:
 
 def test_every_aar_is_content_with_the_project() -> None:
     """AGP refuses a build whose compileSdk or plugin is older than an AAR demands."""
-    demands = [*app_libraries().demands, *testing_libraries().demands]
+    demands = [*app_libraries().demands, *libraries_for_tests().demands]
     assert len(demands) > 40
     have = {
         "minCompileSdk": [catalog.levels().compile],

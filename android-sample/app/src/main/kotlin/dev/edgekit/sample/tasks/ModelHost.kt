@@ -1,0 +1,161 @@
+package dev.edgekit.sample.tasks
+
+import dev.edgekit.sample.bundle.Bundle
+import dev.edgekit.sample.bundle.BundleFailure
+import dev.edgekit.sample.bundle.InstallState
+import dev.edgekit.sample.engine.Backend
+import dev.edgekit.sample.engine.Engine
+import dev.edgekit.sample.engine.EngineFailure
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.NonCancellable
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.job
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.plus
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
+import kotlinx.coroutines.withContext
+
+/** Which bundle the app works with. */
+sealed interface BundleChoice {
+    data object BuiltIn : BundleChoice
+
+    /** @property uri of a document that the user picked */
+    data class Picked(val uri: String) : BundleChoice
+}
+
+/** Brings the file of a bundle into the app's storage. */
+fun interface BundleSource {
+    fun install(choice: BundleChoice): Flow<InstallState>
+}
+
+/** What takes time while an engine starts. */
+enum class OpeningPhase { LOADING, COMPARING }
+
+/**
+ * An engine that is ready.
+ *
+ * @property backend what computes; differs from what was asked for after a fallback
+ * @property fallback why the GPU is not used although it was asked for, null when it is or was not asked for
+ */
+data class OpenedEngine(val engine: Engine, val backend: Backend, val fallback: Fallback? = null)
+
+/** Why the GPU was given up: it did not start ([answers] null), or it answered differently from the CPU. */
+data class Fallback(val reason: String)
+
+/** Opens the engine for a bundle on the backend that the user asked for. Throws [EngineFailure]. */
+fun interface EngineOpener {
+    suspend fun open(bundle: Bundle, wanted: Backend, phase: (OpeningPhase) -> Unit): OpenedEngine
+}
+
+/**
+ * A bundle with its running engine.
+ *
+ * @property scope whatever uses the engine runs in it; the host ends it before it closes the engine
+ */
+class OpenModel(
+    val bundle: Bundle,
+    val engine: Engine,
+    val backend: Backend,
+    val fallback: Fallback?,
+    val scope: CoroutineScope,
+)
+
+sealed interface HostState {
+    data class Installing(val progress: InstallState?) : HostState
+
+    data class Opening(val bundle: Bundle, val phase: OpeningPhase) : HostState
+
+    data class Ready(val model: OpenModel) : HostState
+
+    /** A benchmark has the bundle to itself and opens engines of its own. */
+    data class Lent(val bundle: Bundle) : HostState
+
+    /** @property failure a [BundleFailure] or an [EngineFailure] */
+    data class Failed(val failure: Exception) : HostState
+}
+
+/** Keeps the one model of this process, whatever becomes of activities: a second copy would not fit into a small phone. */
+class ModelHost(
+    private val bundles: BundleSource,
+    private val engines: EngineOpener,
+    private val choices: Choices,
+    private val scope: CoroutineScope,
+) {
+    private val _state = MutableStateFlow<HostState>(HostState.Installing(null))
+    val state: StateFlow<HostState> = _state.asStateFlow()
+
+    private var starting: Job? = null
+    private val oneAtATime = Mutex()
+
+    /** Installs and opens what [choices] say; also after a failure, or when they have changed. */
+    fun start() {
+        val before = starting
+        starting = scope.launch {
+            before?.cancelAndJoin()
+            oneAtATime.withLock { closeThen { install()?.let { open(it) } } }
+        }
+    }
+
+    /** Closes the engine, lends the bundle to [block], and opens the engine again, whatever comes of the block. */
+    suspend fun <T> lend(block: suspend (Bundle, Backend) -> T): T = oneAtATime.withLock {
+        val model = checkNotNull((_state.value as? HostState.Ready)?.model) { "no model is ready" }
+        _state.value = HostState.Lent(model.bundle)
+        try {
+            close(model)
+            block(model.bundle, model.backend)
+        } finally {
+            withContext(NonCancellable) { _state.value = opened(model.bundle) {} }
+        }
+    }
+
+    private suspend fun closeThen(next: suspend () -> Unit) {
+        val model = (_state.value as? HostState.Ready)?.model
+        _state.value = HostState.Installing(null)
+        model?.let { close(it) }
+        next()
+    }
+
+    private suspend fun close(model: OpenModel) = withContext(NonCancellable) {
+        model.scope.coroutineContext.job.cancelAndJoin()
+        model.engine.close()
+    }
+
+    private suspend fun install(): Bundle? {
+        var bundle: Bundle? = null
+        bundles.install(choices.bundle).collect { progress ->
+            when (progress) {
+                is InstallState.Ready -> bundle = progress.bundle
+                is InstallState.Failed -> _state.value = HostState.Failed(progress.failure)
+                else -> _state.value = HostState.Installing(progress)
+            }
+        }
+        return bundle
+    }
+
+    private suspend fun open(bundle: Bundle) {
+        val show = { phase: OpeningPhase -> _state.value = HostState.Opening(bundle, phase) }
+        show(OpeningPhase.LOADING)
+        _state.value = opened(bundle, show)
+    }
+
+    private suspend fun opened(bundle: Bundle, phase: (OpeningPhase) -> Unit): HostState = try {
+        val opened = engines.open(bundle, choices.backend, phase)
+        val work = scope + SupervisorJob(scope.coroutineContext[Job])
+        HostState.Ready(OpenModel(bundle, opened.engine, opened.backend, opened.fallback, work))
+    } catch (failure: EngineFailure) {
+        HostState.Failed(failure)
+    }
+}
+
+/** What the user chose; it outlives the process. */
+interface Choices {
+    var bundle: BundleChoice
+    var backend: Backend
+}

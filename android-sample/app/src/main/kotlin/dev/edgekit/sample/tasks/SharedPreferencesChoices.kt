@@ -1,0 +1,20 @@
+package dev.edgekit.sample.tasks
+
+import android.content.SharedPreferences
+import androidx.core.content.edit
+import dev.edgekit.sample.engine.Backend
+
+class SharedPreferencesChoices(private val preferences: SharedPreferences) : Choices {
+    override var bundle: BundleChoice
+        get() = preferences.getString(BUNDLE, null)?.let(BundleChoice::Picked) ?: BundleChoice.BuiltIn
+        set(value) = preferences.edit { putString(BUNDLE, (value as? BundleChoice.Picked)?.uri) }
+
+    override var backend: Backend
+        get() = preferences.getString(BACKEND, null)?.let(Backend::valueOf) ?: Backend.CPU
+        set(value) = preferences.edit { putString(BACKEND, value.name) }
+
+    private companion object {
+        const val BUNDLE = "bundle"
+        const val BACKEND = "backend"
+    }
+}

@@ -98,7 +98,7 @@ def test_every_aar_is_content_with_the_project() -> None:
 def test_the_build_file_has_the_same_names_and_abis() -> None:
     assert re.search(r"namespace = '(.*)'", BUILD_FILE)[1] == NAMESPACE  # type: ignore[index]
     assert re.search(r"applicationId = '(.*)'", BUILD_FILE)[1] == APPLICATION_ID  # type: ignore[index]
-    assert tuple(re.findall(r"'([^']*)'", re.search(r"abiFilters (.*)", BUILD_FILE)[1])) == ABIS  # type: ignore[index]
+    assert tuple(re.findall(r"'([^']*)'", re.search(r"abiFilters\.(.*)", BUILD_FILE)[1])) == ABIS  # type: ignore[index]
     assert all(
         f"{name} = libs.versions.{name}.get()" in BUILD_FILE
         for name in ("compileSdk", "minSdk", "targetSdk", "versionCode", "versionName")

@@ -28,6 +28,11 @@ def main() -> None:
     _add_only(step)
     step.set_defaults(run=_test)
 
+    step = steps.add_parser(
+        "properties", help="print where the tests' files lie, as lines for a gradle.properties"
+    )
+    step.set_defaults(run=_properties)
+
     step = steps.add_parser("check-api", help="find calls of the platform that minSdk does not have")
     step.set_defaults(run=_check_api)
 
@@ -78,6 +83,12 @@ def _test(arguments: argparse.Namespace) -> None:
     from android_build.tests import run_tests
 
     run_tests(arguments.names, arguments.only)
+
+
+def _properties(arguments: argparse.Namespace) -> None:
+    from android_build.tests import properties_of_tests
+
+    print("\n".join(f"{name}={path}" for name, path in properties_of_tests().items()))
 
 
 def _check_api(arguments: argparse.Namespace) -> None:

@@ -51,14 +51,21 @@ def run_tests(names: Sequence[str] = (), only: Sequence[str] = (), screenshots: 
     properties = {
         "robolectric.offline": "true",
         "robolectric.dependency.dir": _robolectric_platforms(),
+        **properties_of_tests(screenshots),
+    }
+    options = [*_JVM, *(f"-D{name}={value}" for name, value in properties.items())]
+    if show(*java_command(classpath, _RUNNER, *chosen, options=options)):
+        raise BuildError("tests of the app failed")
+
+
+def properties_of_tests(screenshots: Path = SCREENSHOTS) -> dict[str, Path]:
+    """Return the system properties by which the tests find what they use on this machine."""
+    return {
         "edgekit.bundle": demo_assets() / "edgekit",
         "edgekit.engine": host_engine(),
         "edgekit.shim": host_shim(),
         "edgekit.screenshots": screenshots,
     }
-    options = [*_JVM, *(f"-D{name}={value}" for name, value in properties.items())]
-    if show(*java_command(classpath, _RUNNER, *chosen, options=options)):
-        raise BuildError("tests of the app failed")
 
 
 def _full_name(name: str) -> str:

@@ -14,7 +14,7 @@ from typing import Final
 
 from android_build.demo import demo_assets
 from android_build.engine import host_engine
-from android_build.kotlin import classes_for_tests
+from android_build.kotlin import app_classes, classes_for_tests
 from android_build.layout import BUILD, NAMESPACE, TEST_KOTLIN, TEST_RESOURCES
 from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.outputs import made
@@ -37,8 +37,6 @@ def run_tests(names: Sequence[str] = (), only: Sequence[str] = (), screenshots: 
 
     Raises BuildError when one fails; what the tests print goes to the terminal.
     """
-    from android_build.kotlin import app_classes
-
     app, tests, resources = app_libraries(), libraries_for_tests(), resources_for_tests()
     classes = classes_for_tests(only)
     chosen = [_full_name(name) for name in names] or _classes_with_tests(only)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -29,6 +30,7 @@ from edgekit.bundle.container import (
     write_container,
 )
 from edgekit.bundle.directory import MANIFEST_NAME, NOTICE_NAME, new_bundle
+from edgekit.bundle.kept import write_kept
 from edgekit.bundle.manifest import Manifest, manifest_bytes
 from edgekit.bundle.metadata import (
     MIN_RUNTIME_VERSION,
@@ -51,6 +53,7 @@ from edgekit.progress import SILENT, Progress
 from edgekit.recipes import Recipe, Scheme, read_recipe, resolve, shipped_recipes
 from edgekit.recipes.recipe import DEFAULT as DEFAULT_RECIPE
 from edgekit.recipes.recipe import stored_bytes
+from edgekit.vocabulary.trim import Trimmed, Wish, make_wish, trim
 
 if TYPE_CHECKING:
     from edgekit.runtime.engine import SmokeResult
@@ -111,6 +114,10 @@ def convert(
     answer_schema: str | Path | None = None,
     answer_regex: str | None = None,
     file_format: str = "litertlm",
+    vocab_from: Sequence[str | Path] = (),
+    vocab_keep: int | None = None,
+    vocab_lang: Sequence[str] = (),
+    vocab_fields: Mapping[str, str] | None = None,
     force: bool = False,
     check: bool = True,
     threads: int | None = None,
@@ -125,6 +132,9 @@ def convert(
     shape: "dynamic" or "static". sampler: "greedy" or "temperature=…,top_k=…,top_p=…".
     answer_schema, answer_regex: what every answer is held to; at most one of them.
     file_format: "litertlm", or "tflite" for the model without tokenizer and metadata.
+    vocab_from: texts of the task (JSONL, CSV, a `datasets` directory, or plain text): only the vocabulary's pieces
+    that they need are kept, and the most useful others up to vocab_keep (32,000), with the pieces of the languages
+    vocab_lang first ("en", "nb", …). vocab_fields: our name of a column → the data's.
     force: replace a bundle that is there. check: open the result in the engine and generate.
     threads: for quantizing; all cores by default.
     Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
@@ -138,6 +148,7 @@ def convert(
         sampler=parse_sampler(sampler) if sampler else None,
         answer=_answer_format(answer_schema, answer_regex, file_format),
         name=None if name is None else _plain_name(name),
+        vocabulary=make_wish(vocab_from, vocab_keep, vocab_lang, vocab_fields),
     )
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
     _check_kv_length(settings, opened)
@@ -171,6 +182,7 @@ class _Settings:
     sampler: Sampler | None
     answer: AnswerFormat | None
     name: str | None
+    vocabulary: Wish | None
 
 
 @dataclass(frozen=True)
@@ -185,6 +197,8 @@ class _Job:
     link: Link
     small_sections: tuple[Section, ...]
     """Everything in the container but the model; none in a bare graph."""
+    trimmed: Trimmed | None
+    """What became of the vocabulary; None when it is whole. Checkpoint and text are the trimmed ones then."""
 
     @property
     def name(self) -> str:
@@ -206,15 +220,19 @@ class _Job:
 
 
 def _plan(settings: _Settings, checkpoint: Checkpoint, progress: Progress, clock: _Clock) -> _Job:
-    config = checkpoint.config
     with progress.step("read tokenizer and template"):
         text = read_text(
             checkpoint.text_path,
             generation_directory=checkpoint.generation_path,
-            rows=config.vocab_size,
+            rows=checkpoint.config.vocab_size,
             sampler=settings.sampler,
         )
     clock.lap("read tokenizer and template")
+    trimmed = _trimmed(settings, checkpoint, text, progress)
+    if trimmed is not None:
+        checkpoint, text = trimmed.checkpoint, trimmed.text
+        clock.lap("trim the vocabulary")
+    config = checkpoint.config
     graph = find_graph(graph_key(config, settings.form), progress)
     clock.lap("find the graph")
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
@@ -223,7 +241,23 @@ def _plan(settings: _Settings, checkpoint: Checkpoint, progress: Progress, clock
     link = plan_link(graph, schemes, config.vocab_size, kv_length)
     sections = _small_sections(text, checkpoint, settings) if settings.suffix == "litertlm" else ()
     clock.lap("plan the link")
-    return _Job(settings, checkpoint, text, graph, schemes, link, sections)
+    return _Job(settings, checkpoint, text, graph, schemes, link, sections, trimmed)
+
+
+def _trimmed(settings: _Settings, checkpoint: Checkpoint, text: Text, progress: Progress) -> Trimmed | None:
+    wish = settings.vocabulary
+    if wish is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as directory:
+        return trim(
+            checkpoint,
+            text,
+            wish,
+            Path(directory),
+            answer=settings.answer,
+            sampler=settings.sampler,
+            progress=progress,
+        )
 
 
 def _in_the_background(function: Callable[[Checkpoint], str], checkpoint: Checkpoint) -> Future[str]:
@@ -364,7 +398,16 @@ def _manifest(job: _Job, source_digest: str, written: Written) -> Manifest:
         tools={package: version(package) for package in _PACKAGES},
         licence=None if notice is None else notice.strip().splitlines()[0],
         notes=text.notes if notice is not None else (*text.notes, _NO_NOTICE),
+        vocabulary=_vocabulary_use(job),
     )
+
+
+def _vocabulary_use(job: _Job) -> manifests.VocabularyUse | None:
+    trimmed, wish = job.trimmed, job.settings.vocabulary
+    if trimmed is None or wish is None:
+        return None
+    corpora = tuple(path.name for path in wish.corpora)
+    return manifests.VocabularyUse(trimmed.rows, write_kept(trimmed.kept), corpora, wish.languages)
 
 
 def _sampler_use(sampler: Sampler) -> manifests.SamplerUse:

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from edgekit.bundle.directory import MANIFEST_NAME, finish_interrupted, is_plain_name, was_interrupted
+from edgekit.bundle.kept import read_kept
 from edgekit.errors import BundleError
 
 SCHEMA_VERSION: Final = 1
@@ -111,6 +112,25 @@ class SamplerUse:
 
 
 @dataclass(frozen=True)
+class VocabularyUse:
+    """What is left of a trimmed vocabulary.
+
+    rows: of the checkpoint's embedding. kept: its ids in the order of the bundle's, as stretches (see
+    `edgekit.bundle.kept`). corpora: names of the files that decided. languages: whose pieces were preferred.
+    """
+
+    rows: int
+    kept: str
+    corpora: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    @property
+    def old_ids(self) -> tuple[int, ...]:
+        """The checkpoint's id of each of the bundle's ids."""
+        return read_kept(self.kept, rows=self.rows)
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything that later commands know of a bundle.
 
@@ -119,6 +139,7 @@ class Manifest:
     answers are held to: {"kind": "json_schema", "schema": {…}} or {"kind": "regex", "regex": "…"}.
     minimum_runtime: the oldest LiteRT-LM version that runs the bundle. tools: versions of what made it, by
     distribution name. licence: how the model may be used, as the checkpoint says. examples: prompts to try.
+    vocabulary: what is left of a trimmed one, None when it is whole.
     """
 
     model: ModelFile
@@ -138,6 +159,7 @@ class Manifest:
     licence: str | None
     examples: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    vocabulary: VocabularyUse | None = None
     schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
 
 
@@ -266,6 +288,18 @@ def _check(manifest: Manifest, path: Path) -> None:
     for problem, present in problems.items():
         if present:
             raise BundleError(problem, where=path, remedy=_AGAIN)
+    if manifest.vocabulary is not None:
+        try:
+            ids = manifest.vocabulary.old_ids
+        except ValueError as error:
+            raise BundleError(f"vocabulary.kept: {error}", where=path, remedy=_AGAIN) from error
+        if len(ids) != manifest.architecture.vocab_size:
+            raise BundleError(
+                f"vocabulary.kept holds {len(ids):,} ids, architecture.vocab_size says "
+                f"{manifest.architecture.vocab_size:,}",
+                where=path,
+                remedy=_AGAIN,
+            )
 
 
 def _is_digest(text: str) -> bool:

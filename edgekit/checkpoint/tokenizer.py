@@ -93,6 +93,10 @@ class Tokenizer:
         """Return the ids of a text as the engine will find them, without a BOS."""
         return list(self._encoder([text])[0])
 
+    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
+        """Return the ids of each text: `encode` for many, which is faster."""
+        return [list(ids) for ids in self._encoder(list(texts))]
+
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids."""
         if self.kind == "sentencepiece":
@@ -128,6 +132,47 @@ def read_tokenizer(directory: Path, *, rows: int) -> Tokenizer:
     )
 
 
+def read_document(directory: Path, *, rows: int) -> dict[str, Any] | None:
+    """Read `tokenizer.json` as Transformers completes it; None when a checkpoint has none.
+
+    Every token of the small files is among its `added_tokens`, those named as control tokens with
+    `"special": true`. rows: of the embedding. Raises TokenizerError as `read_tokenizer` does.
+    """
+    path = directory / TOKENIZER_JSON
+    if not path.exists():
+        return None
+    settings = _Settings.read(directory)
+    document = _complete(_read(path), path, settings, rows).values
+    for entry in document["added_tokens"]:
+        entry["special"] = bool(entry.get("special")) or entry["content"] in settings.control
+    return document
+
+
+def read_model(directory: Path, *, rows: int) -> Any | None:
+    """Read `tokenizer.model` with the tokens of the small files behind its pieces; None when there is none.
+
+    A token that is named as a control token has the type of one, any other added token is user-defined.
+    Returns a SentencePiece ModelProto. rows: of the embedding. Raises TokenizerError as `read_tokenizer` does.
+    """
+    path = directory / TOKENIZER_MODEL
+    if not path.exists():
+        return None
+    settings = _Settings.read(directory)
+    model = _parse_model(_read(path), path)
+    ids = {piece.piece: i for i, piece in enumerate(model.pieces)}
+    for token in settings.tokens:
+        if token not in ids and token in _IMAGE_TOKENS and len(model.pieces) >= rows:
+            continue
+        if token not in ids:
+            ids[token] = len(model.pieces)
+            model.pieces.add(piece=token, score=0.0, type=_USER_DEFINED)
+        piece = model.pieces[ids[token]]
+        if piece.type in (_NORMAL, _USER_DEFINED):
+            piece.type = _CONTROL if token in settings.control else _USER_DEFINED
+    _check_rows(ids, rows, path)
+    return model
+
+
 # --- what stands around the vocabulary ----------------------------------------------------------------------
 
 
@@ -143,6 +188,17 @@ class _Settings:
     """Tokens with the ids that were written down for them."""
     appended: tuple[str, ...]
     """Tokens without an id: they get the next free one when they are new."""
+
+    @property
+    def control(self) -> frozenset[str]:
+        """Tokens that steer the model and stand for no text."""
+        return frozenset((*self.names.values(), *self.appended))
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        """Every token that is named, those with an id first, in the order of their ids."""
+        added = sorted(self.added, key=lambda token: self.added[token])
+        return tuple(dict.fromkeys((*added, *self.names.values(), *self.appended)))
 
     @staticmethod
     def read(directory: Path) -> _Settings:
@@ -198,8 +254,21 @@ def _texts(value: object) -> list[str]:
 # --- tokenizer.json -----------------------------------------------------------------------------------------
 
 
-def _from_json(path: Path, settings: _Settings, rows: int) -> Tokenizer:
-    content = _read(path)
+@dataclass(frozen=True)
+class _Document:
+    """A tokenizer.json with the tokens of the small files in it, as Transformers completes it.
+
+    changed: whether that changed what the file says. notes: tokens that were left out.
+    """
+
+    values: dict[str, Any]
+    vocabulary: dict[str, int]
+    added: dict[str, int]
+    changed: bool
+    notes: tuple[str, ...]
+
+
+def _complete(content: bytes, path: Path, settings: _Settings, rows: int) -> _Document:
     document = parse_json_object(content, where=path)
     vocabulary, added = _vocabulary(document, path)
     changed = _add_missing(document, settings, vocabulary, added)
@@ -212,9 +281,17 @@ def _from_json(path: Path, settings: _Settings, rows: int) -> Tokenizer:
             vocabulary.pop(token, None)
             document["added_tokens"] = [t for t in document["added_tokens"] if t["content"] != token]
             # Not `changed`: the reference may keep it, no text that is compared contains it.
+    _check_rows(vocabulary | added, rows, path)
+    return _Document(document, vocabulary, added, changed, tuple(notes))
+
+
+def _from_json(path: Path, settings: _Settings, rows: int) -> Tokenizer:
+    content = _read(path)
+    completed = _complete(content, path, settings, rows)
+    document, vocabulary, added = completed.values, completed.vocabulary, completed.added
+    notes = list(completed.notes)
     ids = vocabulary | added
-    _check_rows(ids, rows, path)
-    reference = _reference(_dump(document) if changed else content, where=path)
+    reference = _reference(_dump(document) if completed.changed else content, where=path)
 
     made = _model_from_document(document, vocabulary, added, settings.names, rows)
     kind: Literal["sentencepiece", "huggingface"] = "sentencepiece"

@@ -26,7 +26,9 @@ edgekit convert ./my-fine-tune
 
 edgekit convert ./my-lora --base google/gemma-3-270m-it --recipe int4
 
-edgekit convert me/my-fine-tune@main --answer-schema answer.json"""
+edgekit convert me/my-fine-tune@main --answer-schema answer.json
+
+edgekit convert ./my-fine-tune --vocab-from train.jsonl --vocab-keep 32000"""
 
 
 def convert(
@@ -71,6 +73,23 @@ def convert(
     file_format: Annotated[
         str, typer.Option("--format", help="litertlm (a bundle for LiteRT-LM) or tflite (the bare graph).")
     ] = "litertlm",
+    vocab_from: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Texts of the task (JSONL, CSV, plain text): keep only the pieces they need; may be repeated."
+        ),
+    ] = None,
+    vocab_keep: Annotated[
+        int | None, typer.Option(help="How many pieces to keep with --vocab-from (default: 32000).")
+    ] = None,
+    vocab_lang: Annotated[
+        str | None,
+        typer.Option(help="Languages whose pieces to prefer among those that no text needs, as en,nb."),
+    ] = None,
+    vocab_field: Annotated[
+        list[str] | None,
+        typer.Option(help="Name a column of --vocab-from's data, as prompt=text; may be repeated."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Do not open the result in the engine and generate.")
@@ -81,6 +100,7 @@ def convert(
 ) -> None:
     """Convert a fine-tuned Gemma 3 checkpoint into a quantized bundle for LiteRT-LM."""
     from edgekit.conversion import convert as run
+    from edgekit.validation.data import parse_fields
 
     result = run(
         checkpoint,
@@ -94,6 +114,10 @@ def convert(
         answer_schema=answer_schema,
         answer_regex=answer_regex,
         file_format=file_format,
+        vocab_from=vocab_from or (),
+        vocab_keep=vocab_keep,
+        vocab_lang=split_languages(vocab_lang),
+        vocab_fields=parse_fields(vocab_field or []),
         force=force,
         check=not no_check,
         progress=progress_for(quiet=quiet or as_json),
@@ -104,6 +128,11 @@ def convert(
         print_result(result)
 
 
+def split_languages(text: str | None) -> tuple[str, ...]:
+    """Read `--vocab-lang en,nb`."""
+    return tuple(dict.fromkeys(part.strip().lower() for part in (text or "").split(",") if part.strip()))
+
+
 def print_result(result: ConvertResult) -> None:
     """Say what was written, and what to type next."""
     manifest = result.manifest
@@ -111,6 +140,8 @@ def print_result(result: ConvertResult) -> None:
         f"{result.model}  {human_bytes(manifest.model.size)}  {manifest.recipe.name}, "
         f"{manifest.graph.form}, up to {manifest.kv_length:,} tokens  ({result.seconds:.1f} s)"
     )
+    if manifest.vocabulary is not None:
+        print(f"vocabulary: {manifest.architecture.vocab_size:,} of {manifest.vocabulary.rows:,} pieces kept")
     if result.check is not None:
         print(f"opened by the engine; it said: {result.check.text!r}")
     for note in manifest.notes:

@@ -35,7 +35,7 @@ _CRC_AT = 14  # in a local header
 _ALIGNMENT_EXTRA = 0xD935
 _UTF8_NAME, _ENCRYPTED, _SIZES_BEHIND = 1 << 11, 1, 1 << 3
 _DATE, _TIME = 1 << 9 | 1 << 5 | 1, 0  # 1 January 1981: what has no time gets one that every tool takes
-_LIMIT = 0xFFFFFFFF
+_LARGEST = (1 << 32) - (1 << 20)  # what 32 bits can address, and room for the signing block
 _MOST_ENTRIES = 0xFFFF
 _LONGEST_COMMENT = 0xFFFF
 
@@ -71,14 +71,14 @@ def find_end(file: BinaryIO, where: Path) -> End:
     size = file.seek(0, os.SEEK_END)
     file.seek(max(0, size - _END.size - _LONGEST_COMMENT))
     start, tail = file.tell(), file.read()
-    for at in range(len(tail) - _END.size, -1, -1):
-        magic, _, _, here, entries, directory_size, directory, comment = (
-            _END.unpack_from(tail, at) if tail[at : at + 4] == b"PK\5\6" else (0,) * 8
-        )
-        if magic == _END_MAGIC and at + _END.size + comment == len(tail):
+    at = max(len(tail) - _END.size, -1)
+    while (at := tail.rfind(b"PK\5\6", 0, at + 4)) >= 0:
+        _, _, _, here, entries, directory_size, directory, comment = _END.unpack_from(tail, at)
+        if at + _END.size + comment == len(tail):
             if here != entries or directory + directory_size != start + at:
                 raise InputError("this archive is damaged: its end record names another place", where=where)
             return End(start + at, tail[at:], entries, directory, directory_size)
+        at -= 1
     raise InputError("this is no ZIP archive, or its end is missing", where=where)
 
 
@@ -193,7 +193,7 @@ def lay_out(entries: Sequence[Entry]) -> tuple[Placed, ...]:
         placed.append(Placed(entry, offset, padding, packed))
         offset = start + len(padding) + packed
         directory += _CENTRAL.size + name_size
-    if offset + directory > _LIMIT - PAGE or len(placed) > _MOST_ENTRIES:
+    if offset + directory > _LARGEST or len(placed) > _MOST_ENTRIES:
         raise InputError(
             f"the app would have {offset:,} bytes in {len(placed):,} files; an APK can have 4 GB and 65,535 files",
             remedy="convert with a recipe of fewer bits, or deliver the bundle apart from the app",
@@ -258,8 +258,9 @@ def _packed_size(entry: Entry) -> int:
 
 
 def _padding(start: int, alignment: int) -> bytes:
-    """The extra field that makes what follows begin at a multiple of the alignment; none where none is needed."""
-    if alignment <= 1 or start % alignment == 0:
+    """The extra field that makes what follows begin at a multiple of the alignment; as apksig has it, also where what
+    follows would begin there anyway, so that the alignment can be read from it."""
+    if alignment <= 1:
         return b""
     zeros = -(start + 6) % alignment
     return struct.pack("<HHH", _ALIGNMENT_EXTRA, 2 + zeros, alignment) + bytes(zeros)

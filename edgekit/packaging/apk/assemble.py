@@ -156,7 +156,7 @@ def _changed_entries(base: Base, options: ApkOptions) -> dict[str, bytes]:
     }
     if options.icon is not None:
         foreground = draw_foreground(options.icon)
-        base.content(base.icon)
+        base.content(base.icon)  # it is there to be replaced
         changed[base.icon] = foreground.png
         if not foreground.has_shape:
             changed |= _without_monochrome(base)

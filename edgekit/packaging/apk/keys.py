@@ -110,8 +110,11 @@ def open_keystore(
     try:
         store = pkcs12.load_pkcs12(data, password.encode())
     except (ValueError, UnsupportedAlgorithm) as error:
+        wrong = "Invalid password" in str(error)  # said of damage as well
         raise InputError(
-            "the password is wrong, or the keystore is damaged",
+            "the password is wrong, or the keystore is damaged"
+            if wrong
+            else f"the keystore cannot be read: {error}",
             where=path,
             remedy=f"try: keytool -list -keystore {path}",
         ) from error

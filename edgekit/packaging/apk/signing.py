@@ -2,7 +2,8 @@
 
 v3 differs from v2 in naming the Android versions it is for; it is what Android 9 and newer look at. v2 carries an
 attribute that says that v3 is there too, so that it cannot be stripped off. Source: the documents on both schemes, and
-apksig for which algorithm goes with which key.
+apksig for what they leave open: which algorithm goes with which key, and that v3's versions begin where its algorithm
+is known, although nothing before Android 9 reads them. With an RSA key the bytes are apksig's.
 """
 
 from __future__ import annotations
@@ -21,8 +22,11 @@ from edgekit.packaging.apk.block import sequence, sized
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
 PublicKey = rsa.RSAPublicKey | ec.EllipticCurvePublicKey
 
-V3_MIN_SDK = 28
-V3_MAX_SDK = 0x7FFFFFFF
+V3_SINCE_SDK = 28
+"""Android 9, the first that looks for v3."""
+
+_ALGORITHMS_SINCE_SDK = 24
+_LAST_SDK = 0x7FFFFFFF
 STRIPPING_PROTECTION = 0xBEEFF00D
 """The attribute of v2 by which it says which newer scheme is there."""
 
@@ -87,7 +91,7 @@ def signing_block(key: PrivateKey, certificate: bytes, digest: bytes) -> bytes:
     public = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     digests = sequence([struct.pack("<I", algorithm.id) + sized(digest)])
     certificates = sequence([certificate])
-    sdk_range = struct.pack("<II", V3_MIN_SDK, V3_MAX_SDK)
+    sdk_range = struct.pack("<II", _ALGORITHMS_SINCE_SDK, _LAST_SDK)
     newer_scheme = sequence([struct.pack("<II", STRIPPING_PROTECTION, 3)])
 
     def signer(signed: bytes, between: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import struct
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +23,7 @@ from edgekit.packaging.apk import block
 from edgekit.packaging.apk.archive import End, find_end, with_directory_at
 from edgekit.packaging.apk.block import Reader, elements
 from edgekit.packaging.apk.digest import combine, hash_chunks, hash_file
-from edgekit.packaging.apk.signing import ALGORITHMS, STRIPPING_PROTECTION, V3_MIN_SDK, Algorithm, check
+from edgekit.packaging.apk.signing import ALGORITHMS, STRIPPING_PROTECTION, V3_SINCE_SDK, Algorithm, check
 
 
 @dataclass(frozen=True)
@@ -116,15 +117,13 @@ def _signer(pair: block.Pair) -> _Signer:
 
     inner = Reader(signed)
     digests, certificates = list(elements(inner.sized())), list(elements(inner.sized()))
-    if pair.id == block.V3 and (
-        inner.take(8) != sdk_range or sdk_range[:4] != V3_MIN_SDK.to_bytes(4, "little")
-    ):
-        raise ValueError("the Android versions that v3 is for are not the ones that were signed")
+    if pair.id == block.V3:
+        first, last = inner.number(), inner.number()
+        if struct.pack("<II", first, last) != sdk_range or not first <= V3_SINCE_SDK < last:
+            raise ValueError("the Android versions that v3 is for are not the ones that were signed")
     attributes = list(elements(inner.sized()))
-    if pair.id == block.V2:
-        protected = STRIPPING_PROTECTION.to_bytes(4, "little") + (3).to_bytes(4, "little")
-        if protected not in attributes:
-            raise ValueError("v2 does not say that v3 is there")
+    if pair.id == block.V2 and struct.pack("<II", STRIPPING_PROTECTION, 3) not in attributes:
+        raise ValueError("v2 does not say that v3 is there")
     if len(digests) != 1 or not certificates:
         raise ValueError("one digest and a certificate are expected")
     digest_number, digest = _numbered(digests[0])

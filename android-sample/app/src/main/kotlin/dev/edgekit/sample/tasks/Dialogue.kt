@@ -42,7 +42,8 @@ class Dialogue(
     before: Transcript? = null,
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
 ) {
-    private val bundle = model.bundle
+    val bundle: Bundle = model.bundle
+
     private val fresh = Transcript(bundle.identity, sampling = bundle.manifest?.sampling)
     private val _state = MutableStateFlow(DialogueState(before?.takeIf { it.model == fresh.model } ?: fresh))
     val state: StateFlow<DialogueState> = _state.asStateFlow()

@@ -15,6 +15,8 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.distinctUntilChanged
+import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.job
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.plus
@@ -90,6 +92,9 @@ class ModelHost(
 ) {
     private val _state = MutableStateFlow<HostState>(HostState.Installing(null))
     val state: StateFlow<HostState> = _state.asStateFlow()
+
+    /** The model while it is ready. */
+    val models: Flow<OpenModel?> = state.map { (it as? HostState.Ready)?.model }.distinctUntilChanged()
 
     private var starting: Job? = null
     private val oneAtATime = Mutex()

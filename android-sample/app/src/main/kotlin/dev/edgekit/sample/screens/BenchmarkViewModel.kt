@@ -1,0 +1,76 @@
+package dev.edgekit.sample.screens
+
+import androidx.lifecycle.ViewModel
+import androidx.lifecycle.viewModelScope
+import dev.edgekit.sample.engine.EngineFailure
+import dev.edgekit.sample.tasks.Benchmark
+import dev.edgekit.sample.tasks.BenchmarkPlan
+import dev.edgekit.sample.tasks.BenchmarkResult
+import dev.edgekit.sample.tasks.BenchmarkUpdate
+import dev.edgekit.sample.tasks.HostState
+import dev.edgekit.sample.tasks.ModelHost
+import dev.edgekit.sample.tasks.contextTokens
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
+import kotlinx.coroutines.flow.update
+import kotlinx.coroutines.launch
+
+/**
+ * @property progress null while nothing is measured
+ * @property ending cancelled, and the step under way has not ended yet
+ * @property result of the last benchmark that ran to its end
+ */
+data class BenchmarkUiState(
+    val plan: BenchmarkPlan = BenchmarkPlan(),
+    val contextTokens: Int = Int.MAX_VALUE,
+    val progress: BenchmarkUpdate.Progress? = null,
+    val ending: Boolean = false,
+    val result: BenchmarkResult? = null,
+    val failure: EngineFailure? = null,
+) {
+    val running: Boolean get() = progress != null
+}
+
+class BenchmarkViewModel(private val host: ModelHost, private val benchmark: Benchmark) : ViewModel() {
+    private val _state = MutableStateFlow(BenchmarkUiState())
+    val state: StateFlow<BenchmarkUiState> = _state.asStateFlow()
+
+    private var measuring: Job? = null
+
+    init {
+        viewModelScope.launch {
+            host.models.collect { model ->
+                if (model != null) _state.update { it.copy(contextTokens = model.bundle.contextTokens) }
+            }
+        }
+    }
+
+    fun choose(plan: BenchmarkPlan) = _state.update { it.copy(plan = plan) }
+
+    fun start() {
+        if (measuring?.isActive == true || host.state.value !is HostState.Ready) return
+        measuring = viewModelScope.launch {
+            try {
+                host.lend { bundle, backend -> benchmark.run(bundle, backend, _state.value.plan).collect(::show) }
+            } catch (failure: EngineFailure) {
+                _state.update { it.copy(failure = failure) }
+            } finally {
+                _state.update { it.copy(progress = null, ending = false) }
+            }
+        }
+    }
+
+    fun cancel() {
+        _state.update { it.copy(ending = true) }
+        measuring?.cancel()
+    }
+
+    private fun show(update: BenchmarkUpdate) = _state.update {
+        when (update) {
+            is BenchmarkUpdate.Progress -> it.copy(progress = update, failure = null)
+            is BenchmarkUpdate.Finished -> it.copy(result = update.result)
+        }
+    }
+}

@@ -1,0 +1,84 @@
+package dev.edgekit.sample.screens
+
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.ReadOnlyComposable
+import androidx.compose.ui.res.pluralStringResource
+import androidx.compose.ui.res.stringResource
+import dev.edgekit.sample.R
+import dev.edgekit.sample.bundle.BundleFailure
+import dev.edgekit.sample.engine.Backend
+import dev.edgekit.sample.engine.EngineFailure
+
+/**
+ * A failure in the user's words.
+ *
+ * @property remedy what to do about it
+ * @property detail the reason as the engine or the installer gave it, in English
+ */
+data class Explanation(val title: String, val remedy: String, val detail: String?)
+
+@Composable
+@ReadOnlyComposable
+fun explain(failure: Exception): Explanation = when (failure) {
+    is BundleFailure -> explain(failure)
+    is EngineFailure -> explain(failure)
+    else -> Explanation(R.string.failed, R.string.failed_remedy, failure.message)
+}
+
+@Composable
+@ReadOnlyComposable
+private fun explain(failure: BundleFailure): Explanation = when (failure) {
+    is BundleFailure.Missing -> Explanation(R.string.bundle_missing, R.string.bundle_missing_remedy, failure.message)
+    is BundleFailure.Corrupt -> Explanation(R.string.bundle_corrupt, R.string.bundle_corrupt_remedy, failure.message)
+    is BundleFailure.Unreadable -> Explanation(R.string.bundle_unreadable, R.string.bundle_unreadable_remedy, failure.message)
+    is BundleFailure.NoSpace -> Explanation(
+        stringResource(R.string.no_space),
+        stringResource(
+            R.string.no_space_remedy,
+            bytes(failure.needed),
+            bytes(failure.free),
+            bytes((failure.needed - failure.free).coerceAtLeast(0)),
+        ),
+        null,
+    )
+    is BundleFailure.Other -> Explanation(R.string.install_failed, R.string.failed_remedy, failure.message)
+}
+
+@Composable
+@ReadOnlyComposable
+private fun explain(failure: EngineFailure): Explanation = when (failure) {
+    is EngineFailure.ModelMissing -> Explanation(R.string.model_missing, R.string.model_missing_remedy, failure.message)
+    is EngineFailure.ModelCorrupt -> Explanation(R.string.model_corrupt, R.string.bundle_corrupt_remedy, failure.message)
+    is EngineFailure.RuntimeTooOld -> Explanation(
+        stringResource(R.string.runtime_too_old),
+        stringResource(R.string.runtime_too_old_remedy, failure.needs, failure.has),
+        null,
+    )
+    is EngineFailure.OutOfMemory -> Explanation(R.string.out_of_memory, R.string.out_of_memory_remedy, failure.message)
+    is EngineFailure.BackendUnavailable -> Explanation(
+        stringResource(R.string.backend_unavailable, backendName(failure.backend)),
+        stringResource(R.string.backend_unavailable_remedy),
+        failure.message,
+    )
+    is EngineFailure.PromptTooLong -> Explanation(
+        stringResource(R.string.prompt_too_long),
+        tooManyTokens(failure.tokens - failure.room),
+        null,
+    )
+    is EngineFailure.Other -> Explanation(R.string.engine_failed, R.string.failed_remedy, failure.message)
+}
+
+@Composable
+@ReadOnlyComposable
+private fun Explanation(title: Int, remedy: Int, detail: String?) =
+    Explanation(stringResource(title), stringResource(remedy), detail)
+
+@Composable
+@ReadOnlyComposable
+fun backendName(backend: Backend): String =
+    stringResource(if (backend == Backend.GPU) R.string.backend_gpu else R.string.backend_cpu)
+
+/** How much a prompt must be shortened. */
+@Composable
+@ReadOnlyComposable
+fun tooManyTokens(excess: Int): String = pluralStringResource(R.plurals.too_many_tokens, excess, number(excess))

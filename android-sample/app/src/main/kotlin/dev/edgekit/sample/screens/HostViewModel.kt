@@ -1,0 +1,29 @@
+package dev.edgekit.sample.screens
+
+import androidx.lifecycle.ViewModel
+import dev.edgekit.sample.engine.Backend
+import dev.edgekit.sample.tasks.BundleChoice
+import dev.edgekit.sample.tasks.Choices
+import dev.edgekit.sample.tasks.HostState
+import dev.edgekit.sample.tasks.ModelHost
+import kotlinx.coroutines.flow.StateFlow
+
+/** Which bundle runs on what, and how far it has come: for the start, the model card and the settings. */
+class HostViewModel(private val host: ModelHost, private val choices: Choices) : ViewModel() {
+    val state: StateFlow<HostState> = host.state
+
+    val isBuiltIn: Boolean get() = choices.bundle == BundleChoice.BuiltIn
+    val backend: Backend get() = choices.backend
+
+    fun retry() = host.start()
+
+    fun open(choice: BundleChoice) {
+        choices.bundle = choice
+        host.start()
+    }
+
+    fun use(backend: Backend) {
+        choices.backend = backend
+        host.start()
+    }
+}

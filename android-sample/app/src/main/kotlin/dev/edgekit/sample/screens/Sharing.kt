@@ -1,0 +1,45 @@
+package dev.edgekit.sample.screens
+
+import android.content.ClipData
+import android.content.Context
+import android.content.Intent
+import androidx.core.content.FileProvider
+import dev.edgekit.sample.R
+import dev.edgekit.sample.tasks.BenchmarkResult
+import dev.edgekit.sample.tasks.toCsv
+import dev.edgekit.sample.tasks.toJson
+import java.io.File
+
+enum class ExportFormat(val extension: String, val mimeType: String) {
+    JSON("json", "application/json"),
+    CSV("csv", "text/csv"),
+}
+
+/** Hands the result to an app that the user chooses, as a file that this app provides to it and to no other. */
+fun shareResult(context: Context, result: BenchmarkResult, format: ExportFormat) {
+    val file = writeResult(File(context.cacheDir, SHARED), result, format, context.packageName)
+    val uri = FileProvider.getUriForFile(context, "${context.packageName}.files", file)
+    val send = Intent(Intent.ACTION_SEND)
+        .setType(format.mimeType)
+        .putExtra(Intent.EXTRA_STREAM, uri)
+        .putExtra(Intent.EXTRA_SUBJECT, file.name)
+        .addFlags(Intent.FLAG_GRANT_READ_URI_PERMISSION)
+    // The chooser passes the permission on with the clip only.
+    send.clipData = ClipData.newRawUri(file.name, uri)
+    context.startActivity(Intent.createChooser(send, context.getString(R.string.share_title)))
+}
+
+/** Replaces what was shared before: it is for the moment. */
+fun writeResult(directory: File, result: BenchmarkResult, format: ExportFormat, runner: String): File {
+    directory.deleteRecursively()
+    directory.mkdirs()
+    val name = "${result.bundle.model.nameWithoutExtension}-bench.${format.extension}"
+    val text = when (format) {
+        ExportFormat.JSON -> result.toJson(runner)
+        ExportFormat.CSV -> result.toCsv()
+    }
+    return File(directory, name).apply { writeText(text) }
+}
+
+/** As in res/xml/shared_files.xml. */
+private const val SHARED = "shared"

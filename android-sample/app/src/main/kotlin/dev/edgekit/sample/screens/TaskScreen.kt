@@ -1,0 +1,288 @@
+package dev.edgekit.sample.screens
+
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Box
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.ExperimentalLayoutApi
+import androidx.compose.foundation.layout.FlowRow
+import androidx.compose.foundation.layout.PaddingValues
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.heightIn
+import androidx.compose.foundation.layout.imePadding
+import androidx.compose.foundation.layout.consumeWindowInsets
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.layout.size
+import androidx.compose.foundation.layout.widthIn
+import androidx.compose.foundation.lazy.LazyColumn
+import androidx.compose.foundation.lazy.LazyRow
+import androidx.compose.foundation.lazy.items
+import androidx.compose.foundation.lazy.itemsIndexed
+import androidx.compose.foundation.lazy.rememberLazyListState
+import androidx.compose.foundation.shape.CircleShape
+import androidx.compose.foundation.text.KeyboardActions
+import androidx.compose.foundation.text.KeyboardOptions
+import androidx.compose.material3.CircularProgressIndicator
+import androidx.compose.material3.FilledIconButton
+import androidx.compose.material3.Icon
+import androidx.compose.material3.LinearProgressIndicator
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.OutlinedTextField
+import androidx.compose.material3.SnackbarHostState
+import androidx.compose.material3.SuggestionChip
+import androidx.compose.material3.Surface
+import androidx.compose.material3.Text
+import androidx.compose.runtime.Composable
+import androidx.compose.runtime.LaunchedEffect
+import androidx.compose.runtime.getValue
+import androidx.compose.runtime.mutableStateOf
+import androidx.compose.runtime.remember
+import androidx.compose.runtime.rememberCoroutineScope
+import androidx.compose.runtime.saveable.rememberSaveable
+import androidx.compose.runtime.setValue
+import androidx.compose.ui.Alignment
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalContext
+import androidx.compose.ui.platform.testTag
+import androidx.compose.ui.res.painterResource
+import androidx.compose.ui.res.pluralStringResource
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.LiveRegionMode
+import androidx.compose.ui.semantics.contentDescription
+import androidx.compose.ui.semantics.heading
+import androidx.compose.ui.semantics.liveRegion
+import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.text.input.ImeAction
+import androidx.compose.ui.text.input.KeyboardCapitalization
+import androidx.compose.ui.text.style.TextAlign
+import androidx.compose.ui.unit.dp
+import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import androidx.lifecycle.viewmodel.compose.viewModel
+import dev.edgekit.sample.R
+import dev.edgekit.sample.engine.Sampling
+import dev.edgekit.sample.tasks.Refusal
+import kotlinx.coroutines.launch
+
+/** What the task screen asks for. */
+data class TaskActions(
+    val send: (String) -> Unit,
+    val stop: () -> Unit,
+    val reset: () -> Unit,
+    val use: (Sampling) -> Unit,
+    val openSettingsPage: (String) -> Unit,
+)
+
+@Composable
+fun TaskRoute(menu: @Composable () -> Unit, viewModel: TaskViewModel = viewModel(factory = ViewModels)) {
+    val state by viewModel.state.collectAsStateWithLifecycle()
+    val snackbar = remember { SnackbarHostState() }
+    val open = rememberSettingsPages(snackbar)
+    TaskScreen(state, TaskActions(viewModel::send, viewModel::stop, viewModel::reset, viewModel::use, open), menu, snackbar)
+}
+
+@Composable
+fun TaskScreen(
+    state: TaskUiState?,
+    actions: TaskActions,
+    menu: @Composable () -> Unit = {},
+    snackbar: SnackbarHostState = remember { SnackbarHostState() },
+) {
+    var showSampling by rememberSaveable { mutableStateOf(false) }
+    Frame(
+        title = state?.title ?: stringResource(R.string.task),
+        onBack = null,
+        snackbar = snackbar,
+        actions = {
+            IconAction(R.drawable.ic_reset, R.string.reset, actions.reset, enabled = state?.turns?.isNotEmpty() == true)
+            IconAction(R.drawable.ic_sampling, R.string.sampling, { showSampling = true }, enabled = state != null)
+            menu()
+        },
+    ) { padding ->
+        if (state == null) Busy(Modifier.padding(padding)) else Conversation(state, actions, padding)
+    }
+    if (showSampling && state != null) {
+        SamplingSheet(state.sampling, state.defaultSampling, onApply = actions.use, onDismiss = { showSampling = false })
+    }
+}
+
+@Composable
+private fun Busy(modifier: Modifier) = Box(modifier.fillMaxSize().padding(24.dp), Alignment.Center) {
+    Column(horizontalAlignment = Alignment.CenterHorizontally, verticalArrangement = Arrangement.spacedBy(16.dp)) {
+        CircularProgressIndicator()
+        Text(stringResource(R.string.model_is_lent), textAlign = TextAlign.Center)
+    }
+}
+
+@Composable
+private fun Conversation(state: TaskUiState, actions: TaskActions, padding: PaddingValues) = Column(
+    Modifier.fillMaxSize().padding(padding).consumeWindowInsets(padding).imePadding(),
+    horizontalAlignment = Alignment.CenterHorizontally,
+) {
+    ContextMeter(state.contextUsed, state.contextTokens)
+    val page = Modifier.widthIn(max = ReadableWidth).fillMaxWidth().weight(1f)
+    if (state.turns.isEmpty()) {
+        Welcome(state, actions.send, page)
+    } else {
+        Turns(state, actions, page)
+    }
+    Prompter(state, actions, Modifier.widthIn(max = ReadableWidth).fillMaxWidth())
+}
+
+@Composable
+private fun ContextMeter(used: Int, total: Int) {
+    val share = if (total > 0) (used.toFloat() / total).coerceIn(0f, 1f) else 0f
+    val spoken = pluralStringResource(R.plurals.context_spoken, total, number(used), number(total))
+    Row(
+        Modifier.fillMaxWidth().padding(horizontal = 16.dp, vertical = 4.dp).semantics(mergeDescendants = true) { contentDescription = spoken },
+        horizontalArrangement = Arrangement.spacedBy(12.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        LinearProgressIndicator(
+            { share },
+            Modifier.weight(1f),
+            color = if (share > NEARLY_FULL) MaterialTheme.colorScheme.error else MaterialTheme.colorScheme.primary,
+            drawStopIndicator = {},
+        )
+        Text(
+            stringResource(R.string.context_used, number(used), number(total)),
+            color = MaterialTheme.colorScheme.onSurfaceVariant,
+            style = MaterialTheme.typography.labelMedium,
+        )
+    }
+}
+
+private const val NEARLY_FULL = 0.9f
+
+@OptIn(ExperimentalLayoutApi::class)
+@Composable
+private fun Welcome(state: TaskUiState, onExample: (String) -> Unit, modifier: Modifier) = LazyColumn(
+    modifier,
+    contentPadding = PaddingValues(24.dp),
+    verticalArrangement = Arrangement.spacedBy(16.dp, Alignment.CenterVertically),
+    horizontalAlignment = Alignment.CenterHorizontally,
+) {
+    item {
+        Text(
+            state.description ?: stringResource(R.string.chat_welcome),
+            Modifier.semantics { heading() },
+            style = MaterialTheme.typography.headlineSmall,
+            textAlign = TextAlign.Center,
+        )
+    }
+    if (state.examples.isNotEmpty()) {
+        item { Text(stringResource(R.string.try_one), color = MaterialTheme.colorScheme.onSurfaceVariant) }
+        item {
+            FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp, Alignment.CenterHorizontally)) {
+                state.examples.forEach { Example(it, enabled = !state.answering) { onExample(it) } }
+            }
+        }
+    }
+    item {
+        Text(
+            stringResource(R.string.stays_here),
+            color = MaterialTheme.colorScheme.onSurfaceVariant,
+            style = MaterialTheme.typography.bodySmall,
+            textAlign = TextAlign.Center,
+        )
+    }
+}
+
+@Composable
+private fun Example(text: String, enabled: Boolean, onClick: () -> Unit) =
+    SuggestionChip(onClick, label = { Text(text, Modifier.padding(vertical = 6.dp)) }, Modifier.heightIn(min = 40.dp), enabled)
+
+@Composable
+private fun Turns(state: TaskUiState, actions: TaskActions, modifier: Modifier) {
+    val list = rememberLazyListState()
+    // A new turn is brought into view, and the end of an answer, but no one is pulled away who scrolls up meanwhile.
+    LaunchedEffect(state.turns.size, state.answering) { list.animateScrollToItem(state.turns.lastIndex, Int.MAX_VALUE / 2) }
+    LazyColumn(
+        modifier.testTag("turns"),
+        list,
+        contentPadding = PaddingValues(16.dp),
+        verticalArrangement = Arrangement.spacedBy(16.dp),
+    ) {
+        itemsIndexed(state.turns) { index, turn ->
+            Column(verticalArrangement = Arrangement.spacedBy(8.dp)) {
+                Prompt(turn.prompt)
+                AnswerView(turn, isLatest = index == state.turns.lastIndex, actions.openSettingsPage)
+            }
+        }
+    }
+}
+
+@Composable
+private fun Prompt(text: String) = Box(Modifier.fillMaxWidth().padding(start = 48.dp), Alignment.CenterEnd) {
+    val spoken = stringResource(R.string.you_said, text)
+    Surface(
+        Modifier.semantics(mergeDescendants = true) { contentDescription = spoken },
+        shape = MaterialTheme.shapes.large,
+        color = MaterialTheme.colorScheme.primaryContainer,
+    ) {
+        Text(text, Modifier.padding(horizontal = 16.dp, vertical = 10.dp))
+    }
+}
+
+@Composable
+private fun Prompter(state: TaskUiState, actions: TaskActions, modifier: Modifier) = Column(modifier) {
+    var draft by rememberSaveable { mutableStateOf("") }
+    LaunchedEffect(state.refusal) { state.refusal?.let { if (draft.isEmpty()) draft = it.prompt } }
+    val send = {
+        if (draft.isNotBlank() && !state.answering) {
+            actions.send(draft.trim())
+            draft = ""
+        }
+    }
+    if (state.turns.isNotEmpty() && state.examples.isNotEmpty()) {
+        LazyRow(contentPadding = PaddingValues(horizontal = 16.dp), horizontalArrangement = Arrangement.spacedBy(8.dp)) {
+            items(state.examples) { Example(it, enabled = !state.answering) { actions.send(it) } }
+        }
+    }
+    state.refusal?.let { Refused(it) }
+    Row(
+        Modifier.padding(start = 16.dp, top = 4.dp, end = 16.dp, bottom = 12.dp),
+        horizontalArrangement = Arrangement.spacedBy(8.dp),
+        verticalAlignment = Alignment.CenterVertically,
+    ) {
+        OutlinedTextField(
+            draft,
+            { draft = it },
+            Modifier.weight(1f).testTag("prompt"),
+            placeholder = { Text(stringResource(if (state.answersInFormat) R.string.prompt_hint_task else R.string.prompt_hint_chat)) },
+            isError = state.refusal != null && draft == state.refusal.prompt,
+            keyboardOptions = KeyboardOptions(KeyboardCapitalization.Sentences, imeAction = ImeAction.Send),
+            keyboardActions = KeyboardActions(onSend = { send() }),
+            maxLines = 5,
+            shape = MaterialTheme.shapes.extraLarge,
+        )
+        if (state.answering) {
+            FilledIconButton(actions.stop, Modifier.size(56.dp), shape = CircleShape) {
+                Icon(painterResource(R.drawable.ic_stop), stringResource(R.string.stop))
+            }
+        } else {
+            FilledIconButton(send, Modifier.size(56.dp), enabled = draft.isNotBlank(), shape = CircleShape) {
+                Icon(painterResource(R.drawable.ic_send), stringResource(R.string.send))
+            }
+        }
+    }
+}
+
+@Composable
+private fun Refused(refusal: Refusal) = Text(
+    tooManyTokens(refusal.excess),
+    Modifier.padding(horizontal = 24.dp, vertical = 8.dp).semantics { liveRegion = LiveRegionMode.Assertive },
+    color = MaterialTheme.colorScheme.error,
+    style = MaterialTheme.typography.bodyMedium,
+)
+
+/** Starts a page of the system's settings, and says so in the snackbar when this phone has no such page. */
+@Composable
+private fun rememberSettingsPages(snackbar: SnackbarHostState): (String) -> Unit {
+    val context = LocalContext.current
+    val scope = rememberCoroutineScope()
+    val missing = stringResource(R.string.no_such_page)
+    return { intent ->
+        if (!openSettingsPage(context, intent)) scope.launch { snackbar.showSnackbar(missing) }
+    }
+}

@@ -1,0 +1,111 @@
+package dev.edgekit.sample.screens
+
+import androidx.lifecycle.SavedStateHandle
+import androidx.lifecycle.ViewModel
+import androidx.lifecycle.viewModelScope
+import dev.edgekit.sample.bundle.Bundle
+import dev.edgekit.sample.engine.AnswerFormat
+import dev.edgekit.sample.engine.Sampling
+import dev.edgekit.sample.tasks.Answer
+import dev.edgekit.sample.tasks.Dialogue
+import dev.edgekit.sample.tasks.DialogueState
+import dev.edgekit.sample.tasks.Ending
+import dev.edgekit.sample.tasks.ModelHost
+import dev.edgekit.sample.tasks.Refusal
+import dev.edgekit.sample.tasks.Transcript
+import dev.edgekit.sample.tasks.contextTokens
+import dev.edgekit.sample.tasks.readAnswer
+import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.SharingStarted
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.flatMapLatest
+import kotlinx.coroutines.flow.flowOf
+import kotlinx.coroutines.flow.map
+import kotlinx.coroutines.flow.stateIn
+import kotlinx.coroutines.launch
+
+/** A prompt with its answer as it is shown. */
+data class ShownTurn(val prompt: String, val answer: Answer, val ending: Ending?)
+
+/**
+ * @property answersInFormat every answer has the same form, so that the conversation is no chat
+ * @property sampling null while the model file's own is used
+ */
+data class TaskUiState(
+    val title: String,
+    val description: String?,
+    val examples: List<String>,
+    val turns: List<ShownTurn>,
+    val answering: Boolean,
+    val refusal: Refusal?,
+    val contextUsed: Int,
+    val contextTokens: Int,
+    val sampling: Sampling?,
+    val defaultSampling: Sampling?,
+    val answersInFormat: Boolean,
+)
+
+@OptIn(ExperimentalCoroutinesApi::class)
+class TaskViewModel(host: ModelHost, private val saved: SavedStateHandle) : ViewModel() {
+    private val dialogue = MutableStateFlow<Dialogue?>(null)
+
+    /** Null while no model is ready. */
+    val state: StateFlow<TaskUiState?> = dialogue
+        .flatMapLatest { open -> open?.state?.map { uiState(open.bundle, it) } ?: flowOf(null) }
+        .stateIn(viewModelScope, SharingStarted.WhileSubscribed(STOP_AFTER_MS), null)
+
+    private var transcript = saved.get<android.os.Bundle>(TRANSCRIPT)?.getString(TRANSCRIPT)?.let(Transcript::fromJson)
+
+    init {
+        // Written when the system asks for it, not at every token.
+        saved.setSavedStateProvider(TRANSCRIPT) {
+            android.os.Bundle().apply { putString(TRANSCRIPT, (dialogue.value?.state?.value?.transcript ?: transcript)?.toJson()) }
+        }
+        viewModelScope.launch {
+            host.models.collect { model ->
+                transcript = dialogue.value?.state?.value?.transcript ?: transcript
+                dialogue.value = model?.let { Dialogue(it, transcript) }
+            }
+        }
+    }
+
+    fun send(prompt: String) {
+        dialogue.value?.send(prompt)
+    }
+
+    fun stop() = withDialogue { stop() }
+
+    fun reset() = withDialogue { reset() }
+
+    fun use(sampling: Sampling) = withDialogue { use(sampling) }
+
+    private fun withDialogue(block: suspend Dialogue.() -> Unit) {
+        viewModelScope.launch { dialogue.value?.block() }
+    }
+
+    private companion object {
+        const val TRANSCRIPT = "transcript"
+        const val STOP_AFTER_MS = 5_000L
+    }
+}
+
+private fun uiState(bundle: Bundle, state: DialogueState): TaskUiState {
+    val format = bundle.manifest?.answerFormat
+    return TaskUiState(
+        title = bundle.task.title,
+        description = bundle.task.description,
+        examples = bundle.task.examples,
+        turns = state.transcript.turns.map { ShownTurn(it.prompt, shown(it.answer, it.ending, format, bundle), it.ending) },
+        answering = state.answering,
+        refusal = state.refusal,
+        contextUsed = state.transcript.contextUsed,
+        contextTokens = bundle.contextTokens,
+        sampling = state.transcript.sampling,
+        defaultSampling = bundle.manifest?.sampling,
+        answersInFormat = format != null,
+    )
+}
+
+private fun shown(answer: String, ending: Ending?, format: AnswerFormat?, bundle: Bundle) =
+    readAnswer(answer, format, bundle.task.actions, ended = ending != null)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 
+from android_build.layout import SCREENSHOTS
 from android_build.process import BuildError
 
 
@@ -24,6 +26,13 @@ def main() -> None:
     step = steps.add_parser("test", help="run the app's tests on the JVM, with the real engine")
     step.add_argument(
         "names", nargs="*", metavar="CLASS", help="such as tasks.BenchmarkTest; all unless named"
+    )
+    step.add_argument(
+        "--screenshots",
+        type=Path,
+        default=SCREENSHOTS,
+        metavar="DIR",
+        help="where the tests put what they drew",
     )
     _add_only(step)
     step.set_defaults(run=_test)
@@ -82,7 +91,7 @@ def _compile(arguments: argparse.Namespace) -> None:
 def _test(arguments: argparse.Namespace) -> None:
     from android_build.tests import run_tests
 
-    run_tests(arguments.names, arguments.only)
+    run_tests(arguments.names, arguments.only, arguments.screenshots.resolve())
 
 
 def _properties(arguments: argparse.Namespace) -> None:

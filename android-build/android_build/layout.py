@@ -18,6 +18,7 @@ BASE: Final = ROOT / "edgekit" / "packaging" / "base"
 TOOLS: Final = ROOT / "android-build"
 COORDINATES: Final = TOOLS / "coordinates"
 BUILD: Final = ROOT / "build" / "android"
+SCREENSHOTS: Final = BUILD / "screenshots"
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgekit" / "android-build"
 
 NAMESPACE: Final = "dev.edgekit.sample"

@@ -15,7 +15,7 @@ from typing import Final
 from android_build.demo import demo_assets
 from android_build.engine import host_engine
 from android_build.kotlin import app_classes, classes_for_tests
-from android_build.layout import BUILD, NAMESPACE, TEST_KOTLIN, TEST_RESOURCES
+from android_build.layout import NAMESPACE, SCREENSHOTS, TEST_KOTLIN, TEST_RESOURCES
 from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java_command, show
@@ -23,7 +23,6 @@ from android_build.resources import resources_for_tests
 from android_build.shim import host_shim
 from android_build.toolchain import platform, robolectric_sdk
 
-SCREENSHOTS: Final = BUILD / "screenshots"
 _RUNNER: Final = "org.junit.runner.JUnitCore"
 _JVM: Final = (
     "-Xmx3g",

@@ -22,13 +22,7 @@ from android_build.process import BuildError, java, java_home
 from android_build.resources import app_resources
 from android_build.toolchain import platform
 
-_NOT_HERE: Final = (
-    # They depend on what was published after the versions were pinned.
-    "GradleDependency",
-    "NewerVersionAvailable",
-    "AndroidGradlePluginVersion",
-    "OldTargetApi",
-)
+_CONFIGURATION: Final = PROJECT / "app" / "lint.xml"
 
 
 def check_lint(sources: Sequence[Path] | None = None) -> None:
@@ -50,13 +44,20 @@ def check_lint(sources: Sequence[Path] | None = None) -> None:
                 fetch("lint"),
                 "com.android.tools.lint.Main",
                 *("--project", description, "--cache-dir", CACHE / "lint", "--jdk-home", java_home()),
-                *("--disable", ",".join(_NOT_HERE), "-Werror", "--exitcode", "--quiet"),
+                *("--config", _CONFIGURATION, "-Werror", "--exitcode", "--quiet"),
                 options=("-Xmx3g", "-XX:+UseSerialGC"),
             )
         except BuildError as error:
             raise BuildError(f"lint finds\n{error}") from error
 
-    inputs = [*checked, MAIN / "res", MAIN / "AndroidManifest.xml", app_libraries().directory, Path(__file__)]
+    inputs = [
+        *checked,
+        MAIN / "res",
+        MAIN / "AndroidManifest.xml",
+        _CONFIGURATION,
+        app_libraries().directory,
+        Path(__file__),
+    ]
     made("lint", [*inputs, fetch("lint")[0].parent.name], check)
 
 

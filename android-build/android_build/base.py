@@ -63,16 +63,17 @@ def ship_base() -> Path:
 
 def compare_base() -> None:
     """Build the base and compare it with the one that ships. Raises BuildError naming what differs."""
-    built, shipped = built_base(), BASE
-    if not (shipped / APK).is_file():
+    if not (BASE / APK).is_file():
         raise BuildError("there is no base yet: run `make android-base`")
-    facts = json.loads((shipped / FACTS).read_text(encoding="utf-8"))
-    if facts["built_with"] != _built_with():
+    shipped, here = _read_facts(BASE), _built_with()
+    if shipped["built_with"] != here:
         raise BuildError(
-            f"the base was built with {facts['built_with']}, here are {_built_with()}: compare with the same"
+            f"the base was built with {shipped['built_with']}, here is {here}: install the same to compare"
         )
-    differing = differing_entries(built / APK, shipped / APK)
-    if json.loads((built / FACTS).read_text(encoding="utf-8")) | {"sha256": facts["sha256"]} != facts:
+    built = built_base()
+    differing = differing_entries(built / APK, BASE / APK)
+    # The archive's digest is not compared, as entries are and not archives.
+    if _read_facts(built) | {"sha256": shipped["sha256"]} != shipped:
         differing.append(FACTS)
     if differing:
         raise BuildError(
@@ -142,6 +143,10 @@ def _facts(apk: Path, icon: str) -> dict[str, Any]:
     }
 
 
+def _read_facts(directory: Path) -> dict[str, Any]:
+    return dict(json.loads((directory / FACTS).read_text(encoding="utf-8")))
+
+
 def _built_with() -> dict[str, str]:
-    """Return the tools that are not pinned by a list of coordinates, and of which the bytes depend."""
+    """Return the tools that no list of coordinates pins, and on which the bytes depend."""
     return {"clang": compiler_version()}

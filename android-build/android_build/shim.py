@@ -83,7 +83,7 @@ def android_shim(abi: str) -> Path:
 
 
 def compiler_version() -> str:
-    """Return the version of clang, of which the bytes of a shim depend."""
+    """Return the version of clang, on which the bytes of a shim depend."""
     found = re.search(r"version (\d+)", run(tool("clang"), "--version"))
     return found[1] if found else "unknown"
 

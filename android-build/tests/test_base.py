@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import zipfile
 from pathlib import Path
@@ -39,6 +40,10 @@ def test_a_flipped_byte_is_noticed(tmp_path: Path) -> None:
             content[-1] ^= name == "classes.dex"
             target.writestr(name, bytes(content))
     assert differing_entries(built, changed) == ["classes.dex"]
+
+
+def test_its_digest_is_told(apk: Path, facts: dict[str, Any]) -> None:
+    assert hashlib.sha256(apk.read_bytes()).hexdigest() == facts["sha256"]
 
 
 def test_it_is_small(apk: Path) -> None:

@@ -12,4 +12,5 @@ int strncmp(const char *one, const char *other, size_t size);
 char *strchr(const char *text, int character);
 char *strrchr(const char *text, int character);
 char *strstr(const char *text, const char *part);
+char *strcpy(char *to, const char *from);
 char *strdup(const char *text);

@@ -10,10 +10,11 @@ not depend on a version of zlib. Sources: PKWARE's APPNOTE 4.3, apksig's ApkSign
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -189,7 +190,7 @@ def lay_out(entries: Sequence[Entry]) -> tuple[Placed, ...]:
         name_size = len(entry.name.encode())
         start = offset + _LOCAL.size + name_size
         padding = b"" if isinstance(entry.content, Deflated) else _padding(start, entry.alignment)
-        packed = _packed_size(entry)
+        packed = packed_size(entry)
         placed.append(Placed(entry, offset, padding, packed))
         offset = start + len(padding) + packed
         directory += _CENTRAL.size + name_size
@@ -251,10 +252,21 @@ def with_directory_at(record: bytes, offset: int) -> bytes:
     return record[:16] + struct.pack("<I", offset) + record[20:]
 
 
-def _packed_size(entry: Entry) -> int:
+def packed_size(entry: Entry) -> int:
+    """How many bytes the content of an entry takes in the archive. Raises InputError when it is a file that cannot be
+    read."""
     if isinstance(entry.content, Path):
-        return entry.content.stat().st_size
+        with _telling_unreadable(entry.content):
+            return entry.content.stat().st_size
     return len(entry.content.data if isinstance(entry.content, Deflated) else entry.content)
+
+
+@contextlib.contextmanager
+def _telling_unreadable(source: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"this file cannot be read: {error.strerror}", where=source) from error
 
 
 def _padding(start: int, alignment: int) -> bytes:
@@ -269,10 +281,13 @@ def _padding(start: int, alignment: int) -> bytes:
 def _copy(source: Path, size: int, out: HashingWriter, advance: Advance) -> int:
     """Copy a file; gives its CRC-32."""
     crc, left = 0, size
-    with source.open("rb", buffering=0) as file:
+    with _telling_unreadable(source):
+        file = source.open("rb", buffering=0)
+    with file:
         while left:
             room = out.room()[:left]
-            count = file.readinto(room)
+            with _telling_unreadable(source):
+                count = file.readinto(room)
             if not count:
                 break
             crc = zlib.crc32(room[:count], crc)

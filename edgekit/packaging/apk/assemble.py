@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import FileIO
 from pathlib import Path
 from typing import BinaryIO
@@ -20,6 +20,7 @@ from edgekit.packaging.apk.archive import (
     Placed,
     end_record,
     lay_out,
+    packed_size,
     read_members,
     read_packed,
     total_size,
@@ -30,7 +31,6 @@ from edgekit.packaging.apk.archive import (
 from edgekit.packaging.apk.base import BASE, REINSTALL, Base, read_base
 from edgekit.packaging.apk.block import PAGE as BLOCK_PAGE
 from edgekit.packaging.apk.digest import Hashers, HashingWriter, combine, hash_chunks
-from edgekit.packaging.apk.icon import draw_foreground
 from edgekit.packaging.apk.identity import Identity
 from edgekit.packaging.apk.keys import SigningKey
 from edgekit.packaging.apk.manifest import MANIFEST, AppManifest, read_manifest, rename_app
@@ -155,6 +155,8 @@ def _changed_entries(base: Base, options: ApkOptions) -> dict[str, bytes]:
         RESOURCES: rename_package(table, base.application_id, options.identity.application_id, base.path),
     }
     if options.icon is not None:
+        from edgekit.packaging.apk.icon import draw_foreground
+
         foreground = draw_foreground(options.icon)
         base.content(base.icon)  # it is there to be replaced
         changed[base.icon] = foreground.png
@@ -206,12 +208,9 @@ def _minor(version: str) -> list[str]:
 def _asset_entries(contents: AppContents) -> Iterator[Entry]:
     """The bundle and what goes with it, small files first."""
 
-    def size(name: str) -> int:
-        asset = contents.assets[name]
-        return len(asset) if isinstance(asset, bytes) else asset.stat().st_size
-
-    for name in sorted(contents.assets, key=lambda name: (size(name), name)):
-        yield Entry(ASSETS + name, contents.assets[name], PAGE if size(name) >= PAGE else 4)
+    entries = [Entry(ASSETS + name, asset) for name, asset in sorted(contents.assets.items())]
+    for entry in sorted(entries, key=packed_size):
+        yield replace(entry, alignment=PAGE) if packed_size(entry) >= PAGE else entry
 
 
 # ---------------------------------------- writing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -23,6 +24,7 @@ from edgekit.packaging.apk import base as bases
 from edgekit.packaging.apk.archive import PAGE, STORED, Member, read_members
 from edgekit.packaging.apk.resources import RESOURCES
 from edgekit.packaging.contents import AppContents
+from edgekit.progress import Advance
 from edgekit.runtime.library import LIBRARY, engine_library
 from tests.packaging.apk.making import IDENTITY, MODEL, garbled
 from tests.packaging.apk.tools import aapt2, apksig
@@ -118,6 +120,16 @@ def test_both_abis_with_the_official_engine(tmp_path: Path, contents: AppContent
         inside = [archive.read(name) for name in archive.namelist() if name.endswith(".so")]
     assert {alignment for library in inside for alignment in load_alignments(library)} == {PAGE}
     assert apksig("verify", path) == ["v2=true v3=true warnings=0"]
+
+
+def test_the_placeholder_id_is_nowhere_left(apk: Path) -> None:
+    """Also not in the code: what asks for a provider or a permission by the id must take it from the running app."""
+    placeholder = bases.read_base().application_id
+    with zipfile.ZipFile(apk) as archive:
+        for name in archive.namelist():
+            content = archive.read(name)
+            assert placeholder.encode() not in content, name
+            assert placeholder.encode("utf-16-le") not in content, name
 
 
 # ---------------------------------------- icon
@@ -291,6 +303,33 @@ def test_an_old_app_is_replaced_and_what_a_killed_run_left_is_gone(
     write_apk(contents, path, options=options, key=key)
     assert [each.name for each in tmp_path.iterdir()] == ["app.apk"]
     verify_apk(path)
+
+
+def test_an_interrupt_leaves_nothing(
+    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+) -> None:
+    class Interrupting:
+        @contextlib.contextmanager
+        def step(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+            def advance(amount: int) -> None:
+                if amount > 1_000_000:
+                    raise KeyboardInterrupt
+
+            yield advance
+
+    with pytest.raises(KeyboardInterrupt):
+        write_apk(contents, tmp_path / "app.apk", options=options, key=key, progress=Interrupting())
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_bundle_that_cannot_be_read_is_told(
+    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+) -> None:
+    missing = AppContents({**contents.assets, MODEL: tmp_path / "gone.litertlm"})
+    with pytest.raises(InputError, match="this file cannot be read: No such file") as refusal:
+        write_apk(missing, tmp_path / "app.apk", options=options, key=key)
+    assert refusal.value.where == str(tmp_path / "gone.litertlm")
+    assert not list(tmp_path.iterdir())
 
 
 def test_two_runs_do_not_write_the_same_app_at_once(

@@ -8,7 +8,10 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import lief
 import pytest
+from androguard.core.dex import DEX
+from loguru import logger
 
 from android_build import catalog
 from android_build.apk import badging, classes_in, classes_named
@@ -16,6 +19,10 @@ from android_build.base import APK, FACTS, MAXIMUM_SIZE, built_base, compare_bas
 from android_build.engine import ABIS, engine_version
 from android_build.layout import BASE
 from android_build.shim import SHIM
+
+ACC_NATIVE = 0x100  # Source: the dex format, access_flags
+
+logger.remove()  # androguard tells each of its steps
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +67,22 @@ def test_the_dex_has_every_class_that_the_manifest_names(apk: Path, facts: dict[
     named = classes_named(apk)
     assert f"{facts['namespace']}.MainActivity" in named
     assert named - classes_in(apk) == set()
+
+
+@pytest.mark.parametrize("abi", ABIS)
+def test_the_shim_has_every_function_that_the_dex_declares_native(apk: Path, abi: str) -> None:
+    """A name that R8 shortened, or that differs between Kotlin and C, would only be missed on a phone."""
+    with zipfile.ZipFile(apk) as archive:
+        dex = DEX(archive.read("classes.dex"))
+        shim = lief.ELF.parse(list(archive.read(f"lib/{abi}/{SHIM}")))
+    assert shim is not None
+    declared = {
+        f"Java_{method.get_class_name()[1:-1].replace('/', '_')}_{method.get_name()}"
+        for method in dex.get_encoded_methods()
+        if method.get_access_flags() & ACC_NATIVE and method.get_class_name().startswith("Ldev/edgekit/")
+    }
+    assert declared
+    assert declared <= {str(symbol.name) for symbol in shim.exported_symbols}
 
 
 def test_the_facts_are_those_of_the_apk(apk: Path, facts: dict[str, Any]) -> None:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edgekit.bundle import manifest as manifests
-from edgekit.bundle.answers import AnswerFormat, parse_regex, read_schema
+from edgekit.bundle.answers import AnswerFormat, parse_answer
 from edgekit.bundle.container import (
     PREFILL_DECODE,
     Section,
@@ -314,21 +314,13 @@ def _small_sections(text: Text, checkpoint: Checkpoint, settings: _Settings) -> 
 
 
 def _answer_format(schema: str | Path | None, regex: str | None, suffix: str) -> AnswerFormat | None:
-    if schema is None and regex is None:
-        return None
-    if schema is not None and regex is not None:
-        raise InputError(
-            "a schema and a regular expression are given",
-            where="--answer-schema, --answer-regex",
-            remedy="leave one of them away",
-        )
-    if suffix != "litertlm":
+    if suffix != "litertlm" and (schema is not None or regex is not None):
         raise InputError(
             "a bare graph cannot hold its answers to a format: that takes the LiteRT-LM engine",
             where="--format tflite",
             remedy="leave --answer-schema and --answer-regex away, or use --format litertlm",
         )
-    return read_schema(Path(schema)) if schema is not None else parse_regex(regex or "")
+    return parse_answer(schema, regex)
 
 
 def _check(job: _Job, path: Path, schema: str | Path | None, progress: Progress) -> SmokeResult | None:

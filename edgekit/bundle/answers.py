@@ -96,6 +96,19 @@ def parse_regex(pattern: str) -> AnswerFormat:
     return AnswerFormat("regex", pattern)
 
 
+def parse_answer(schema: str | Path | None, regex: str | None) -> AnswerFormat | None:
+    """Read whichever of `--answer-schema` and `--answer-regex` was given; raises InputError when both were."""
+    if schema is not None and regex is not None:
+        raise InputError(
+            "a schema and a regular expression are given",
+            where="--answer-schema, --answer-regex",
+            remedy="leave one of them away",
+        )
+    if schema is not None:
+        return read_schema(Path(schema))
+    return None if regex is None else parse_regex(regex)
+
+
 def _dump(schema: Mapping[str, Any]) -> str:
     # The order of properties is the order in which the answer has them: keep it.
     return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))

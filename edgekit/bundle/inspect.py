@@ -140,9 +140,19 @@ class BundleSummary:
     size_matches: bool | None
     digest_matches: bool | None
 
+    @property
+    def trimmed_bytes(self) -> int | None:
+        """Bytes that the embedding's removed rows would take; None when the vocabulary is whole or not known."""
+        vocabulary = None if self.manifest is None else self.manifest.vocabulary
+        if self.manifest is None or vocabulary is None:
+            return None
+        kept = self.manifest.architecture.vocab_size
+        return self.parts["embedding"] * (vocabulary.rows - kept) // kept
+
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         values = {f.name: _plain(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        values["trimmed_bytes"] = self.trimmed_bytes
         return {**values, "manifest": None if self.manifest is None else to_json(self.manifest)}
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -99,9 +99,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids."""
-        if self.kind == "sentencepiece":
-            return str(_sentencepiece(self.data).decode(list(ids)))
-        return str(_reference(self.data, where=None).decode(list(ids), skip_special_tokens=False))
+        return load_decoder(self.kind, self.data)(ids)
 
     @cached_property
     def _encoder(self) -> Any:
@@ -130,6 +128,17 @@ def read_tokenizer(directory: Path, *, rows: int) -> Tokenizer:
         where=directory,
         remedy="save the tokenizer next to the weights: tokenizer.save_pretrained(directory)",
     )
+
+
+def load_decoder(
+    kind: Literal["sentencepiece", "huggingface"], data: bytes
+) -> Callable[[Sequence[int]], str]:
+    """Return what turns ids into their text, control tokens spelled out; kind, data: of a tokenizer section."""
+    if kind == "sentencepiece":
+        processor = _sentencepiece(data)
+        return lambda ids: str(processor.decode(list(ids)))
+    reference = _reference(data, where=None)
+    return lambda ids: str(reference.decode(list(ids), skip_special_tokens=False))
 
 
 def read_document(directory: Path, *, rows: int) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from edgekit import __version__
 from edgekit.cli import bench, chat, convert
 from edgekit.cli import inspect as inspect_command
 from edgekit.cli import validate as validate_command
+from edgekit.cli import vocab as vocab_command
 from edgekit.cli.console import DebugOption, error_console, print_error
 from edgekit.cli.demo import demo
 from edgekit.cli.recipes import recipes
@@ -30,6 +31,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command(epilog=convert.EXAMPLES)(convert.convert)
+app.command(epilog=vocab_command.EXAMPLES)(vocab_command.vocab)
 app.command(epilog=inspect_command.EXAMPLES)(inspect_command.inspect)
 app.command(epilog=validate_command.EXAMPLES)(validate_command.validate)
 app.command(epilog=chat.EXAMPLES)(chat.chat)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edgekit.bundle.inspect import BundleSummary, LlmSummary, SamplerSummary, TokenSummary
+    from edgekit.bundle.manifest import VocabularyUse
     from edgekit.bundle.tflite import ModelSummary, TensorSpec
 
 EXAMPLES = """Examples:
@@ -77,11 +78,20 @@ def _metadata(summary: BundleSummary, llm: LlmSummary) -> Table:
         "KV length": summary.kv_length and f"{summary.kv_length:,} tokens",
         "minimum runtime": llm.minimum_runtime,
     }
+    if summary.manifest is not None and summary.manifest.vocabulary is not None:
+        rows["vocabulary"] = _vocabulary(summary, summary.manifest.vocabulary)
     if summary.manifest is not None and summary.manifest.answer is not None:
         rows["answers"] = f"held to a {summary.manifest.answer.get('kind')}"
     for name, value in rows.items():
         table.add_row(name, "none" if value is None else str(value))
     return table
+
+
+def _vocabulary(summary: BundleSummary, vocabulary: VocabularyUse) -> str:
+    kept = 0 if summary.manifest is None else summary.manifest.architecture.vocab_size
+    whole = summary.size + (summary.trimmed_bytes or 0)
+    saved = f"{human_bytes(summary.trimmed_bytes or 0)} ({(summary.trimmed_bytes or 0) / whole:.0%}) saved"
+    return f"{kept:,} of {vocabulary.rows:,} pieces, chosen by {', '.join(vocabulary.corpora)}: {saved}"
 
 
 def _token(token: TokenSummary) -> str:

@@ -70,6 +70,10 @@ def validate(
     max_sqnr_loss: Annotated[
         float | None, typer.Option(help="Gate: decibels that a tensor may fall short of its scheme.")
     ] = None,
+    max_removed_mass: Annotated[
+        float | None,
+        typer.Option(help="Gate: mean probability of the reference on tokens that a trimmed bundle lacks."),
+    ] = None,
     config: Annotated[
         Path | None, typer.Option(help="Thresholds: [validate] of this file (default: ./edgekit.toml).")
     ] = None,
@@ -107,6 +111,7 @@ def validate(
             max_loop=max_loop,
             min_exact=min_exact,
             max_sqnr_loss=max_sqnr_loss,
+            max_removed_mass=max_removed_mass,
         ),
         config=config or find_config(Path.cwd()),
         junit=junit,

@@ -47,6 +47,7 @@ from edgekit.validation.result import (
     LogitDistance,
     LogitFigures,
     ParityReport,
+    RemovedMass,
     Status,
     TaskMetric,
     TemplateCase,
@@ -179,6 +180,10 @@ def _key_figures(report: ParityReport) -> list[Tile]:
             Tile("Same top token", percent(figures.top1.value), where, outcome("min_top1")),
             Tile("Perplexity", f"{signed(ratio * 100, 1)}%", "bundle against reference"),
         ]
+        if report.logits.removed is not None:
+            mass = percent(report.logits.removed.mean.value)
+            note = "of the reference's probability, mean"
+            tiles.append(Tile("On removed tokens", mass, note, outcome("max_removed_mass")))
     if report.generation is not None:
         if report.generation.exact is not None:
             note = f"{len(report.generation.rows):,} prompts, greedy"
@@ -396,6 +401,11 @@ def _tokens(report: ParityReport) -> list[Block]:
         f"{section.equal:,} of {section.texts + section.awkward_texts:,} texts have equal ids: {section.texts:,} of "
         f"the data, {section.awkward_texts:,} awkward ones that are built in; {section.tokens:,} tokens."
     )
+    if section.spelled_out:
+        count += (
+            f" {section.spelled_out:,} hold pieces that the bundle's trimmed vocabulary lacks: smaller ones spell them, "
+            "and they read back the same."
+        )
     if not section.differences:
         return [Prose(count)]
     columns = (
@@ -469,6 +479,23 @@ def _stop(report: ParityReport) -> list[Block]:
     return [*blocks, Table("Tokens that end the reference's answers", columns, rows)] if rows else blocks
 
 
+def _removed(removed: RemovedMass) -> list[Block]:
+    where = "inside answers" if removed.inside_answers else "in all texts"
+    said = (
+        f"The bundle has {removed.kept:,} of the reference's {removed.rows:,} tokens: distributions are compared over "
+        "those. What the reference would give to the others is lost."
+    )
+    if removed.cut_texts:
+        said += f" {removed.cut_texts:,} texts were read up to their first removed token only."
+    figures = [
+        ("Mean", _interval(removed.mean, percent)),
+        ("99th percentile", _interval(removed.p99, percent)),
+        ("Largest", percent(removed.largest)),
+    ]
+    caption = f"Probability of the reference on removed tokens, at {removed.positions:,} positions {where}"
+    return [Prose(said), Table(caption, (Column("Figure"), Column("Probability", numeric=True)), figures)]
+
+
 def _logits(report: ParityReport) -> list[Block]:
     section = report.logits
     if section is None:
@@ -480,6 +507,8 @@ def _logits(report: ParityReport) -> list[Block]:
         "Ranges are 95% intervals."
     )
     blocks: list[Block] = [Prose(overview)]
+    if section.removed is not None:
+        blocks += _removed(section.removed)
     plots = _logit_plots(report)
     if plots:
         blocks.append(Plots(plots))

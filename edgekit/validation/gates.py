@@ -26,7 +26,8 @@ class Thresholds:
     much worse the task's first metric may be than the reference's, as far as 95% confidence vouches for it.
     min_task: the bundle's own metric. max_loop: share of answers that end in a loop, beyond the reference's.
     min_exact: share of answers equal to the reference's. max_sqnr_loss: decibels that a tensor may fall short
-    of what its scheme gives.
+    of what its scheme gives. max_removed_mass: mean probability that the reference gives to tokens which a
+    trimmed vocabulary does not have.
     """
 
     max_kl: float | None = None
@@ -36,6 +37,7 @@ class Thresholds:
     max_loop: float | None = None
     min_exact: float | None = None
     max_sqnr_loss: float | None = None
+    max_removed_mass: float | None = None
 
     def over(self, others: Thresholds) -> Thresholds:
         """Return these, and the others' where these say nothing."""
@@ -49,10 +51,18 @@ class Thresholds:
         )
 
 
-_FLOAT = Thresholds(max_kl=1e-5, min_top1=0.999, max_task_drop=0.0, max_loop=0.0, max_sqnr_loss=1.0)
-_BITS8 = Thresholds(max_kl=0.02, min_top1=0.97, max_task_drop=0.01, max_loop=0.0, max_sqnr_loss=1.0)
-_BITS4 = Thresholds(max_kl=0.20, min_top1=0.90, max_task_drop=0.03, max_loop=0.01, max_sqnr_loss=1.0)
-_COARSE = Thresholds(max_kl=0.50, min_top1=0.85, max_task_drop=0.05, max_loop=0.02, max_sqnr_loss=1.0)
+_FLOAT = Thresholds(
+    max_kl=1e-5, min_top1=0.999, max_task_drop=0.0, max_loop=0.0, max_sqnr_loss=1.0, max_removed_mass=0.01
+)
+_BITS8 = Thresholds(
+    max_kl=0.02, min_top1=0.97, max_task_drop=0.01, max_loop=0.0, max_sqnr_loss=1.0, max_removed_mass=0.01
+)
+_BITS4 = Thresholds(
+    max_kl=0.20, min_top1=0.90, max_task_drop=0.03, max_loop=0.01, max_sqnr_loss=1.0, max_removed_mass=0.01
+)
+_COARSE = Thresholds(
+    max_kl=0.50, min_top1=0.85, max_task_drop=0.05, max_loop=0.02, max_sqnr_loss=1.0, max_removed_mass=0.01
+)
 
 DEFAULTS: Mapping[str, Thresholds] = {
     "float32": _FLOAT,
@@ -63,7 +73,8 @@ DEFAULTS: Mapping[str, Thresholds] = {
 }
 """By recipe. float32 differs by the order of additions only: anything above 1e-5 is a conversion error. int8 is
 meant to be indistinguishable; int4 may change what is nearly a tie; one scale per row of 4 bits is the
-coarsest that is worth trying. A recipe of the user's own is held to int4-channel's."""
+coarsest that is worth trying. A recipe of the user's own is held to int4-channel's. A trimmed vocabulary may
+leave out one percent of what the reference would say, in whatever precision."""
 
 LABELS: Mapping[str, tuple[str, Literal["max", "min"], str]] = {
     "max_kl": ("mean KL", "max", "use a finer recipe (int8, or int4 with smaller blocks)"),
@@ -80,6 +91,11 @@ LABELS: Mapping[str, tuple[str, Literal["max", "min"], str]] = {
         "int4 in blocks or int8; an answer schema; a repetition penalty in the app",
     ),
     "min_exact": ("answers equal to the reference's", "min", "use a finer recipe"),
+    "max_removed_mass": (
+        "mean probability on removed tokens",
+        "max",
+        "give more of the task's texts to --vocab-from, or keep more pieces with --vocab-keep",
+    ),
     "max_sqnr_loss": (
         "SQNR lost against the scheme, dB",
         "max",

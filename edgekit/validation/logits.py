@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
@@ -21,8 +21,8 @@ from edgekit.validation.metrics import (
     share_interval,
 )
 from edgekit.validation.reference import ForcedText
-from edgekit.validation.result import Check, LogitsSection, LogProbPair, PositionFigures
-from edgekit.validation.scoring import CHUNK, GraphScorer, Scorer
+from edgekit.validation.result import Check, LogitsSection, LogProbPair, PositionFigures, RemovedMass
+from edgekit.validation.scoring import CHUNK, Scorer
 
 _SCATTER = 1000
 _MOST_BINS = 24
@@ -32,20 +32,24 @@ _SEED = 20260
 def check_logits(
     texts: Sequence[ForcedText],
     reference: Scorer,
-    bundle: GraphScorer,
+    bundle: Scorer,
     gates: Gates,
     progress: Progress = SILENT,
+    *,
+    method: str,
+    removed: Callable[[], RemovedMass | None] = lambda: None,
 ) -> tuple[Check, LogitsSection]:
     """Compare the next-token distributions of two models on some texts.
 
     Gates look at positions inside answers, where the model is to speak, when there are any.
+    method: how the bundle's logits are had. removed: asked, once all was read, what fell on removed tokens.
     """
     scores, positions, in_answer, seconds = _compare(texts, reference, bundle, progress)
     overall = logit_figures(scores)
     answers = logit_figures(scores.where(in_answer)) if in_answer.any() else None
     judged = answers or overall
     section = LogitsSection(
-        method="scoring graph" if bundle.by_prefill else "decode signature",
+        method=method,
         texts=len(texts),
         overall=overall,
         answers=answers,
@@ -53,8 +57,14 @@ def check_logits(
         scatter=_scatter(scores, in_answer),
         seconds=seconds,
         tokens_per_second=sum(len(t.tokens) for t in texts) / seconds if seconds else 0.0,
+        removed=removed(),
     )
-    verdicts = (*gates.judge("max_kl", judged.kl_mean.value), *gates.judge("min_top1", judged.top1.value))
+    mass = section.removed
+    verdicts = (
+        *gates.judge("max_kl", judged.kl_mean.value),
+        *gates.judge("min_top1", judged.top1.value),
+        *gates.judge("max_removed_mass", None if mass is None else mass.mean.value),
+    )
     figures: dict[str, int | float | str | None] = {
         "positions": judged.positions,
         "mean KL": judged.kl_mean.value,
@@ -66,6 +76,8 @@ def check_logits(
         "perplexity, reference": judged.perplexity_reference.value,
         "RMS Δp": judged.delta_p_rms.value,
         "largest Δp": judged.delta_p_max,
+        "on removed tokens, mean": None if mass is None else mass.mean.value,
+        "on removed tokens, 99%": None if mass is None else mass.p99.value,
     }
     where = "in answers " if answers is not None else ""
     said = (
@@ -73,11 +85,16 @@ def check_logits(
         f"{judged.positions:,} positions {where}".rstrip()
         + f"; perplexity {judged.perplexity_bundle.value:.4g} (reference {judged.perplexity_reference.value:.4g})"
     )
+    if mass is not None:
+        said += (
+            f"; of the reference's probability {mass.mean.value:.2g} is on removed tokens "
+            f"(99th percentile {mass.p99.value:.2g})"
+        )
     return verdict("logits", said, verdicts, figures), section
 
 
 def _compare(
-    texts: Sequence[ForcedText], reference: Scorer, bundle: GraphScorer, progress: Progress
+    texts: Sequence[ForcedText], reference: Scorer, bundle: Scorer, progress: Progress
 ) -> tuple[PositionScores, NDArray[np.int64], NDArray[np.bool_], float]:
     """Score every position that has a token behind it; gives scores, positions, in-answer flags and seconds.
 

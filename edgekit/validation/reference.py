@@ -70,9 +70,16 @@ class HeadScorer:
 
     def logits(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
         """Yield the logits behind each token."""
-        hidden = self._hidden[tuple(tokens)]
+        hidden = self._states(tuple(tokens))
         for start in range(0, len(hidden), CHUNK):
             yield hidden[start : start + CHUNK] @ self._head.T
+
+    def _states(self, tokens: tuple[int, ...]) -> NDArray[np.float32]:
+        """The states of a text, or of the beginning of one: no token sees what comes after it."""
+        if tokens in self._hidden:
+            return self._hidden[tokens]
+        count = len(tokens)
+        return next(h[:count] for whole, h in self._hidden.items() if whole[:count] == tokens)
 
 
 def run_reference(

@@ -210,13 +210,18 @@ class TokenDifference:
 
 @dataclass(frozen=True)
 class TokensSection:
-    """Ids of the engine against the reference's. differences: the first few."""
+    """Ids of the engine against the reference's. differences: the first few.
+
+    spelled_out: texts with tokens that a trimmed vocabulary does not have, which smaller pieces spell instead; the
+    bundle's tokens read back as the text.
+    """
 
     texts: int
     awkward_texts: int
     equal: int
     tokens: int
     differences: tuple[TokenDifference, ...]
+    spelled_out: int = 0
 
 
 # ---------------------------------------- 3 template
@@ -319,6 +324,25 @@ class LogProbPair:
 
 
 @dataclass(frozen=True)
+class RemovedMass:
+    """The probability that the reference gives to tokens which a trimmed vocabulary does not have, 0 to 1.
+
+    rows, kept: pieces of the reference's vocabulary, and of those the bundle's. positions: where it was looked at,
+    inside answers where there are any; the figures are over these. cut_texts: texts that were read up to their
+    first removed token only.
+    """
+
+    rows: int
+    kept: int
+    positions: int
+    inside_answers: bool
+    mean: Interval
+    p99: Interval
+    largest: float
+    cut_texts: int
+
+
+@dataclass(frozen=True)
 class LogitsSection:
     """Teacher forcing: both models read the same tokens, and their next-token distributions are compared.
 
@@ -327,6 +351,7 @@ class LogitsSection:
         it when there is one, at `overall` otherwise.
     scatter: a sample of at most 1,000.
     seconds: of the bundle's pass alone.
+    removed: of a bundle with a trimmed vocabulary, whose distributions are compared over the tokens it kept.
     """
 
     method: str
@@ -337,6 +362,7 @@ class LogitsSection:
     scatter: tuple[LogProbPair, ...]
     seconds: float
     tokens_per_second: float
+    removed: RemovedMass | None = None
 
 
 # ---------------------------------------- 6 generation

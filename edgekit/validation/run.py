@@ -16,6 +16,7 @@ from edgekit.bundle.inspect import BundleSummary, inspect
 from edgekit.bundle.metadata import Text, read_text
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.checkpoint.chat_template import Message
+from edgekit.checkpoint.trimming import gather_rows
 from edgekit.errors import BundleError, GraphError, InputError, MissingToolError
 from edgekit.graph import find_graph, graph_key
 from edgekit.progress import SILENT, Progress
@@ -52,7 +53,16 @@ from edgekit.validation.result import (
     ReferenceIdentity,
 )
 from edgekit.validation.runtimes import check_runtimes
-from edgekit.validation.scoring import GraphScorer, relink, scoring_key, without_scoring
+from edgekit.validation.scoring import GraphScorer, Scorer, relink, scoring_key, without_scoring
+from edgekit.validation.trimmed import (
+    Decode,
+    SharedScorer,
+    bundle_decoder,
+    in_old_ids,
+    removed_mass,
+    shared_ids,
+    shared_texts,
+)
 from edgekit.validation.voice import Questions, Voice
 from edgekit.validation.weights import check_weights, originals_of
 
@@ -172,6 +182,18 @@ def conversations(data: Data) -> list[tuple[str, tuple[Message, ...]]]:
     return cases + longer[:5]
 
 
+def _old_ids(summary: BundleSummary | None) -> tuple[int, ...] | None:
+    """The checkpoint's id of each id of a trimmed bundle; None for one that is whole."""
+    manifest = None if summary is None else summary.manifest
+    return None if manifest is None or manifest.vocabulary is None else manifest.vocabulary.old_ids
+
+
+def _rows(summary: BundleSummary) -> int | None:
+    """Pieces of the vocabulary that a bundle's was trimmed from; None for one that is whole."""
+    manifest = summary.manifest
+    return None if manifest is None or manifest.vocabulary is None else manifest.vocabulary.rows
+
+
 @dataclass
 class _Run:
     """One validation under way: what is known so far, and the checks that follow from it."""
@@ -191,6 +213,14 @@ class _Run:
     # ---------------------------------------- the other side
 
     def hold_against_checkpoint(self, checkpoint: Checkpoint) -> None:
+        vocabulary = None if self.summary.manifest is None else self.summary.manifest.vocabulary
+        if vocabulary is not None and vocabulary.rows != checkpoint.config.vocab_size:
+            raise InputError(
+                f"the bundle's vocabulary was trimmed from {vocabulary.rows:,} pieces, this checkpoint has "
+                f"{checkpoint.config.vocab_size:,}",
+                where=checkpoint.path,
+                remedy="name the checkpoint that the bundle was made from",
+            )
         self.checkpoint = checkpoint
         self.text = read_text(
             checkpoint.text_path,
@@ -277,7 +307,7 @@ class _Run:
         voice = ask_engine(self.other.path, questions, name="the other bundle", progress=self.progress)
         if isinstance(voice, Refusal):
             raise BundleError(f"the engine refuses the file: {voice.reason}", where=self.other.path)
-        return voice
+        return in_old_ids(voice, _old_ids(self.other))
 
     # ---------------------------------------- 0
 
@@ -309,11 +339,15 @@ class _Run:
 
     def _texts(self, voice: Voice, reference: Voice | None) -> dict[CheckName, tuple[Check, Any] | Check]:
         found: dict[CheckName, tuple[Check, Any] | Check] = {}
+        old_ids = _old_ids(self.summary)
+        decode = None if old_ids is None else self._old_decoder(old_ids)
+        voice = in_old_ids(voice, old_ids)
         if reference is None:
             found["tokens"] = skipped("tokens", _NO_REFERENCE)
             found["template"] = skipped("template", _NO_REFERENCE)
         else:
-            found["tokens"] = check_tokens(self.questions.texts, reference, voice)
+            kept = None if old_ids is None else frozenset(old_ids)
+            found["tokens"] = check_tokens(self.questions.texts, reference, voice, kept=kept, decode=decode)
             cases = conversations(self.data)
             found["template"] = check_template(cases, reference, voice, self._start_text())
         found["stop"] = check_stop(reference, voice, self.questions.max_tokens)
@@ -327,6 +361,12 @@ class _Run:
             encode=None if self.text is None else self.text.tokenizer.encode,
         )
         return found
+
+    def _old_decoder(self, old_ids: Sequence[int]) -> Decode | None:
+        """What the bundle's own tokenizer makes of its ids, given as those of the whole vocabulary."""
+        decode = bundle_decoder(read_container(self.summary.path))
+        new = {old: number for number, old in enumerate(old_ids)}
+        return None if decode is None else lambda ids: decode([new[number] for number in ids])
 
     def _start_text(self) -> str:
         """The text of the start token, with which Transformers' prompts begin; another engine's do not."""
@@ -350,18 +390,41 @@ class _Run:
             bundle = self._scorer(self.summary, model, longest)
             if run is not None:
                 assert self.checkpoint is not None
-                return check_logits(
-                    texts, HeadScorer(run, self.checkpoint), bundle, self.gates, self.progress
-                )
+                return self._compare(texts, HeadScorer(run, self.checkpoint), bundle)
             assert theirs is not None
             assert self.other is not None
-            return check_logits(
-                texts, self._scorer(self.other, theirs, longest), bundle, self.gates, self.progress
-            )
+            return self._compare(texts, self._scorer(self.other, theirs, longest), bundle)
         except (RuntimeError, ValueError, KeyError) as error:
             if self.summary.manifest is None:
                 return skipped("logits", f"its graph is not like edgekit's ({error})")
             return failed("logits", f"the LiteRT interpreter does not run the model: {error}")
+
+    def _compare(
+        self, texts: Sequence[ForcedText], reference: Scorer, bundle: GraphScorer
+    ) -> tuple[Check, Any] | Check:
+        """Compare logits on texts in the ids of the whole vocabulary."""
+        method = "scoring graph" if bundle.by_prefill else "decode signature"
+        theirs, ours = _old_ids(self.other), _old_ids(self.summary)
+        shared = shared_ids(theirs, ours)
+        if shared is None:
+            if ours is not None:  # both are trimmed alike: any numbering will do, the bundles have theirs
+                new = {old: number for number, old in enumerate(ours)}
+                texts = [replace(t, tokens=tuple(new[token] for token in t.tokens)) for t in texts]
+            return check_logits(texts, reference, bundle, self.gates, self.progress, method=method)
+        known, cut = shared_texts(texts, shared)
+        if not known:
+            return skipped("logits", "every text begins with tokens that the bundle does not have")
+        held = SharedScorer(reference, shared.reference)
+        rows = _rows(self.summary)
+        return check_logits(
+            known,
+            held,
+            SharedScorer(bundle, shared.bundle),
+            self.gates,
+            self.progress,
+            method=method,
+            removed=lambda: None if rows is None else removed_mass(known, cut, held, rows),
+        )
 
     def _other_texts(self, reference: Voice) -> tuple[ForcedText, ...]:
         """The texts to read when another bundle is the reference: its own answers, in its own ids."""
@@ -420,12 +483,14 @@ class _Run:
         key = scoring_key(manifest.graph.id, graph_key(self.checkpoint.config, "dynamic"))
         assert key is not None
         graph = find_graph(without_scoring(key), self.progress)
-        originals = originals_of(graph, self.checkpoint.tensors)
+        old_ids = _old_ids(self.summary)
+        checkpoint = self.checkpoint if old_ids is None else gather_rows(self.checkpoint, old_ids)
+        originals = originals_of(graph, checkpoint.tensors)
         named = {name: weight for name, weight in stored.items() if name in originals}
         other_shape = [
             name
             for name, weight in named.items()
-            if weight.shape != self.checkpoint.tensors[name].shape or len(named) < len(originals)
+            if weight.shape != checkpoint.tensors[name].shape or len(named) < len(originals)
         ]
         if other_shape:
             remedy = "name the checkpoint that the bundle was made from"

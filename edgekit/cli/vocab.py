@@ -1,0 +1,144 @@
+"""`edgekit vocab`: which part of the vocabulary a task needs, before any conversion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekit.cli.console import (
+    DebugOption,
+    JsonOption,
+    QuietOption,
+    human_bytes,
+    output_console,
+    print_json,
+    progress_for,
+)
+from edgekit.errors import InputError
+
+if TYPE_CHECKING:
+    from edgekit.vocabulary.survey import Survey
+
+EXAMPLES = """Examples:
+
+edgekit vocab ./my-fine-tune --from train.jsonl
+
+edgekit vocab ./my-fine-tune --from train.jsonl --from notes.txt --lang en,nb --keep 12000,24000"""
+
+_BAR = 24
+
+
+def vocab(
+    checkpoint: Annotated[
+        str, typer.Argument(help="A checkpoint or LoRA adapter: a directory, or a Hub id.")
+    ],
+    corpora: Annotated[
+        list[Path],
+        typer.Option("--from", help="Texts of the task: JSONL, CSV, plain text; may be repeated."),
+    ],
+    keep: Annotated[
+        str | None,
+        typer.Option(help="Sizes to look at, as 12000,24000 (default: 8000,16000,32000,64000)."),
+    ] = None,
+    lang: Annotated[
+        str | None, typer.Option(help="Languages whose pieces to prefer among those no text needs, as en,nb.")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option(help="Recipes to tell sizes for (default: int8,int4,int4-all).")
+    ] = None,
+    field: Annotated[
+        list[str] | None, typer.Option(help="Name a column of the data, as prompt=text; may be repeated.")
+    ] = None,
+    answer_schema: Annotated[
+        Path | None, typer.Option(help="A JSON schema whose text must survive as well.")
+    ] = None,
+    answer_regex: Annotated[
+        str | None, typer.Option(help="A regular expression whose text must survive as well.")
+    ] = None,
+    base: Annotated[
+        str | None, typer.Option(help="Base model of an adapter (default: the one the adapter names).")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", "-o", help="Write the table and plots as an HTML page.")
+    ] = None,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Tell what a trimmed vocabulary would cover and weigh, at several sizes."""
+    from edgekit.bundle.answers import parse_answer
+    from edgekit.cli.convert import split_languages
+    from edgekit.validation.data import parse_fields
+    from edgekit.vocabulary.survey import RECIPES, survey_vocabulary
+
+    result = survey_vocabulary(
+        checkpoint,
+        corpora,
+        keep=_sizes(keep),
+        languages=split_languages(lang),
+        recipes=RECIPES if recipe is None else [name.strip() for name in recipe.split(",")],
+        answer=parse_answer(answer_schema, answer_regex),
+        base=base,
+        fields=parse_fields(field or []),
+        progress=progress_for(quiet=quiet or as_json),
+    )
+    if report is not None:
+        from edgekit.report.page import write_page
+        from edgekit.report.vocabulary import render_html
+
+        write_page(render_html(result), report)
+    if as_json:
+        print_json(result.to_json())
+        return
+    print_survey(result)
+    if report is not None:
+        print(f"wrote {report}")
+
+
+def print_survey(survey: Survey) -> None:
+    """Print the sizes as a table, with a bar for the size of the first recipe."""
+    from rich.table import Table
+
+    recipes = list(survey.sizes[-1].bytes)
+    print(
+        f"{survey.texts:,} texts, {survey.tokens:,} tokens: {survey.met:,} of {survey.rows:,} pieces; "
+        f"with all that they need, {survey.needed:,}"
+    )
+    table = Table(box=None, pad_edge=False)
+    for name in ("pieces", "coverage", "unseen texts", *recipes):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    table.add_column("")
+    largest = survey.sizes[-1].bytes[recipes[0]]
+    for size in survey.sizes:
+        bar = "█" * max(1, round(size.bytes[recipes[0]] / largest * _BAR))
+        table.add_row(
+            f"{size.pieces:,}",
+            share(size.coverage),
+            "" if size.unseen is None else share(size.unseen),
+            *(human_bytes(size.bytes[name]) for name in recipes),
+            bar,
+            "whole" if size.pieces == survey.rows else "" if size.fits else "too small",
+        )
+    output_console().print(table)
+    fitting = next((size for size in survey.sizes[:-1] if size.fits), None)
+    if fitting is not None:
+        print(f"next: edgekit convert … --vocab-from … --vocab-keep {fitting.pieces}")
+
+
+def share(value: float) -> str:
+    """Write a share so that only all of it is 100%."""
+    return "100%" if value == 1 else f"{min(value, 0.9999):.2%}"
+
+
+def _sizes(text: str | None) -> tuple[int, ...]:
+    """Read `--keep 12000,24000`."""
+    if text is None:
+        return ()
+    words = [word.strip() for word in text.split(",")]
+    for word in words:
+        if not word.isdecimal():
+            raise InputError(f"{word!r} is no number", where="--keep", remedy="write them as 12000,24000")
+    return tuple(map(int, words))

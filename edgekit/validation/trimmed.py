@@ -1,0 +1,175 @@
+"""A bundle with a trimmed vocabulary against one with more: in the ids of the whole one, over what both have.
+
+A trimmed bundle numbers its pieces anew. What it says is brought back to the checkpoint's ids before any check looks
+at it, and its logits are compared with the reference's over the ids that it kept; what the reference gives to the
+others, a trimmed model cannot say, and that is a figure of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.bundle.container import Container, SectionKind, section_bytes, unpack_hf_tokenizer
+from edgekit.checkpoint.tokenizer import load_decoder
+from edgekit.validation.metrics import Floats, mean_interval, quantile_interval
+from edgekit.validation.reference import ForcedText
+from edgekit.validation.result import RemovedMass
+from edgekit.validation.scoring import Scorer
+from edgekit.validation.voice import Answer, Voice
+
+
+def in_old_ids(voice: Voice, old_ids: Sequence[int] | None) -> Voice:
+    """Return what a trimmed bundle said in the ids of the whole vocabulary; as it is without a map."""
+    if old_ids is None:
+        return voice
+
+    def old(ids: Sequence[int]) -> tuple[int, ...]:
+        return tuple(old_ids[number] for number in ids)
+
+    def answers(given: Sequence[Answer]) -> tuple[Answer, ...]:
+        return tuple(replace(answer, ids=old(answer.ids)) for answer in given)
+
+    return replace(
+        voice,
+        start_id=None if voice.start_id is None else old_ids[voice.start_id],
+        stop_ids=tuple(map(old, voice.stop_ids)),
+        ids=tuple(map(old, voice.ids)),
+        answers=answers(voice.answers),
+        constrained=None if voice.constrained is None else answers(voice.constrained),
+        asked=tuple(map(old, voice.asked)),
+        pieces={old_ids[number]: text for number, text in voice.pieces.items()},
+    )
+
+
+@dataclass(frozen=True)
+class Shared:
+    """The ids that two models have in common, numbered by themselves; both tuples are as long as there are such.
+
+    reference, bundle: the id that each gives to them.
+    """
+
+    reference: tuple[int, ...]
+    bundle: tuple[int, ...]
+    old: tuple[int, ...]
+    """Their ids in the whole vocabulary."""
+
+
+def shared_ids(reference: Sequence[int] | None, bundle: Sequence[int] | None) -> Shared | None:
+    """Find what two models have in common; None when neither, or both in the same way, is trimmed.
+
+    reference, bundle: the old id of each new one, None for a whole vocabulary.
+    """
+    if reference is bundle is None or (reference and bundle and tuple(reference) == tuple(bundle)):
+        return None
+    ours = None if bundle is None else {old: new for new, old in enumerate(bundle)}
+    theirs = None if reference is None else {old: new for new, old in enumerate(reference)}
+    old = [
+        number
+        for number in (bundle if bundle is not None else reference or ())
+        if (ours is None or number in ours) and (theirs is None or number in theirs)
+    ]
+    return Shared(
+        reference=tuple(old if theirs is None else (theirs[number] for number in old)),
+        bundle=tuple(old if ours is None else (ours[number] for number in old)),
+        old=tuple(old),
+    )
+
+
+def shared_texts(
+    texts: Sequence[ForcedText], shared: Shared
+) -> tuple[tuple[ForcedText, ...], tuple[bool, ...]]:
+    """Write texts in the shared ids, each up to the first token that only one model has.
+
+    texts: in old ids. Gives the texts that have two tokens or more, and which of them were cut.
+    """
+    number = {old: n for n, old in enumerate(shared.old)}
+    found: dict[ForcedText, bool] = {}
+    for text in texts:
+        end = next((at for at, token in enumerate(text.tokens) if token not in number), len(text.tokens))
+        if end >= 2:
+            tokens = tuple(number[token] for token in text.tokens[:end])
+            found.setdefault(ForcedText(tokens, min(text.answer_start, end)), end < len(text.tokens))
+    return tuple(found), tuple(found.values())
+
+
+@dataclass
+class SharedScorer:
+    """A model's logits over the shared ids alone.
+
+    own: the model's id of each shared one. removed: of each text that was read, chunk by chunk, the probability that
+    the model gives to all its other ids, behind each token.
+    """
+
+    inner: Scorer
+    own: Sequence[int]
+    removed: list[list[Floats]] = field(default_factory=list)
+
+    def logits(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits behind each token, over the shared ids."""
+        columns = np.asarray(self.own, np.int64)
+        shares: list[Floats] = []
+        self.removed.append(shares)
+        for chunk in self.inner.logits([self.own[token] for token in tokens]):
+            kept = chunk[:, columns]
+            shares.append(share_outside(chunk, kept))
+            yield kept
+
+
+def share_outside(logits: NDArray[np.float32], kept: NDArray[np.float32]) -> Floats:
+    """Return the probability of all columns but the kept ones, row by row; never less than 0."""
+
+    def log_sum(values: NDArray[np.float32], highest: Floats) -> Floats:
+        result: Floats = np.log(np.exp(values.astype(np.float64) - highest[:, None]).sum(axis=1))
+        return result
+
+    highest = logits.max(axis=1).astype(np.float64)
+    inside = np.exp(log_sum(kept, highest) - log_sum(logits, highest))
+    result: Floats = np.maximum(0.0, 1.0 - inside)
+    return result
+
+
+def removed_mass(
+    texts: Sequence[ForcedText], cut: Sequence[bool], scorer: SharedScorer, rows: int
+) -> RemovedMass | None:
+    """Sum up what the reference gives to removed tokens, inside answers where there are any.
+
+    cut: texts whose next token is a removed one; the position before it counts, the last one of other texts
+    has no token behind it and does not. rows: of the reference's vocabulary.
+    """
+    values: list[Floats] = []
+    in_answer: list[NDArray[np.bool_]] = []
+    for text, was_cut, shares in zip(texts, cut, scorer.removed, strict=True):
+        count = len(text.tokens) - (0 if was_cut else 1)
+        values.append(np.concatenate(shares)[:count])
+        in_answer.append(np.arange(1, count + 1) >= text.answer_start)
+    if not values:
+        return None
+    mass, answers = np.concatenate(values), np.concatenate(in_answer)
+    judged = mass[answers] if answers.any() else mass
+    return RemovedMass(
+        rows=rows,
+        kept=len(scorer.own),
+        positions=len(judged),
+        inside_answers=bool(answers.any()),
+        mean=mean_interval(judged),
+        p99=quantile_interval(judged, 0.99),
+        largest=float(judged.max()),
+        cut_texts=sum(cut),
+    )
+
+
+Decode = Callable[[Sequence[int]], str]
+
+
+def bundle_decoder(container: Container) -> Decode | None:
+    """Return what turns a bundle's ids into text, by its own tokenizer; None when it has none."""
+    for section in container.sections:
+        if section.kind is SectionKind.SP_TOKENIZER:
+            return load_decoder("sentencepiece", bytes(section_bytes(container, section)))
+        if section.kind is SectionKind.HF_TOKENIZER:
+            return load_decoder("huggingface", unpack_hf_tokenizer(section_bytes(container, section)))
+    return None

@@ -111,7 +111,7 @@ private fun <T> Choice(
     onChoose: (T) -> Unit,
 ) = Column {
     Heading(title)
-    FlowRow(Modifier.selectableGroup(), horizontalArrangement = Arrangement.spacedBy(8.dp)) {
+    FlowRow(Modifier.selectableGroup(), Arrangement.spacedBy(8.dp), Arrangement.spacedBy(4.dp)) {
         values.forEach { value ->
             FilterChip(value == selected, { onChoose(value) }, label = { Text(label(value)) }, Modifier.heightIn(min = 40.dp), enabled)
         }
@@ -144,11 +144,11 @@ private fun Results(result: BenchmarkResult, share: (BenchmarkResult, ExportForm
     verticalArrangement = Arrangement.spacedBy(16.dp),
 ) {
     Section(pluralStringResource(R.plurals.results_of, result.plan.runs, number(result.plan.runs), backendName(result.backend))) {
-        Measured(stringResource(R.string.time_to_first_token), result.timeToFirstToken) { seconds(it) }
+        Measured(stringResource(R.string.time_to_first_token), result.timeToFirstToken, { seconds(it) }, { seconds(it) })
         HorizontalDivider()
-        Measured(stringResource(R.string.prefill_speed), result.prefillSpeed) { speed(it) }
+        Measured(stringResource(R.string.prefill_speed), result.prefillSpeed, { speed(it) }, { number(it, speedDecimals(it)) })
         HorizontalDivider()
-        Measured(stringResource(R.string.decode_speed), result.decodeSpeed) { speed(it) }
+        Measured(stringResource(R.string.decode_speed), result.decodeSpeed, { speed(it) }, { number(it, speedDecimals(it)) })
     }
     Section(stringResource(R.string.start_and_memory)) {
         Figure(stringResource(R.string.cold_start), seconds(result.coldStart))
@@ -173,19 +173,24 @@ private fun ShareButton(text: String, onClick: () -> Unit) = OutlinedButton(onCl
     Text(text)
 }
 
-/** A figure of all runs: the median in large, the span below it, and every run as a bar. */
+/** A figure of all runs: the median in large, the span below it in short, and every run as a bar. */
 @OptIn(ExperimentalLayoutApi::class)
 @Composable
-private fun Measured(name: String, spread: Spread, format: @Composable (Double) -> String) = Column(
+private fun Measured(
+    name: String,
+    spread: Spread,
+    format: @Composable (Double) -> String,
+    short: @Composable (Double) -> String,
+) = Column(
     Modifier.fillMaxWidth().semantics(mergeDescendants = true) {},
     verticalArrangement = Arrangement.spacedBy(4.dp),
 ) {
     Text(name, color = MaterialTheme.colorScheme.onSurfaceVariant, style = MaterialTheme.typography.labelLarge)
-    FlowRow(Modifier.fillMaxWidth(), Arrangement.SpaceBetween) {
+    FlowRow(Modifier.fillMaxWidth(), Arrangement.SpaceBetween, Arrangement.spacedBy(8.dp)) {
         Column(Modifier.padding(end = 16.dp)) {
             Text(format(spread.median), style = MaterialTheme.typography.headlineSmall)
             Text(
-                stringResource(R.string.minimum_maximum, format(spread.minimum), format(spread.maximum)),
+                stringResource(R.string.minimum_maximum, short(spread.minimum), short(spread.maximum)),
                 color = MaterialTheme.colorScheme.onSurfaceVariant,
                 style = MaterialTheme.typography.bodySmall,
             )

@@ -8,12 +8,15 @@ import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.res.stringResource
 import dev.edgekit.sample.R
 import java.text.NumberFormat
+import java.util.Locale
 
-/** A number as it is written in the user's language, with at most so many decimals. */
+/** A number as it is written in the language of the texts around it, with at most so many decimals. */
 @Composable
 @ReadOnlyComposable
 fun number(value: Number, decimals: Int = 0): String {
-    val format = NumberFormat.getNumberInstance(LocalConfiguration.current.locales[0])
+    val user = LocalConfiguration.current.locales[0]
+    val texts = Locale.forLanguageTag(stringResource(R.string.language))
+    val format = NumberFormat.getNumberInstance(if (user.language == texts.language) user else texts)
     format.maximumFractionDigits = decimals
     return format.format(value)
 }
@@ -36,4 +39,6 @@ fun seconds(value: Double): String =
 @Composable
 @ReadOnlyComposable
 fun speed(tokensPerSecond: Double): String =
-    stringResource(R.string.tokens_per_second, number(tokensPerSecond, if (tokensPerSecond < 100) 1 else 0))
+    stringResource(R.string.tokens_per_second, number(tokensPerSecond, speedDecimals(tokensPerSecond)))
+
+fun speedDecimals(tokensPerSecond: Double) = if (tokensPerSecond < 100) 1 else 0

@@ -51,7 +51,7 @@ fun SettingsScreen(
                 stringResource(if (state.isBuiltIn) R.string.is_built_in else R.string.is_picked),
                 color = MaterialTheme.colorScheme.onSurfaceVariant,
             )
-            FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp)) {
+            FlowRow(Modifier, Arrangement.spacedBy(8.dp), Arrangement.spacedBy(4.dp)) {
                 OutlinedButton(onPick) {
                     Icon(painterResource(R.drawable.ic_file), null, Modifier.size(18.dp))
                     Spacer(Modifier.width(8.dp))

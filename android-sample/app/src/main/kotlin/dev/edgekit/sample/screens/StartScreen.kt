@@ -22,6 +22,7 @@ import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.draw.scale
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.LiveRegionMode
@@ -86,7 +87,7 @@ private fun ColumnScope.Step(title: String, detail: String?, progress: Float?, h
     Icon(
         painterResource(R.drawable.ic_launcher_foreground),
         contentDescription = null,
-        Modifier.size(144.dp),
+        Modifier.size(88.dp).scale(ICON_WITHOUT_MARGIN),
         tint = MaterialTheme.colorScheme.primary,
     )
     Text(
@@ -108,6 +109,9 @@ private fun ColumnScope.Step(title: String, detail: String?, progress: Float?, h
         )
     }
 }
+
+/** An adaptive icon keeps a third free around its picture, for the launcher to cut its shape from. */
+private const val ICON_WITHOUT_MARGIN = 1.6f
 
 @Composable
 private fun ColumnScope.Failure(what: Explanation, onRetry: () -> Unit, onPick: () -> Unit, onBuiltIn: (() -> Unit)?) {

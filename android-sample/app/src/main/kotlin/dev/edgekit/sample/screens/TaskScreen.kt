@@ -173,7 +173,7 @@ private fun Welcome(state: TaskUiState, onExample: (String) -> Unit, modifier: M
     if (state.examples.isNotEmpty()) {
         item { Text(stringResource(R.string.try_one), color = MaterialTheme.colorScheme.onSurfaceVariant) }
         item {
-            FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp, Alignment.CenterHorizontally)) {
+            FlowRow(Modifier, Arrangement.spacedBy(8.dp, Alignment.CenterHorizontally), Arrangement.spacedBy(4.dp)) {
                 state.examples.forEach { Example(it, enabled = !state.answering) { onExample(it) } }
             }
         }

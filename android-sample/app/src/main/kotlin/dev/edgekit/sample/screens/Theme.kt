@@ -3,6 +3,7 @@ package dev.edgekit.sample.screens
 import android.os.Build
 import androidx.compose.foundation.isSystemInDarkTheme
 import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.Typography
 import androidx.compose.material3.darkColorScheme
 import androidx.compose.material3.dynamicDarkColorScheme
 import androidx.compose.material3.dynamicLightColorScheme
@@ -10,6 +11,8 @@ import androidx.compose.material3.lightColorScheme
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.graphics.Color
 import androidx.compose.ui.platform.LocalContext
+import androidx.compose.ui.text.TextStyle
+import androidx.compose.ui.text.style.TextDirection
 
 /** The colours of the user's wallpaper where the system has them (Android 12), the app's own below. */
 @Composable
@@ -21,7 +24,23 @@ fun EdgekitTheme(dark: Boolean = isSystemInDarkTheme(), dynamic: Boolean = true,
         dark -> DarkColors
         else -> LightColors
     }
-    MaterialTheme(colorScheme = colors, content = content)
+    MaterialTheme(colors, typography = DirectedByContent, content = content)
+}
+
+/** A text runs the way it is written, whatever the language of the phone: an answer, or a prompt, may be in any other. */
+private val DirectedByContent = Typography().run {
+    fun TextStyle.directed() = copy(textDirection = TextDirection.Content)
+    copy(
+        headlineSmall = headlineSmall.directed(),
+        titleLarge = titleLarge.directed(),
+        titleMedium = titleMedium.directed(),
+        titleSmall = titleSmall.directed(),
+        bodyLarge = bodyLarge.directed(),
+        bodyMedium = bodyMedium.directed(),
+        bodySmall = bodySmall.directed(),
+        labelLarge = labelLarge.directed(),
+        labelMedium = labelMedium.directed(),
+    )
 }
 
 private val LightColors = lightColorScheme(

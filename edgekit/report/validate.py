@@ -403,7 +403,7 @@ def _tokens(report: ParityReport) -> list[Block]:
     )
     if section.spelled_out:
         count += (
-            f" {section.spelled_out:,} hold pieces that the bundle's trimmed vocabulary lacks: smaller ones spell them, "
+            f" {section.spelled_out:,} hold pieces that the trimmed vocabulary lacks: smaller ones spell them, "
             "and they read back the same."
         )
     if not section.differences:

@@ -72,7 +72,7 @@ def _tiles(survey: Survey) -> list[Tile]:
         Tile(
             "Needed",
             f"{survey.needed:,}",
-            "with control, byte and template pieces, and what they are merged from",
+            "with what they are merged from",
         ),
     ]
 
@@ -103,22 +103,21 @@ _TOO_SMALL = Badge("warning", "too small")
 
 
 def _coverage(survey: Survey) -> Plot:
-    pieces = [entry.pieces / 1000 for entry in survey.sizes]
-    lines = [svg.Line("these texts", pieces, [entry.coverage * 100 for entry in survey.sizes])]
-    if all(entry.unseen is not None for entry in survey.sizes):
-        unseen = [(entry.unseen or 0.0) * 100 for entry in survey.sizes]
-        lines.append(svg.Line("unseen texts", pieces, unseen))
+    line = svg.Line(
+        "share of the tokens",
+        [point.pieces for point in survey.reach],
+        [point.share * 100 for point in survey.reach],
+    )
     return Plot(
         svg.line_chart(
-            lines,
-            title="Tokens whose piece is kept",
-            x_label="thousand pieces",
-            y_label="percent",
-            description="Coverage over the size of the vocabulary.",
-            marks=True,
-            from_zero=False,
+            [line],
+            title="What the most frequent pieces make up",
+            x_label="pieces, the most frequent first",
+            y_label="percent of all tokens",
+            description="Share of the texts' tokens over the number of pieces.",
+            whole_x=True,
         ),
-        "The right end is the whole vocabulary.",
+        "Where the line turns flat, rare pieces begin: each costs a row and is seldom used.",
     )
 
 

@@ -6,6 +6,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from edgekit.vocabulary.trim import count_pieces
 SIZES = (8_000, 16_000, 32_000, 64_000)
 RECIPES = ("int8", "int4", "int4-all")
 
+_REACH_POINTS = 60
 _HELD_OUT = 10  # every tenth text
 _FEWEST_TEXTS = 20
 _PIECE_BYTES = 11  # of a piece in a SentencePiece model, beside its text: tags, lengths, score, type
@@ -50,11 +52,20 @@ class Size:
 
 
 @dataclass(frozen=True)
+class Reach:
+    """The share of the texts' tokens, 0 to 1, that the most frequent pieces make up."""
+
+    pieces: int
+    share: float
+
+
+@dataclass(frozen=True)
 class Survey:
     """What was found. texts, tokens: that were counted; met: different pieces among them.
 
     needed: the fewest pieces that `edgekit convert` takes: control and byte tokens, the template's and the answer
     format's text, what was met, and all that these are merged from. sizes: the last one is the whole vocabulary.
+    reach: from no piece to all that were met.
     """
 
     checkpoint: str
@@ -66,6 +77,7 @@ class Survey:
     met: int
     needed: int
     sizes: tuple[Size, ...]
+    reach: tuple[Reach, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -136,7 +148,16 @@ def survey_vocabulary(
         met=len(counts),
         needed=len(needed),
         sizes=tuple(sizes),
+        reach=_reach(counts),
     )
+
+
+def _reach(counts: Counter[int]) -> tuple[Reach, ...]:
+    """Add up pieces, the most frequent first, and look at the sum at about `_REACH_POINTS` places."""
+    sums = [0, *accumulate(count for _, count in counts.most_common())]
+    step = max(1, (len(sums) - 1) // _REACH_POINTS)
+    places = [*range(0, len(sums) - 1, step), len(sums) - 1]
+    return tuple(Reach(place, sums[place] / sums[-1]) for place in places)
 
 
 def _default_sizes(rows: int) -> list[int]:

@@ -15,7 +15,7 @@ import hashlib
 import os
 import struct
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from io import FileIO
 from types import TracebackType
@@ -63,11 +63,11 @@ class Hashers:
     ) -> None:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def submit(self, chunk: bytes | bytearray | memoryview) -> None:
-        """Hash the next chunk, which must not change until `finish`."""
+    def submit(self, chunk: bytes | memoryview, done: Callable[[], None] = lambda: None) -> None:
+        """Hash the next chunk, which must not change until `done` is called, on another thread."""
         place = len(self.chunks)
         self.chunks.append(b"")
-        self._waiting.append(self._pool.submit(self._hash, place, chunk))
+        self._waiting.append(self._pool.submit(self._hash, place, chunk, done))
         if len(self._waiting) > _IN_FLIGHT:
             self._waiting.popleft().result()
 
@@ -77,8 +77,9 @@ class Hashers:
             self._waiting.popleft().result()
         return self.chunks
 
-    def _hash(self, place: int, chunk: bytes | bytearray | memoryview) -> None:
+    def _hash(self, place: int, chunk: bytes | memoryview, done: Callable[[], None]) -> None:
         self.chunks[place] = hash_chunk(chunk, self.algorithm)
+        done()
 
 
 def hash_file(file: BinaryIO, size: int, algorithm: str) -> list[bytes]:
@@ -100,6 +101,9 @@ class HashingWriter:
         self._file = file
         self._hashers = hashers
         self._chunk = bytearray(CHUNK)
+        self._spare: list[
+            bytearray
+        ] = []  # hashed and written: filling them again is faster than making new ones
         self._filled = 0
         self._written = 0
         self._corrected: set[int] = set()
@@ -148,10 +152,11 @@ class HashingWriter:
         return chunks
 
     def _flush(self) -> None:
-        chunk = memoryview(self._chunk)[: self._filled]
-        self._hashers.submit(chunk)
-        left = chunk
+        buffer = self._chunk
+        left = memoryview(buffer)[: self._filled]
+        self._hashers.submit(left, lambda: self._spare.append(buffer))
         while left:
             left = left[self._file.write(left) :]
         self._written += self._filled
-        self._chunk, self._filled = bytearray(CHUNK), 0
+        self._chunk = self._spare.pop() if self._spare else bytearray(CHUNK)
+        self._filled = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -21,7 +21,6 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
-    PublicFormat,
     load_der_private_key,
     pkcs12,
 )
@@ -118,8 +117,8 @@ def open_keystore(
             where=path,
             remedy=f"try: keytool -list -keystore {path}",
         ) from error
-    private = _choose_key(_private_keys(store, data, password), alias, path)
-    key = SigningKey(_usable(private, path), _certificate_of(private, store, path), path)
+    private = _usable(_private_key(store, data, password, alias, path), path)
+    key = SigningKey(private, _certificate_of(private, store, path), path)
     _refuse_invalid(key, now or datetime.now(UTC))
     return key
 
@@ -147,34 +146,47 @@ def _refuse_other_formats(data: bytes, path: Path) -> None:
         )
 
 
-def _private_keys(store: pkcs12.PKCS12KeyAndCertificates, data: bytes, password: str) -> dict[str, object]:
-    """The private keys of a keystore by alias.
+def _private_key(
+    store: pkcs12.PKCS12KeyAndCertificates, data: bytes, password: str, alias: str | None, path: Path
+) -> object:
+    """The private key of an alias.
 
-    `cryptography` hands out one of them; of several the others are taken from where they lie, each encrypted by itself.
+    `cryptography` hands out one key; of several the others are taken from where they lie, each encrypted by itself.
     """
     bags = der.shrouded_keys(data)
     if len(bags) > 1:
-        return {bag.name: load_der_private_key(bag.encrypted, password.encode()) for bag in bags}
-    if store.key is None:
-        return {}
-    name = store.cert.friendly_name if store.cert is not None else None
-    return {(name or b"").decode(errors="replace"): store.key}
-
-
-def _choose_key(keys: Mapping[str, object], alias: str | None, path: Path) -> object:
-    names = ", ".join(keys)
-    if not keys:
-        raise InputError("there is no private key in this keystore", where=path)
-    if alias is None:
-        if len(keys) > 1:
+        bag = bags[_choose([bag.name for bag in bags], alias, path)]
+        try:
+            return load_der_private_key(bag.encrypted, password.encode())
+        except (ValueError, UnsupportedAlgorithm) as error:
             raise InputError(
-                f"there are {len(keys)} keys in this keystore", where=path, remedy=f"choose one: {names}"
+                f"the key “{bag.name}” cannot be read, it may have a password of its own: {error}",
+                where=path,
+                remedy=f"give it the keystore's: keytool -keypasswd -alias {bag.name} -keystore {path}",
+            ) from error
+    if store.key is None:
+        raise InputError("there is no private key in this keystore", where=path)
+    name = store.cert.friendly_name if store.cert is not None else None
+    _choose([(name or b"").decode(errors="replace")], alias, path)
+    return store.key
+
+
+def _choose(names: Sequence[str], alias: str | None, path: Path) -> int:
+    """Which of the keys is meant."""
+    if alias is None:
+        if len(names) > 1:
+            raise InputError(
+                f"there are {len(names)} keys in this keystore",
+                where=path,
+                remedy=f"choose one: {', '.join(names)}",
             )
-        return next(iter(keys.values()))
-    for name, key in keys.items():
+        return 0
+    for number, name in enumerate(names):
         if name.lower() == alias.lower():
-            return key
-    raise InputError(f"there is no key “{alias}” in this keystore", where=path, remedy=f"it holds: {names}")
+            return number
+    raise InputError(
+        f"there is no key “{alias}” in this keystore", where=path, remedy=f"it holds: {', '.join(names)}"
+    )
 
 
 def _usable(key: object, path: Path) -> PrivateKey:
@@ -191,18 +203,11 @@ def _usable(key: object, path: Path) -> PrivateKey:
     )
 
 
-def _certificate_of(key: object, store: pkcs12.PKCS12KeyAndCertificates, path: Path) -> x509.Certificate:
-    wanted = _public_bytes(key)
+def _certificate_of(key: PrivateKey, store: pkcs12.PKCS12KeyAndCertificates, path: Path) -> x509.Certificate:
     for held in (store.cert, *store.additional_certs):
-        if held is not None and _public_bytes(held.certificate) == wanted:
+        if held is not None and held.certificate.public_key() == key.public_key():
             return held.certificate
     raise InputError("there is no certificate for the key in this keystore", where=path)
-
-
-def _public_bytes(holder: object) -> bytes:
-    assert hasattr(holder, "public_key")
-    public: bytes = holder.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
-    return public
 
 
 def _refuse_invalid(key: SigningKey, now: datetime) -> None:

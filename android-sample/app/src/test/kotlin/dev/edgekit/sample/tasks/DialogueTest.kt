@@ -1,0 +1,134 @@
+package dev.edgekit.sample.tasks
+
+import dev.edgekit.sample.engine.AnswerFormat
+import dev.edgekit.sample.engine.EngineFailure
+import dev.edgekit.sample.engine.Message
+import dev.edgekit.sample.engine.Role
+import dev.edgekit.sample.engine.Sampling
+import java.io.File
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+
+/** What a conversation does when the engine is slow, full or broken; the app's own tests talk to the real engine. */
+@RunWith(RobolectricTestRunner::class)
+class DialogueTest {
+    private suspend fun Dialogue.awaitTurns(count: Int) = withTimeout(10.seconds) {
+        state.first { !it.answering && it.transcript.turns.size == count && it.transcript.turns.all { turn -> turn.ending != null } }
+    }
+
+    private suspend fun Dialogue.awaitText(turn: Int, text: String) =
+        withTimeout(10.seconds) { state.first { text in it.transcript.turns.getOrNull(turn)?.answer.orEmpty() } }
+
+    @Test
+    fun `an answer comes in piece by piece and ends with its figures`() = runBlocking {
+        val dialogue = Dialogue(openModel(sampleBundle(), FakeEngine()))
+        dialogue.send("hello")
+        val turn = dialogue.awaitTurns(1).transcript.turns.single()
+        assertEquals("You said: hello", turn.answer)
+        assertEquals(15, (turn.ending as Ending.Finished).stats.generatedTokens)
+        assertEquals(20, dialogue.state.value.transcript.contextUsed)
+    }
+
+    @Test
+    fun `one engine conversation serves turn after turn`() = runBlocking {
+        val engine = FakeEngine()
+        val dialogue = Dialogue(openModel(sampleBundle(AnswerFormat.Regex("x")), engine))
+        dialogue.send("one")
+        dialogue.awaitTurns(1)
+        dialogue.send("two")
+        dialogue.awaitTurns(2)
+        assertEquals(AnswerFormat.Regex("x"), engine.conversations.single().answerFormat)
+    }
+
+    @Test
+    fun `stop keeps what was said, and the next prompt starts from it`() = runBlocking {
+        val engine = FakeEngine(answer = { "a".repeat(3000) }, pieceMillis = 5)
+        val dialogue = Dialogue(openModel(sampleBundle(), engine))
+        dialogue.send("hello")
+        dialogue.awaitText(turn = 0, "aaaaaa")
+        dialogue.stop()
+        val turn = dialogue.state.value.transcript.turns.single()
+        assertEquals(Ending.Stopped, turn.ending)
+        assertFalse(dialogue.state.value.answering)
+        dialogue.send("again")
+        dialogue.awaitText(turn = 1, "aaa")
+        dialogue.stop()
+        assertEquals(listOf(Message(Role.USER, "hello"), Message(Role.MODEL, turn.answer)), engine.conversations.last().history)
+    }
+
+    @Test
+    fun `a prompt that does not fit is refused with the number of tokens too many`() = runBlocking {
+        val dialogue = Dialogue(openModel(sampleBundle(), FakeEngine(contextTokens = 10)))
+        dialogue.send("x".repeat(13))
+        val state = withTimeout(10.seconds) { dialogue.state.first { it.refusal != null && !it.answering } }
+        assertEquals(Refusal("x".repeat(13), excess = 3), state.refusal)
+        assertTrue(state.transcript.turns.isEmpty())
+    }
+
+    @Test
+    fun `a failing engine is part of the conversation`() = runBlocking {
+        val dialogue = Dialogue(openModel(sampleBundle(), FakeEngine(failure = EngineFailure.OutOfMemory("no memory"))))
+        dialogue.send("hello")
+        val ending = dialogue.awaitTurns(1).transcript.turns.single().ending
+        assertTrue((ending as Ending.Failed).failure is EngineFailure.OutOfMemory)
+    }
+
+    @Test
+    fun `other sampling settings take the conversation up again`() = runBlocking {
+        val engine = FakeEngine()
+        val dialogue = Dialogue(openModel(sampleBundle(), engine))
+        assertEquals(Sampling.Greedy, dialogue.state.value.transcript.sampling)
+        dialogue.send("hello")
+        dialogue.awaitTurns(1)
+        dialogue.use(Sampling.TopP(0.5f, 40, 0.9f))
+        dialogue.send("and now")
+        dialogue.awaitTurns(2)
+        assertEquals(Sampling.TopP(0.5f, 40, 0.9f), engine.conversations.last().sampling)
+        assertEquals(listOf("hello", "You said: hello"), engine.conversations.last().history.map { it.text })
+    }
+
+    @Test
+    fun `reset forgets what was said and keeps the settings`() = runBlocking {
+        val engine = FakeEngine()
+        val dialogue = Dialogue(openModel(sampleBundle(), engine))
+        dialogue.use(Sampling.TopP(0.5f, 40, 0.9f))
+        dialogue.send("hello")
+        dialogue.awaitTurns(1)
+        dialogue.reset()
+        assertTrue(dialogue.state.value.transcript.turns.isEmpty())
+        assertEquals(0, dialogue.state.value.transcript.contextUsed)
+        dialogue.send("again")
+        dialogue.awaitTurns(1)
+        assertTrue(engine.conversations.last().history.isEmpty())
+        assertEquals(Sampling.TopP(0.5f, 40, 0.9f), engine.conversations.last().sampling)
+    }
+
+    @Test
+    fun `takes up what was said before, unless that was another model`() = runBlocking {
+        val engine = FakeEngine()
+        val bundle = sampleBundle()
+        val before = Transcript(bundle.identity, listOf(Turn("hello", "Hi", Ending.Stopped)), Sampling.Greedy, 7)
+        val dialogue = Dialogue(openModel(bundle, engine), before)
+        assertEquals(before, dialogue.state.value.transcript)
+        dialogue.send("again")
+        dialogue.awaitTurns(2)
+        assertEquals(listOf("hello", "Hi"), engine.conversations.single().history.map { it.text })
+
+        val other = Dialogue(openModel(bundle, engine), before.copy(model = "another"))
+        assertTrue(other.state.value.transcript.turns.isEmpty())
+    }
+
+    @Test
+    fun `a bare file has a context of its own`() {
+        val bare = sampleBundle(model = File("bare.litertlm")).copy(manifest = null)
+        assertEquals(1024, bare.contextTokens)
+    }
+}

@@ -1,0 +1,66 @@
+package dev.edgekit.sample.tasks
+
+import dev.edgekit.sample.engine.Conversation
+import dev.edgekit.sample.engine.ConversationSettings
+import dev.edgekit.sample.engine.Engine
+import dev.edgekit.sample.engine.EngineFailure
+import dev.edgekit.sample.engine.Measurement
+import dev.edgekit.sample.engine.Piece
+import dev.edgekit.sample.engine.StopReason
+import dev.edgekit.sample.engine.TurnStats
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+
+/**
+ * An engine for what the real one cannot be brought to: it says what it is told, at the pace it is told, or fails.
+ * A token is a character.
+ */
+class FakeEngine(
+    private val answer: (String) -> String = { "You said: $it" },
+    private val pieceMillis: Long = 0,
+    private val contextTokens: Int = 1000,
+    private val failure: EngineFailure? = null,
+) : Engine {
+    val conversations = mutableListOf<ConversationSettings>()
+    var isClosed = false
+        private set
+
+    override val runtimeVersion = "0.0.0"
+
+    override fun countTokens(text: String) = text.length
+
+    override fun converse(settings: ConversationSettings): Conversation {
+        conversations += settings
+        return FakeConversation(settings.history.sumOf { it.text.length })
+    }
+
+    override fun measure(prefillTokens: Int, decodeTokens: Int): Measurement {
+        failure?.let { throw it }
+        val stamps = List(decodeTokens) { 0.1 + it * 0.01 }
+        return Measurement(prefillTokens, decodeTokens, 0.1, stamps.last(), stamps, 1000.0, 100.0, 0.11)
+    }
+
+    override fun close() {
+        isClosed = true
+    }
+
+    private inner class FakeConversation(override var tokenCount: Int) : Conversation {
+        override fun promptTokens(text: String) = text.length
+
+        override fun send(text: String): Flow<Piece> = flow {
+            val room = contextTokens - tokenCount
+            if (text.length > room) throw EngineFailure.PromptTooLong(text.length, room)
+            failure?.let { throw it }
+            val said = answer(text)
+            for (piece in said.chunked(3)) {
+                delay(pieceMillis)
+                emit(Piece.Text(piece))
+            }
+            tokenCount += text.length + said.length
+            emit(Piece.Done(TurnStats(text.length, said.length, 0.02, 1000.0, 100.0, StopReason.END_OF_TURN)))
+        }
+
+        override fun close() = Unit
+    }
+}

@@ -1,0 +1,115 @@
+package dev.edgekit.sample.tasks
+
+import dev.edgekit.sample.bundle.BundleFailure
+import dev.edgekit.sample.bundle.InstallState
+import dev.edgekit.sample.engine.Backend
+import dev.edgekit.sample.engine.EngineFailure
+import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.flowOf
+import kotlinx.coroutines.launch
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.withTimeout
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertTrue
+import org.junit.Test
+
+class ModelHostTest {
+    private val bundle = sampleBundle()
+    private val engines = mutableListOf<FakeEngine>()
+    private val choices = MemoryChoices()
+    private val opened = EngineOpener { _, wanted, _ -> OpenedEngine(FakeEngine().also { engines += it }, wanted) }
+
+    private fun host(
+        bundles: BundleSource = BundleSource { flowOf(InstallState.Copying(0, 1), InstallState.Ready(bundle)) },
+        opener: EngineOpener = opened,
+    ) = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default))
+
+    private suspend inline fun <reified T : HostState> ModelHost.await(): T = withTimeout(10.seconds) { state.filterIsInstance<T>().first() }
+
+    @Test
+    fun `installs, opens and is ready`() = runBlocking {
+        val host = host()
+        host.start()
+        assertEquals(bundle, host.await<HostState.Ready>().model.bundle)
+    }
+
+    @Test
+    fun `a bundle that fails is told, and tried again`() = runBlocking<Unit> {
+        val outcomes = ArrayDeque(listOf(InstallState.Failed(BundleFailure.NoSpace(2, 1)), InstallState.Ready(bundle)))
+        val host = host(BundleSource { flowOf(outcomes.removeFirst()) })
+        host.start()
+        assertTrue(host.await<HostState.Failed>().failure is BundleFailure.NoSpace)
+        host.start()
+        host.await<HostState.Ready>()
+    }
+
+    @Test
+    fun `an engine that fails is told`() = runBlocking {
+        val host = host(opener = EngineOpener { _, _, _ -> throw EngineFailure.OutOfMemory("no memory") })
+        host.start()
+        assertTrue(host.await<HostState.Failed>().failure is EngineFailure.OutOfMemory)
+    }
+
+    @Test
+    fun `another backend closes the engine and opens one anew`() = runBlocking {
+        val host = host()
+        host.start()
+        val before = host.await<HostState.Ready>().model
+        choices.backend = Backend.GPU
+        host.start()
+        val after = withTimeout(10.seconds) { host.models.first { it != null && it !== before } }
+        assertEquals(Backend.GPU, after?.backend)
+        assertTrue(engines.first().isClosed)
+        assertFalse(engines.last().isClosed)
+    }
+
+    @Test
+    fun `work with the engine ends before the engine closes`() = runBlocking {
+        val host = host()
+        host.start()
+        val model = host.await<HostState.Ready>().model
+        var closedBeforeEnd: Boolean? = null
+        val work = model.scope.launch {
+            try {
+                awaitCancellation()
+            } finally {
+                closedBeforeEnd = engines.single().isClosed
+            }
+        }
+        host.lend { _, _ -> assertTrue(work.isCancelled) }
+        assertEquals(false, closedBeforeEnd)
+    }
+
+    @Test
+    fun `lends the bundle with no engine open, and is ready again afterwards`() = runBlocking {
+        val host = host()
+        host.start()
+        host.await<HostState.Ready>()
+        host.lend { lent, _ ->
+            assertEquals(bundle, lent)
+            assertTrue(host.state.value is HostState.Lent)
+            assertTrue(engines.single().isClosed)
+        }
+        host.await<HostState.Ready>()
+        assertEquals(2, engines.size)
+    }
+
+    @Test
+    fun `is ready again when the borrower is cancelled`() = runBlocking<Unit> {
+        val host = host()
+        host.start()
+        host.await<HostState.Ready>()
+        val borrower = launch(Dispatchers.Default) { host.lend { _, _ -> awaitCancellation() } }
+        host.await<HostState.Lent>()
+        borrower.cancelAndJoin()
+        host.await<HostState.Ready>()
+    }
+}

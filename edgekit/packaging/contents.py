@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
-from edgekit.bundle.directory import MANIFEST_NAME, NOTICE_NAME
-from edgekit.bundle.manifest import Manifest, manifest_bytes
-from edgekit.packaging.task import TASK_NAME, Task, task_bytes
+from edgekit.bundle.directory import MANIFEST_NAME
+from edgekit.bundle.manifest import Manifest
+from edgekit.packaging.task import Task
+
+ASSETS: Final = "assets/edgekit/"
+TASK_NAME: Final = "task.json"
+NOTICE_NAME: Final = "NOTICE"
 
 
 @dataclass(frozen=True)
@@ -20,32 +25,38 @@ class AppContents:
 
     assets: Mapping[str, Path | bytes]
 
+
+@dataclass(frozen=True)
+class PackagedBundle:
+    """A checked bundle with all that a target needs to know of it.
+
+    model: the .litertlm file. notice: the terms.
+    """
+
+    directory: Path
+    model: Path
+    manifest: Manifest
+    task: Task
+    notice: bytes
+
     @property
-    def size(self) -> int:
-        """Bytes of all files together."""
-        return sum(
-            asset.stat().st_size if isinstance(asset, Path) else len(asset) for asset in self.assets.values()
+    def contents(self) -> AppContents:
+        """What lies in the app's assets, in the order of the app's design."""
+        return AppContents(
+            {
+                MANIFEST_NAME: self.directory / MANIFEST_NAME,
+                self.manifest.model.file: self.model,
+                TASK_NAME: self.task.to_json(),
+                NOTICE_NAME: self.notice,
+            }
         )
 
 
-def app_contents(directory: Path, manifest: Manifest, task: Task) -> AppContents:
-    """Gather what an app gets of a bundle: its manifest as it lies there, the task, the terms, the model.
+@dataclass(frozen=True)
+class Written:
+    """What a target wrote: files relative to its directory; what to do next, a line each; what to know, a sentence
+    each."""
 
-    The terms are the bundle's NOTICE; a bundle without one gets a file that says so, because the app's model card
-    shows it and no app should ship a Gemma model without a word on its terms.
-    """
-    manifest_path, notice = directory / MANIFEST_NAME, directory / NOTICE_NAME
-    return AppContents(
-        {
-            MANIFEST_NAME: manifest_path if manifest_path.is_file() else manifest_bytes(manifest),
-            TASK_NAME: task_bytes(task),
-            NOTICE_NAME: notice if notice.is_file() else _no_terms(manifest),
-            manifest.model.file: directory / manifest.model.file,
-        }
-    )
-
-
-def _no_terms(manifest: Manifest) -> bytes:
-    said = manifest.licence or "The checkpoint that this model was converted from says nothing of its terms."
-    remark = "A fine-tune of Gemma is under the Gemma Terms of Use, which must travel with the model."
-    return f"{said}\n\n{remark}\n".encode()
+    files: tuple[str, ...]
+    next_steps: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ enum class Backend { CPU, GPU }
  * @property maxTokens tokens that a conversation may hold, prompt and answer together
  * @property cacheDir where the engine keeps its packed weights for the next start; null keeps none
  * @property threads of the CPU backend; null leaves the choice to the engine
+ * @property minimumRuntime the oldest runtime that may open it, besides what the file itself asks for
  */
 data class EngineSettings(
     val model: File,
@@ -20,6 +21,7 @@ data class EngineSettings(
     val backend: Backend = Backend.CPU,
     val cacheDir: File? = null,
     val threads: Int? = null,
+    val minimumRuntime: String? = null,
 )
 
 /** Opens model files. [LiteRtLm] is the engine that ships. */
@@ -39,7 +41,10 @@ interface Engine : Closeable {
     /** Throws [EngineFailure]. */
     fun converse(settings: ConversationSettings): Conversation
 
-    /** Feeds [prefillTokens] and generates [decodeTokens] in a fresh session, as `edgekit bench` does. Blocks. */
+    /**
+     * Feeds exactly [prefillTokens] and generates exactly [decodeTokens] in a fresh conversation, to be compared with
+     * runs of `edgekit bench`. Blocks.
+     */
     fun measure(prefillTokens: Int, decodeTokens: Int): Measurement
 }
 
@@ -72,6 +77,7 @@ data class ConversationSettings(
     val history: List<Message> = emptyList(),
 )
 
+/** One of possibly several, of which one answers at a time: the others wait for it. */
 interface Conversation : Closeable {
     /** Tokens in the KV cache. */
     val tokenCount: Int
@@ -81,8 +87,9 @@ interface Conversation : Closeable {
 
     /**
      * Sends a message; the flow gives the answer piece by piece and [Piece.Done] at its end. It runs on a thread of the
-     * engine. Cancelling its collector cancels the decoding and waits until the engine has stopped. Throws
-     * [EngineFailure], and [EngineFailure.PromptTooLong] before anything is fed.
+     * engine. Cancelling its collector cancels the decoding and waits until the engine has stopped; after that the
+     * conversation is over, and another with the same history takes its place. Throws [EngineFailure], and
+     * [EngineFailure.PromptTooLong] before anything is fed.
      */
     fun send(text: String): Flow<Piece>
 }

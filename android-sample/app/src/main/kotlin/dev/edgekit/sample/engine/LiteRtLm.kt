@@ -1,0 +1,167 @@
+package dev.edgekit.sample.engine
+
+import kotlinx.coroutines.runBlocking
+import kotlinx.coroutines.sync.Mutex
+import kotlinx.coroutines.sync.withLock
+
+/** Tokens that the prompt is fed in at a time: it keeps a long prompt's peak memory flat. */
+private const val PREFILL_CHUNK = 512
+
+/** Instead of a cache directory: packed weights are not kept. The empty text would put them beside the model. */
+private const val NO_CACHE = ":nocache"
+
+/** The LiteRT-LM engine. [loadLibraries] brings it and the shim into the process; it may be called again. */
+class LiteRtLm(private val loadLibraries: () -> Unit = { System.loadLibrary("edgekit") }) : EngineLoader {
+    override fun open(settings: EngineSettings): Engine {
+        load()
+        val path = settings.model.path
+        if (!settings.model.isFile) throw EngineFailure.ModelMissing(path)
+        damageOf(settings.model)?.let { throw EngineFailure.ModelCorrupt(it) }
+        val needed = Native.minimumRuntimeOf(path.encodeToByteArray())?.decodeToString()
+        listOfNotNull(needed, settings.minimumRuntime).forEach(::checkRuntime)
+        val holds = Native.contextTokensOf(path.encodeToByteArray())
+        val maxTokens = if (holds > 0) minOf(settings.maxTokens, holds) else settings.maxTokens
+        settings.cacheDir?.mkdirs()
+        val handle = Native.openEngine(
+            model = path.encodeToByteArray(),
+            gpu = settings.backend == Backend.GPU,
+            cache = (settings.cacheDir?.path ?: NO_CACHE).encodeToByteArray(),
+            maxTokens = maxTokens,
+            threads = settings.threads ?: 0,
+            prefillChunk = PREFILL_CHUNK,
+        )
+        if (handle == 0L) throw lastFailure { whyNotOpened(settings.backend, it) }
+        return LiteRtLmEngine(handle, maxTokens)
+    }
+
+    private fun load() = try {
+        loadLibraries()
+    } catch (error: UnsatisfiedLinkError) {
+        throw EngineFailure.Other("the engine's library does not load: ${error.message}", error)
+    }
+
+    companion object {
+        /** The release of LiteRT-LM that the app is built with. Its C interface has no function that says so. */
+        const val RUNTIME_VERSION = "0.18.1"
+    }
+}
+
+/** On the CPU there is nothing but the file that can be wrong. */
+private fun whyNotOpened(backend: Backend, reason: String): EngineFailure = when (backend) {
+    Backend.CPU -> EngineFailure.ModelCorrupt(reason)
+    Backend.GPU -> EngineFailure.BackendUnavailable(backend, reason)
+}
+
+private fun checkRuntime(needed: String) {
+    if (isOlder(LiteRtLm.RUNTIME_VERSION, needed)) throw EngineFailure.RuntimeTooOld(LiteRtLm.RUNTIME_VERSION, needed)
+}
+
+/** Whether one version, numbers with dots between, comes before another. */
+internal fun isOlder(one: String, other: String): Boolean {
+    val (left, right) = listOf(one, other).map { version ->
+        version.split('.').map { part -> part.takeWhile(Char::isDigit).toIntOrNull() ?: 0 }
+    }
+    val firstDifference = (0 until maxOf(left.size, right.size))
+        .map { (left.getOrElse(it) { 0 }).compareTo(right.getOrElse(it) { 0 }) }
+        .firstOrNull { it != 0 }
+    return firstDifference == -1
+}
+
+internal class LiteRtLmEngine(private val handle: Long, val maxTokens: Int) : Engine {
+    private val conversations = mutableSetOf<LiteRtLmConversation>()
+    private var closed = false
+
+    /** Held while an answer is under way: conversations share the engine's buffers, and two answers spoil each other. */
+    val oneAtATime = Mutex()
+
+    override val runtimeVersion: String get() = LiteRtLm.RUNTIME_VERSION
+
+    /** Whether the engine puts a token before the first text of a conversation. */
+    val hasStartToken: Boolean by lazy { Native.hasStartToken(handle) }
+
+    /** Ids of the single tokens that end an answer. */
+    val stopIds: List<Int> by lazy { Native.stopTokens(handle).mapNotNull { it?.singleOrNull() } }
+
+    /**
+     * Ids that an answer under a format must not contain. The format ends an answer with the first stop token and takes
+     * the others for text. It takes the token of a byte for its spelling as well, `<0x22>`, which would let a quote
+     * into a JSON string.
+     */
+    val suppressedInFormats: IntArray by lazy { (stopIds.drop(1) + asciiByteIds()).toIntArray() }
+
+    override fun countTokens(text: String): Int = tokenize(text).size
+
+    override fun converse(settings: ConversationSettings): Conversation = open(settings)
+
+    override fun measure(prefillTokens: Int, decodeTokens: Int): Measurement {
+        if (prefillTokens + decodeTokens > maxTokens) {
+            throw EngineFailure.PromptTooLong(prefillTokens, maxTokens - decodeTokens)
+        }
+        return open(ConversationSettings()).use { conversation ->
+            runBlocking { oneAtATime.withLock { conversation.measure(prefillTokens, decodeTokens) } }
+        }
+    }
+
+    override fun close() {
+        val open = synchronized(this) {
+            if (closed) return
+            closed = true
+            conversations.toList()
+        }
+        open.forEach { it.close() }
+        Native.closeEngine(handle)
+    }
+
+    fun forget(conversation: LiteRtLmConversation) {
+        synchronized(this) { conversations -= conversation }
+    }
+
+    fun tokenize(text: String): IntArray {
+        synchronized(this) { check(!closed) { "the engine is closed" } }
+        return Native.tokenize(handle, utf8(text)) ?: throw lastFailure()
+    }
+
+    @Synchronized
+    private fun open(settings: ConversationSettings): LiteRtLmConversation {
+        check(!closed) { "the engine is closed" }
+        val messages = messagesBefore(settings)
+        val sampling = NativeSampling(settings.sampling)
+        val conversation = Native.openConversation(
+            engine = handle,
+            messages = messages?.let(::utf8),
+            constrained = settings.answerFormat != null,
+            topK = sampling.topK,
+            topP = sampling.topP,
+            temperature = sampling.temperature,
+            seed = sampling.seed,
+        )
+        if (conversation == 0L) throw lastFailure()
+        return LiteRtLmConversation(this, conversation, settings.answerFormat).also { conversations += it }
+    }
+
+    /** Tokens of single ASCII bytes, side by side in the vocabulary; none when the tokenizer does not fall back to bytes. */
+    private fun asciiByteIds(): List<Int> {
+        val first = tokenize("\u0001").singleOrNull() ?: return emptyList()
+        val second = tokenize("\u0002").singleOrNull()
+        return if (second == first + 1) List(ASCII) { first - 1 + it } else emptyList()
+    }
+
+    private companion object {
+        const val ASCII = 128
+    }
+}
+
+/** Sampling in the engine's terms; [topK] 0 stands for the file's own. */
+private class NativeSampling(sampling: Sampling?) {
+    private val given = sampling as? Sampling.TopP
+    val topK: Int = given?.topK ?: if (sampling == Sampling.Greedy) 1 else 0
+    val topP: Float = given?.topP ?: 1f
+    val temperature: Float = given?.temperature ?: 1f
+    val seed: Int = given?.seed ?: 0
+}
+
+/** Text for the engine, whose interface would end it at a NUL character. */
+internal fun utf8(text: String): ByteArray {
+    if ('\u0000' in text) throw EngineFailure.Other("a text must not contain the NUL character")
+    return text.encodeToByteArray()
+}

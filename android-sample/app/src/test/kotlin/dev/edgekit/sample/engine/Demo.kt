@@ -1,0 +1,22 @@
+package dev.edgekit.sample.engine
+
+import java.io.File
+
+/** The real engine and the demo bundle, by the system properties that the build sets. */
+object Demo {
+    /** The directory that stands for the app's `assets/edgekit`. */
+    val assets: File by lazy { place("edgekit.bundle") }
+
+    val model: File by lazy { assets.listFiles().orEmpty().single { it.extension == "litertlm" } }
+
+    /** Loads the builds for this machine. A library that is loaded already is left alone. */
+    val loader = LiteRtLm {
+        System.load(place("edgekit.engine").path)
+        System.load(place("edgekit.shim").path)
+    }
+
+    fun open(maxTokens: Int = 512): Engine = loader.open(EngineSettings(model, maxTokens))
+
+    private fun place(property: String) =
+        File(checkNotNull(System.getProperty(property)) { "the build sets $property; see android-build/README.md" })
+}

@@ -5,15 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
 
-from edgekit.bundle.directory import MANIFEST_NAME
-from edgekit.bundle.manifest import Manifest
-from edgekit.packaging.task import Task
-
-ASSETS: Final = "assets/edgekit/"
-TASK_NAME: Final = "task.json"
-NOTICE_NAME: Final = "NOTICE"
+from edgekit.bundle.directory import MANIFEST_NAME, NOTICE_NAME
+from edgekit.bundle.manifest import Manifest, manifest_bytes
+from edgekit.packaging.task import TASK_NAME, Task, task_bytes
 
 
 @dataclass(frozen=True)
@@ -25,37 +20,58 @@ class AppContents:
 
     assets: Mapping[str, Path | bytes]
 
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(
+            asset.stat().st_size if isinstance(asset, Path) else len(asset) for asset in self.assets.values()
+        )
+
+
+def app_contents(directory: Path, manifest: Manifest, task: Task) -> AppContents:
+    """Gather what an app gets of a bundle: its manifest as it lies there, the task, the terms, the model.
+
+    The terms are the bundle's NOTICE; a bundle without one gets a file that says so, because the app's model card
+    shows it and no app should ship a Gemma model without a word on its terms.
+    """
+    manifest_path, notice = directory / MANIFEST_NAME, directory / NOTICE_NAME
+    return AppContents(
+        {
+            MANIFEST_NAME: manifest_path if manifest_path.is_file() else manifest_bytes(manifest),
+            TASK_NAME: task_bytes(task),
+            NOTICE_NAME: notice if notice.is_file() else _no_terms(manifest),
+            manifest.model.file: directory / manifest.model.file,
+        }
+    )
+
+
+def _no_terms(manifest: Manifest) -> bytes:
+    said = manifest.licence or "The checkpoint that this model was converted from says nothing of its terms."
+    remark = "A fine-tune of Gemma is under the Gemma Terms of Use, which must travel with the model."
+    return f"{said}\n\n{remark}\n".encode()
+
 
 @dataclass(frozen=True)
 class PackagedBundle:
-    """A checked bundle with all that a target needs to know of it.
-
-    model: the .litertlm file. notice: the terms.
-    """
+    """A checked bundle with all that a target needs to know of it. model: the .litertlm file."""
 
     directory: Path
     model: Path
     manifest: Manifest
     task: Task
-    notice: bytes
 
     @property
     def contents(self) -> AppContents:
-        """What lies in the app's assets, in the order of the app's design."""
-        return AppContents(
-            {
-                MANIFEST_NAME: self.directory / MANIFEST_NAME,
-                self.manifest.model.file: self.model,
-                TASK_NAME: self.task.to_json(),
-                NOTICE_NAME: self.notice,
-            }
-        )
+        """What lies in the app's assets."""
+        return app_contents(self.directory, self.manifest, self.task)
 
 
 @dataclass(frozen=True)
 class Written:
-    """What a target wrote: files relative to its directory; what to do next, a line each; what to know, a sentence
-    each."""
+    """What a target wrote.
+
+    files: relative to its directory. next_steps: what to type next, a line each. notes: what to know, a sentence each.
+    """
 
     files: tuple[str, ...]
     next_steps: tuple[str, ...] = ()

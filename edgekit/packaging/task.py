@@ -1,20 +1,19 @@
-"""`task.json`: what the sample app makes of a bundle (docs/design/app.md)."""
+"""`task.json`: what the app makes of a bundle (docs/design/app.md)."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
+TASK_NAME: Final = "task.json"
 SCHEMA_VERSION: Final = 1
-SETTINGS_INTENTS: Final = "android.settings."
-"""How the intents begin that the app starts: a bundle must not reach further than the pages of the settings."""
 
 
 @dataclass(frozen=True)
 class Golden:
-    """A prompt, and the greedy answer of the desktop's engine in a fresh conversation."""
+    """A prompt with the greedy answer of this machine's engine."""
 
     prompt: str
     answer: str
@@ -22,7 +21,8 @@ class Golden:
 
 @dataclass(frozen=True)
 class Action:
-    """The button under an answer: starts `intent` when every field of `when` has that text in the JSON answer."""
+    """A button under an answer: it starts an activity with the action `intent` when every field of `when` has that
+    text in the JSON answer."""
 
     when: Mapping[str, str]
     intent: str
@@ -30,7 +30,7 @@ class Action:
 
 @dataclass(frozen=True)
 class QualityCheck:
-    """One check of `edgekit validate`, with what it found in a few words."""
+    """One check of `edgekit validate`; summary: one sentence with its figures."""
 
     name: str
     passed: bool
@@ -39,7 +39,7 @@ class QualityCheck:
 
 @dataclass(frozen=True)
 class Quality:
-    """The verdict of `edgekit validate` on this very bundle."""
+    """The verdict of `edgekit validate` on the bundle."""
 
     passed: bool
     checks: tuple[QualityCheck, ...]
@@ -47,7 +47,11 @@ class Quality:
 
 @dataclass(frozen=True)
 class Task:
-    """What the app shows and asks. title: of the app's first screen. examples: prompts to tap."""
+    """What the app is for.
+
+    title: of its first screen. examples: prompts that one tap sends. golden: what the self-test compares. actions: the
+    first whose condition holds counts. quality: None when `edgekit validate` has not run on this very bundle.
+    """
 
     title: str
     description: str | None = None
@@ -57,7 +61,30 @@ class Task:
     actions: tuple[Action, ...] = ()
     quality: Quality | None = None
 
-    def to_json(self) -> bytes:
-        """Return the file."""
-        values = {"schema_version": SCHEMA_VERSION, **asdict(self)}
-        return (json.dumps(values, ensure_ascii=False, indent=2) + "\n").encode()
+
+def to_json(task: Task) -> dict[str, Any]:
+    """Return the task as JSON values, in the order in which they are written."""
+    quality = task.quality
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "title": task.title,
+        "description": task.description,
+        "system_prompt": task.system_prompt,
+        "examples": list(task.examples),
+        "golden": [{"prompt": golden.prompt, "answer": golden.answer} for golden in task.golden],
+        "actions": [{"when": dict(action.when), "intent": action.intent} for action in task.actions],
+        "quality": None
+        if quality is None
+        else {
+            "passed": quality.passed,
+            "checks": [
+                {"name": check.name, "passed": check.passed, "summary": check.summary}
+                for check in quality.checks
+            ],
+        },
+    }
+
+
+def task_bytes(task: Task) -> bytes:
+    """Return the file's content; the same task has the same bytes."""
+    return f"{json.dumps(to_json(task), indent=2, ensure_ascii=False)}\n".encode()

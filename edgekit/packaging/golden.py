@@ -1,0 +1,160 @@
+"""Golden answers: what this machine's engine answers, greedily, to compare a phone's with.
+
+Each prompt is asked in a conversation of its own, under the bundle's answer format and the app's system prompt, in a
+process of its own: a bundle that takes the engine down is an error here and not the end of the command.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from edgekit.bundle.answers import AnswerFormat
+from edgekit.checkpoint.generation import parse_sampler
+from edgekit.errors import BundleError, InputError, MissingToolError
+from edgekit.packaging.task import Golden
+from edgekit.progress import SILENT, Progress
+from edgekit.runtime.engine import failure_reason, open_engine
+
+MOST_PROMPTS = 8
+"""A self-test that a person waits for on a phone."""
+
+MOST_TOKENS = 256
+"""An answer that has not ended by then tells little more, and is left out."""
+
+_PROBLEMS = (BundleError, MissingToolError)
+
+
+def golden_answers(
+    model: Path,
+    prompts: Sequence[str],
+    *,
+    system_prompt: str | None = None,
+    answer: Mapping[str, Any] | None = None,
+    threads: int | None = None,
+    progress: Progress = SILENT,
+) -> tuple[Golden, ...]:
+    """Ask the engine; a prompt whose answer does not end within 256 tokens, or is empty, is left out.
+
+    prompts: the first eight different ones count. answer: the manifest's format.
+    Raises BundleError when the engine refuses the file, a prompt does not fit, or the engine crashes.
+    """
+    chosen = list(dict.fromkeys(prompts))[:MOST_PROMPTS]
+    if not chosen:
+        return ()
+    task = {
+        "model": str(model),
+        "prompts": chosen,
+        "system_prompt": system_prompt,
+        "answer": None if answer is None else dict(answer),
+        "threads": threads,
+    }
+    answers: list[dict[str, Any]] = []
+    with progress.step("golden answers", len(chosen), "answers") as advance:
+        for event in _child(task, model):
+            if "error" in event:
+                raise BundleError(event["error"], where=model)
+            answers.append(event)
+            advance(1)
+    if len(answers) != len(chosen):
+        raise BundleError("the engine's process ended before all golden prompts were answered", where=model)
+    return tuple(
+        Golden(prompt, answered["text"])
+        for prompt, answered in zip(chosen, answers, strict=True)
+        if answered["ended"] and answered["text"]
+    )
+
+
+def read_prompts(path: Path) -> tuple[str, ...]:
+    """Read prompts for golden answers from an evaluation file: one JSON object with a "prompt" in each line.
+
+    Takes eight, spread over the file. Raises InputError, with the line, for anything else.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
+        raise InputError(f"the golden prompts cannot be read: {reason}", where=path) from error
+    prompts = []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            prompt = json.loads(line)["prompt"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            prompt = None
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise InputError(
+                f'line {number} is no JSON object with a text "prompt"',
+                where=path,
+                remedy='one such object in each line: {"prompt": "my screen is too dark"}',
+            )
+        prompts.append(prompt)
+    if not prompts:
+        raise InputError("there are no prompts in it", where=path)
+    count = min(MOST_PROMPTS, len(prompts))
+    return tuple(prompts[number * len(prompts) // count] for number in range(count))
+
+
+def _child(task: Mapping[str, Any], model: Path) -> Iterator[dict[str, Any]]:
+    """Run this module in a process of its own; gives its lines as they come."""
+    root = str(Path(__file__).resolve().parents[2])
+    paths = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    with tempfile.TemporaryFile() as asked, tempfile.TemporaryFile() as log:
+        asked.write(json.dumps(task).encode())
+        asked.seek(0)
+        with subprocess.Popen(
+            [sys.executable, "-m", "edgekit.packaging.golden"],
+            stdin=asked,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            env=os.environ | {"PYTHONPATH": paths},
+        ) as process:
+            assert process.stdout is not None
+            try:
+                for line in process.stdout:
+                    yield json.loads(line)
+            except BaseException:
+                process.kill()
+                raise
+        if process.returncode != 0:
+            log.seek(0)
+            said = log.read().decode(errors="replace")
+            raise BundleError(f"the engine {_ending(process.returncode, said)}", where=model)
+
+
+def _ending(returncode: int, log: str) -> str:
+    reason = failure_reason(log, "")
+    if returncode < 0:
+        crash = f"crashed on this file ({signal.Signals(-returncode).name})"
+        return f"{crash}: {reason}" if reason else crash
+    last = reason or (log.strip().splitlines() or [f"exit status {returncode}"])[-1]
+    return f"could not be asked: {last}"
+
+
+def _answer_here(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    """What the child process does: one object per prompt, or one with an error."""
+    answer = None if task["answer"] is None else AnswerFormat.from_manifest(task["answer"])
+    system = task["system_prompt"]
+    history = [{"role": "system", "content": system}] if system else []
+    try:
+        with open_engine(Path(task["model"]), threads=task["threads"]) as engine:
+            for prompt in task["prompts"]:
+                greedy = parse_sampler("greedy")
+                with engine.chat(history, sampler=greedy, answers=answer, max_tokens=MOST_TOKENS) as chat:
+                    reply = chat.send(prompt)
+                yield {"text": reply.text, "ended": reply.stop_reason == "end_of_turn"}
+    except _PROBLEMS as error:
+        yield {"error": error.message}
+
+
+if __name__ == "__main__":
+    for event in _answer_here(json.load(sys.stdin)):
+        print(json.dumps(event), flush=True)

@@ -1,0 +1,120 @@
+"""Google Play's limits on what is downloaded, held against compressed sizes.
+
+Play counts what a device downloads, which is compressed. Here that is measured with deflate, level 6, as Play's own
+estimate in bundletool is made; large files are sampled, which is told.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from edgekit.progress import SILENT, Advance, Progress
+
+BASE_LIMIT: Final = 200_000_000
+"""Bytes of the base module, install-time code and assets, in a compressed download."""
+
+PACK_LIMIT: Final = 1_500_000_000
+"""Bytes of one asset pack or AI pack in a compressed download."""
+
+_SAMPLED_ABOVE: Final = 24 << 20
+_PIECE: Final = 256 << 10
+_PIECES: Final = 64
+_LEVEL: Final = 6
+
+Fit = Literal["base", "pack", "none"]
+
+
+@dataclass(frozen=True)
+class Compressed:
+    """A file's size, as it is and as it travels, in bytes. sampled: whether the second is an estimate from samples."""
+
+    size: int
+    compressed: int
+    sampled: bool = False
+
+
+@dataclass(frozen=True)
+class PlaySize:
+    """What Google Play would have a phone download.
+
+    app: code, resources and engine libraries of the largest ABI, compressed. model: the bundle, compressed. fit: "base"
+    (everything in the base module), "pack" (the bundle only as an asset pack or AI pack) or "none".
+    """
+
+    app: int
+    model: int
+    sampled: bool
+    fit: Fit
+
+    @property
+    def download(self) -> int:
+        """Bytes of app and model together."""
+        return self.app + self.model
+
+    @property
+    def sentence(self) -> str:
+        """The verdict, for people."""
+        about = "about " if self.sampled else ""
+        whole, model = _megabytes(self.download), _megabytes(self.model)
+        if self.fit == "base":
+            limit = _megabytes(BASE_LIMIT)
+            return f"fits into the base module: {about}{whole} to download, {limit} are allowed"
+        if self.fit == "pack":
+            return (
+                f"fits as an asset pack or AI pack only: {about}{model} to download ({_megabytes(PACK_LIMIT)} are "
+                f"allowed), with the app {whole}, and a base module may have {_megabytes(BASE_LIMIT)}"
+            )
+        return f"does not fit: {about}{model} to download, a pack may have {_megabytes(PACK_LIMIT)}"
+
+
+def measure(path: Path, *, threads: int = 2, progress: Progress = SILENT) -> Compressed:
+    """Measure how small a file gets, on several threads; above 24 MiB from 64 pieces of 256 KiB, evenly spread."""
+    size = path.stat().st_size
+    starts = range(0, size, _PIECE)
+    sampled = size > _SAMPLED_ABOVE
+    if sampled:
+        step = (size - _PIECE) / (_PIECES - 1)
+        chosen = [round(number * step) for number in range(_PIECES)]
+    else:
+        chosen = list(starts)
+    with (
+        ThreadPoolExecutor(threads) as pool,
+        progress.step("size for Google Play", max(1, min(size, len(chosen) * _PIECE)), "bytes") as advance,
+    ):
+        parts = list(pool.map(lambda start: _deflated(path, start, advance), chosen))
+    read, packed = sum(part.size for part in parts), sum(part.compressed for part in parts)
+    return Compressed(size, round(packed * size / read) if read else 0, sampled)
+
+
+def judge(model: Compressed, libraries: Mapping[str, Compressed], base: int) -> PlaySize:
+    """Hold sizes against the limits. libraries: by ABI; a phone downloads one. base: code and resources, compressed."""
+    app = base + max((library.compressed for library in libraries.values()), default=0)
+    fit: Fit = "none"
+    if app + model.compressed <= BASE_LIMIT:
+        fit = "base"
+    elif model.compressed <= PACK_LIMIT and app <= BASE_LIMIT:
+        fit = "pack"
+    return PlaySize(app, model.compressed, model.sampled or any(c.sampled for c in libraries.values()), fit)
+
+
+def _deflated(path: Path, start: int, advance: Advance) -> Compressed:
+    with path.open("rb", buffering=0) as file:
+        file.seek(start)
+        piece = file.read(_PIECE)
+    advance(len(piece))
+    return Compressed(len(piece), len(zlib.compress(piece, _LEVEL)))
+
+
+def _megabytes(size: int) -> str:
+    return (
+        f"{size / 1e9:.1f} GB"
+        if size >= 1e9
+        else f"{size / 1e6:.1f} MB"
+        if size < 1e7
+        else f"{size / 1e6:.0f} MB"
+    )

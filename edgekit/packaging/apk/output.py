@@ -12,7 +12,7 @@ from pathlib import Path
 
 from edgekit.errors import InputError
 
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @contextlib.contextmanager
@@ -53,6 +53,12 @@ def new_file(path: Path, needed_bytes: int) -> Iterator[FileIO]:
         if error.errno in _NO_SPACE:
             free = shutil.disk_usage(path.parent).free
             raise _full(path.parent, needed_bytes, free) from error
+        if error.errno == errno.EFBIG:
+            raise InputError(
+                f"the app grew beyond the allowed size: {needed_bytes:,} bytes are needed",
+                where=path,
+                remedy="raise the limit (ulimit -f), or name a file system that takes large files",
+            ) from error
         raise InputError(
             f"the app cannot be written: {error.strerror}",
             where=named or path,

@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import re
+import resource
 import shutil
 import subprocess
 import sys
@@ -292,6 +293,19 @@ def test_a_disk_that_fills_up_meanwhile_is_told_and_nothing_is_left(
     with pytest.raises(InputError, match="not enough space"):
         write_apk(contents, small_disk / "app.apk", options=options, key=key)
     assert not list(small_disk.iterdir())
+
+
+def test_a_limit_on_file_sizes_is_told_and_nothing_is_left(
+    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        with pytest.raises(InputError, match="grew beyond the allowed size"):
+            write_apk(contents, tmp_path / "app.apk", options=options, key=key)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
 
 
 def test_an_old_app_is_replaced_and_what_a_killed_run_left_is_gone(

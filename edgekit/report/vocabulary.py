@@ -45,8 +45,8 @@ def vocabulary_page(survey: Survey) -> Page:
 _EXPLANATION = (
     "Coverage is the share of the texts' tokens whose piece is kept: at 100% every text is cut as before. Every tenth "
     "text was left out of a second count, and the share of its tokens that the pieces of the others cover is that of "
-    "unseen texts; what is not covered is spelled in smaller pieces or bytes, and costs tokens, not meaning. Sizes are "
-    "of weights and tokenizer."
+    "unseen texts; what is not covered is spelled in smaller pieces or bytes: more tokens, and not as trained. Sizes "
+    "are of weights and tokenizer."
 )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.bundle.answers import AnswerFormat
@@ -131,7 +131,8 @@ def choose(
                 remedy=f"keep at least {all_needed:,}, or give fewer texts to --vocab-from",
             )
     fill(vocabulary, kept, keep, preferred_first(vocabulary, alphabet))
-    return ordered(vocabulary, kept)
+    steering = needs[0].pieces | vocabulary.control
+    return ordered(vocabulary, kept, steering)
 
 
 def preferred_first(vocabulary: Vocabulary, alphabet: Alphabet | None) -> Iterator[int]:
@@ -158,12 +159,12 @@ def fill(vocabulary: Vocabulary, kept: set[int], keep: int, candidates: Iterable
             kept |= more
 
 
-def ordered(vocabulary: Vocabulary, kept: Iterable[int]) -> tuple[int, ...]:
-    """Put ids in the order of their new ones: control tokens, then other pieces, then rows without a piece."""
+def ordered(vocabulary: Vocabulary, kept: Iterable[int], first: Container[int]) -> tuple[int, ...]:
+    """Put ids in the order of their new ones: the first, then other pieces, then rows without a piece."""
 
     def place(number: int) -> tuple[int, int]:
         if vocabulary.texts[number] is None:
             return 2, number
-        return (0 if number in vocabulary.control else 1), number
+        return (0 if number in first else 1), number
 
     return tuple(sorted(kept, key=place))

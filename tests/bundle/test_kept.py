@@ -1,0 +1,29 @@
+"""The map of ids in the manifest: short, exact, and nothing else is taken for one."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from edgekit.bundle.kept import read_kept, write_kept
+
+
+def test_neighbours_are_written_as_a_stretch_in_the_order_of_the_new_ids() -> None:
+    assert write_kept([0, 1, 2, 7, 9, 10, 4]) == "0-2,7,9-10,4"
+
+
+def test_any_choice_of_ids_is_read_back() -> None:
+    draw = random.Random(7)
+    for _ in range(50):
+        ids = draw.sample(range(2000), draw.randint(1, 1500))
+        assert list(read_kept(write_kept(ids), rows=2000)) == ids
+        assert list(read_kept(write_kept(sorted(ids)), rows=2000)) == sorted(ids)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "a", "1,", "3-2", "-1", "1--2", "0-10", "10", "1,1", "0-3,2", "1 ,2", "999999999999"]
+)
+def test_what_is_no_list_of_ids_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"stretch|twice"):
+        read_kept(text, rows=10)

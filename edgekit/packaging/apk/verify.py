@@ -7,7 +7,6 @@ block may hold nothing but the two signatures and zeros.
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,10 +56,10 @@ def verify_file(file: BinaryIO, where: Path) -> Verified:
         start, pairs = _signing_block(file, end)
         if any(any(pair.value) for pair in pairs if pair.id == block.PADDING):
             raise ValueError("the padding of the signing block is not empty")
-        signers = {pair.id: _signer(pair) for pair in pairs if pair.id != block.PADDING}
-        if set(signers) != {block.V2, block.V3}:
-            raise ValueError("it is not signed by v2 and v3")
-        v2, v3 = signers[block.V2], signers[block.V3]
+        signatures = {pair.id: pair for pair in pairs if pair.id != block.PADDING}
+        if set(signatures) != {block.V2, block.V3} or len(pairs) > 3:
+            raise ValueError("it is not signed by v2 and v3, once each and by nothing else")
+        v2, v3 = _signer(signatures[block.V2]), _signer(signatures[block.V3])
         if v2.certificate != v3.certificate or v2.algorithm != v3.algorithm:
             raise ValueError("v2 and v3 are of different signers")
         found = _content_digest(file, end, start, v2.algorithm.hash)
@@ -94,8 +93,6 @@ def _signing_block(file: BinaryIO, end: End) -> tuple[int, tuple[block.Pair, ...
 
 def _signer(pair: block.Pair) -> _Signer:
     """Read the one signer of a scheme's block, and check its signature over its own statement."""
-    if pair.id not in (block.V2, block.V3):
-        raise ValueError(f"the signing block holds a value {pair.id:#010x}")
     outer = Reader(pair.value)
     signers = list(elements(outer.sized()))
     if outer.left or len(signers) != 1:
@@ -144,8 +141,8 @@ def _numbered(element: bytes) -> tuple[int, bytes]:
 
 
 def _content_digest(file: BinaryIO, end: End, start: int, algorithm: str) -> bytes:
-    file.seek(end.directory, os.SEEK_SET)
+    file.seek(end.directory)
     directory = file.read(end.directory_size)
     record = with_directory_at(end.record, start)
-    sections = [hash_chunks(directory, algorithm), hash_chunks(record, algorithm)]
-    return combine([*hash_file(file, start, algorithm), *sections[0], *sections[1]], algorithm)
+    chunks = hash_file(file, start, algorithm)
+    return combine(chunks + hash_chunks(directory, algorithm) + hash_chunks(record, algorithm), algorithm)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-_SEQUENCE, _INTEGER, _CONTEXT_0 = 0x30, 0x02, 0xA0
+_SEQUENCE, _INTEGER = 0x30, 0x02
 _DATA = bytes.fromhex("2a864886f70d010701")
 _SHROUDED_KEY_BAG = bytes.fromhex("2a864886f70d010c0a0102")
 _FRIENDLY_NAME = bytes.fromhex("2a864886f70d010914")
@@ -27,59 +27,73 @@ class ShroudedKey:
 def is_pkcs12(data: bytes) -> bool:
     """Tell whether some bytes begin as a PKCS #12 keystore does."""
     try:
-        version = next(_inside(data, _SEQUENCE))
-    except (ValueError, StopIteration):
+        version = _first(_first(data, _SEQUENCE).content)
+    except ValueError:
         return False
-    return version == (_INTEGER, b"\3", version[2])
+    return (version.tag, version.content) == (_INTEGER, b"\3")
 
 
 def shrouded_keys(data: bytes) -> list[ShroudedKey]:
     """The keys of a PKCS #12 keystore in their order; none when they lie elsewhere than keytool puts them."""
     try:
         return list(_shrouded_keys(data))
-    except (ValueError, StopIteration):
+    except ValueError:
         return []
 
 
+@dataclass(frozen=True)
+class _Value:
+    """A DER value. whole: with its tag and length."""
+
+    tag: int
+    content: bytes
+    whole: bytes
+
+
 def _shrouded_keys(data: bytes) -> Iterator[ShroudedKey]:
-    _, authenticated, *_ = _inside(data, _SEQUENCE)
-    for _, _, content in _inside(_data_of(authenticated[2]) or b"", _SEQUENCE):
-        safe = _data_of(content)
+    _, authenticated, *_ = _inside(data)
+    for content_info in _inside(_data_of(authenticated.whole) or b""):
+        safe = _data_of(content_info.whole)
         if safe is None:  # encrypted as a whole: certificates
             continue
-        for _, body, _ in _inside(safe, _SEQUENCE):
-            bag = list(_values(body))
-            if bag[0][1] == _SHROUDED_KEY_BAG:
-                attributes = bag[2][1] if len(bag) > 2 else b""
-                yield ShroudedKey(_friendly_name(attributes), bag[1][1])
+        for bag in _inside(safe):
+            kind, value, *attributes = _values(bag.content)
+            if kind.content == _SHROUDED_KEY_BAG:
+                name = _friendly_name(attributes[0].content) if attributes else ""
+                yield ShroudedKey(name, value.content)
 
 
 def _data_of(content_info: bytes) -> bytes | None:
     """The octets of a ContentInfo of the kind `data`, None for another kind."""
-    kind, *rest = _inside(content_info, _SEQUENCE)
-    if kind[1] != _DATA or not rest or rest[0][0] != _CONTEXT_0:
+    kind, *rest = _inside(content_info)
+    if kind.content != _DATA or not rest:
         return None
-    return next(_values(rest[0][1]))[1]
+    return _first(rest[0].content).content
 
 
 def _friendly_name(attributes: bytes) -> str:
-    for _, body, _ in _values(attributes):
-        (_, kind, _), (_, values, _) = _values(body)
-        if kind == _FRIENDLY_NAME:
-            return next(_values(values))[1].decode("utf-16-be")
+    for attribute in _values(attributes):
+        kind, values = _values(attribute.content)
+        if kind.content == _FRIENDLY_NAME:
+            return _first(values.content).content.decode("utf-16-be")
     return ""
 
 
-def _inside(data: bytes, tag: int) -> Iterator[tuple[int, bytes, bytes]]:
-    """The values in a constructed value."""
-    found, body, _ = next(_values(data))
-    if found != tag:
-        raise ValueError(f"tag {found:#04x} where {tag:#04x} is expected")
-    return _values(body)
+def _inside(data: bytes) -> list[_Value]:
+    """The values in a sequence. Raises ValueError when there is none."""
+    return list(_values(_first(data, _SEQUENCE).content))
 
 
-def _values(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
-    """Values one after the other: tag, content, and both as they lie there."""
+def _first(data: bytes, tag: int | None = None) -> _Value:
+    """The first value. Raises ValueError when there is none, or it has another tag."""
+    value = next(_values(data), None)
+    if value is None or tag not in (None, value.tag):
+        raise ValueError(f"no value with the tag {tag}")
+    return value
+
+
+def _values(data: bytes) -> Iterator[_Value]:
+    """Values one after the other."""
     at = 0
     while at < len(data):
         if at + 2 > len(data):
@@ -90,5 +104,5 @@ def _values(data: bytes) -> Iterator[tuple[int, bytes, bytes]]:
             length = int.from_bytes(data[at + 2 : start], "big")
         if start + length > len(data):
             raise ValueError("a value has no end")
-        yield tag, data[start : start + length], data[at : start + length]
+        yield _Value(tag, data[start : start + length], data[at : start + length])
         at = start + length

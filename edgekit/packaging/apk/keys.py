@@ -162,7 +162,8 @@ def _private_key(
             raise InputError(
                 f"the key “{bag.name}” cannot be read, it may have a password of its own: {error}",
                 where=path,
-                remedy=f"give it the keystore's: keytool -keypasswd -alias {bag.name} -keystore {path}",
+                remedy=f"take it out: keytool -importkeystore -srckeystore {path} -srcalias {bag.name} "
+                f"-destkeystore {bag.name}.p12 -deststoretype PKCS12",
             ) from error
     if store.key is None:
         raise InputError("there is no private key in this keystore", where=path)

@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, NoEncryption, pkcs12
 
 from edgekit.errors import InputError
-from edgekit.packaging.apk import PASSWORD_VARIABLE, debug_key, find_password, open_keystore
+from edgekit.packaging.apk import PASSWORD_VARIABLE, debug_key, der, find_password, open_keystore
 from edgekit.packaging.apk.keys import DEBUG_ALIAS, DEBUG_KEYSTORE, DEBUG_PASSWORD
+from tests.packaging.apk.making import garbled
 from tests.packaging.apk.tools import keytool
 
 PASSWORD = "pass word"
@@ -122,6 +123,13 @@ def test_a_damaged_keystore_is_told(several: Path, tmp_path: Path) -> None:
     path.write_bytes(data)
     with pytest.raises(InputError, match="or the keystore is damaged"):
         open_keystore(path, PASSWORD, "upload")
+
+
+@pytest.mark.parametrize("seed", range(300))
+def test_damage_in_a_keystore_never_breaks_the_search_for_keys(several: Path, seed: int) -> None:
+    data = garbled(several.read_bytes(), seed)
+    assert der.is_pkcs12(data) in (True, False)
+    assert len(der.shrouded_keys(data)) <= 3
 
 
 def test_a_missing_keystore_is_told(tmp_path: Path) -> None:

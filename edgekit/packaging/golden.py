@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,20 @@ MOST_TOKENS = 256
 _PROBLEMS = (BundleError, MissingToolError)
 
 
-def golden_answers(
+@dataclass(frozen=True)
+class Asked:
+    """What the engine said. golden: in the order of the prompts. left_out: prompts without an answer to compare.
+
+    suppressed: ids that must not be generated under the bundle's answer format: the stop tokens but the first, and the
+    bytes of ASCII characters (docs/design/text.md says why). None of them without a format.
+    """
+
+    golden: tuple[Golden, ...]
+    left_out: tuple[str, ...]
+    suppressed: tuple[int, ...]
+
+
+def ask_engine(
     model: Path,
     prompts: Sequence[str],
     *,
@@ -40,15 +54,13 @@ def golden_answers(
     answer: Mapping[str, Any] | None = None,
     threads: int | None = None,
     progress: Progress = SILENT,
-) -> tuple[Golden, ...]:
-    """Ask the engine; a prompt whose answer does not end within 256 tokens, or is empty, is left out.
+) -> Asked:
+    """Open a bundle and ask it; an answer that does not end within 256 tokens, or is empty, is left out.
 
-    prompts: the first eight different ones count. answer: the manifest's format.
-    Raises BundleError when the engine refuses the file, a prompt does not fit, or the engine crashes.
+    prompts: the first eight different ones count; without any, the bundle is opened all the same. answer: the
+    manifest's format. Raises BundleError when the engine refuses the file, a prompt does not fit, or it crashes.
     """
     chosen = list(dict.fromkeys(prompts))[:MOST_PROMPTS]
-    if not chosen:
-        return ()
     task = {
         "model": str(model),
         "prompts": chosen,
@@ -56,20 +68,24 @@ def golden_answers(
         "answer": None if answer is None else dict(answer),
         "threads": threads,
     }
-    answers: list[dict[str, Any]] = []
-    with progress.step("golden answers", len(chosen), "answers") as advance:
+    events: list[dict[str, Any]] = []
+    with progress.step("golden answers", len(chosen) + 1, "answers") as advance:
         for event in _child(task, model):
             if "error" in event:
                 raise BundleError(event["error"], where=model)
-            answers.append(event)
+            events.append(event)
             advance(1)
-    if len(answers) != len(chosen):
+    if len(events) != len(chosen) + 1:
         raise BundleError("the engine's process ended before all golden prompts were answered", where=model)
-    return tuple(
+    opened, *answers = events
+    golden = tuple(
         Golden(prompt, answered["text"])
         for prompt, answered in zip(chosen, answers, strict=True)
         if answered["ended"] and answered["text"]
     )
+    answered_prompts = {each.prompt for each in golden}
+    left_out = tuple(prompt for prompt in chosen if prompt not in answered_prompts)
+    return Asked(golden, left_out, tuple(opened["suppressed"]))
 
 
 def read_prompts(path: Path) -> tuple[str, ...]:
@@ -140,12 +156,14 @@ def _ending(returncode: int, log: str) -> str:
 
 
 def _answer_here(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-    """What the child process does: one object per prompt, or one with an error."""
+    """What the child process does: one object when it is open, one per prompt; or one with an error."""
     answer = None if task["answer"] is None else AnswerFormat.from_manifest(task["answer"])
     system = task["system_prompt"]
     history = [{"role": "system", "content": system}] if system else []
     try:
         with open_engine(Path(task["model"]), threads=task["threads"]) as engine:
+            others = [ids[0] for ids in engine.stop_ids[1:] if len(ids) == 1]
+            yield {"suppressed": [*others, *engine.ascii_byte_ids] if answer else []}
             for prompt in task["prompts"]:
                 greedy = parse_sampler("greedy")
                 with engine.chat(history, sampler=greedy, answers=answer, max_tokens=MOST_TOKENS) as chat:

@@ -50,7 +50,7 @@ private fun damageOf(file: RandomAccessFile, size: Long): String? {
 private fun damageOf(header: ByteBuffer, headerEnd: Long, size: Long): String? {
     val sections = try {
         sectionsIn(header)
-    } catch (_: IndexOutOfBoundsException) {
+    } catch (outside: IndexOutOfBoundsException) {
         return "its header is damaged"
     }
     if (sections.isEmpty()) return "its header lists no sections"

@@ -19,7 +19,7 @@ internal fun textOf(piece: ByteArray): String {
     return try {
         val parts = JSONObject(json).optJSONArray("content") ?: JSONArray()
         (0 until parts.length()).joinToString("") { parts.optJSONObject(it)?.optString("text").orEmpty() }
-    } catch (_: JSONException) {
+    } catch (malformed: JSONException) {
         json // better shown than lost
     }
 }

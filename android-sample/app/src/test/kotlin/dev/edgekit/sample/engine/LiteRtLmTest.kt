@@ -1,12 +1,13 @@
 package dev.edgekit.sample.engine
 
+import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import java.io.File
 import java.io.RandomAccessFile
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.filterIsInstance
@@ -25,6 +26,7 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
+import org.robolectric.annotation.Config
 
 private const val WISH = "my screen is too dark"
 private const val ANSWER = """{"screen": "display", "setting": "brightness", "action": "increase"}"""
@@ -34,6 +36,7 @@ private const val MAX_TOKENS = 512
 private val endless = "the ".repeat(200)
 
 @RunWith(AndroidJUnit4::class)
+@Config(application = Application::class)
 class LiteRtLmTest {
     @get:Rule
     val files = TemporaryFolder()

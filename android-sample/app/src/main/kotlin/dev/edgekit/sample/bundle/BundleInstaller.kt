@@ -1,0 +1,114 @@
+package dev.edgekit.sample.bundle
+
+import android.content.Context
+import java.io.File
+import java.io.FileNotFoundException
+import java.io.IOException
+import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.FlowCollector
+import kotlinx.coroutines.flow.flow
+import kotlinx.coroutines.flow.flowOn
+
+/**
+ * Brings bundles into files of the app, because the engine maps files and cannot read an asset.
+ *
+ *     directory/built-in/DIGEST/model.litertlm            of the app's own bundle, named as in its manifest
+ *     directory/picked/DIGEST/model.litertlm              of the last document that was picked, with what came with it
+ *     engineCaches/DIGEST/                                what the engine keeps for its next start
+ *
+ * A file that is not finished ends in `.part`; it is removed and made anew. A finished one was checked against its digest,
+ * of which a record beside it tells: later launches compare only size and time.
+ *
+ * @param directory of the installer's own; nothing else lies in it
+ * @param engineCaches likewise
+ */
+class BundleInstaller(
+    private val assets: AssetSource,
+    private val directory: File,
+    private val engineCaches: File,
+    private val disk: Disk = DeviceDisk,
+    private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
+) {
+    constructor(context: Context) : this(
+        assets = AppAssets(context.assets),
+        directory = File(context.noBackupFilesDir, "bundles"),
+        engineCaches = File(context.noBackupFilesDir, "engine-caches"),
+    )
+
+    private val builtIn = File(directory, "built-in")
+
+    /** Where the engine may keep its cache for a bundle that this installer made ready. */
+    fun engineCache(bundle: Bundle): File = File(engineCaches, bundle.model.absoluteFile.parentFile!!.name)
+
+    /** Makes the app's own bundle ready. */
+    fun install(): Flow<InstallState> = states { installBuiltIn() }
+
+    /** Makes a document ready that the user picked: a .litertlm file, or a zip file with a bundle in it. */
+    fun open(document: Document): Flow<InstallState> = states {
+        pickedBundle(document, File(directory, "picked"), disk).also { deleteStaleCaches() }
+    }
+
+    private fun states(work: suspend FlowCollector<InstallState>.() -> Bundle): Flow<InstallState> = flow {
+        val outcome = try {
+            InstallState.Ready(work())
+        } catch (failure: BundleFailure) {
+            InstallState.Failed(failure)
+        } catch (error: IOException) {
+            InstallState.Failed(BundleFailure.Other(error.message ?: "reading or writing failed", error))
+        }
+        emit(outcome)
+    }.flowOn(dispatcher)
+
+    private suspend fun FlowCollector<InstallState>.installBuiltIn(): Bundle {
+        val manifest = parseManifest(asset(MANIFEST) ?: throw BundleFailure.Missing(MANIFEST))
+        val task = parseTask(asset(TASK) ?: throw BundleFailure.Missing(TASK))
+        val home = File(builtIn, manifest.model.sha256)
+        builtIn.listFiles().orEmpty().filter { it != home }.forEach { it.deleteRecursively() }
+        deleteStaleCaches()
+        val model = File(home, manifest.model.name)
+        if (!isReady(model, manifest.model)) {
+            home.deleteRecursively()
+            copyModel(manifest.model, model)
+        }
+        return Bundle(model, manifest, task, asset(NOTICE))
+    }
+
+    private suspend fun FlowCollector<InstallState>.copyModel(expected: ModelFile, model: File) {
+        model.parentFile!!.mkdirs()
+        val free = disk.free(model.parentFile!!)
+        if (free < expected.size) throw BundleFailure.NoSpace(expected.size, free)
+        val part = File(model.path + PART)
+        try {
+            emit(InstallState.Copying(0, expected.size))
+            val size = openAsset(expected.name).use { asset ->
+                copy(expected.name, asset, part, disk, expected.size) { emit(InstallState.Copying(it, expected.size)) }
+            }
+            val digest = digestOf(part) { emit(InstallState.Checking(it, expected.size)) }
+            checkSame(expected, size, digest)
+            part.moveTo(model)
+            recordCheck(model, expected.sha256)
+        } finally {
+            part.delete()
+        }
+    }
+
+    private fun openAsset(name: String) = try {
+        assets.open(name)
+    } catch (missing: FileNotFoundException) {
+        throw BundleFailure.Missing(name)
+    }
+
+    private fun asset(name: String): String? = try {
+        assets.open(name).use { it.readBytes().decodeToString() }
+    } catch (missing: FileNotFoundException) {
+        null
+    }
+
+    /** Of models that are not there any more. */
+    private fun deleteStaleCaches() {
+        val models = directory.listFiles().orEmpty().flatMap { it.listFiles().orEmpty().toList() }.map { it.name }
+        engineCaches.listFiles().orEmpty().filter { it.name !in models }.forEach { it.deleteRecursively() }
+    }
+}

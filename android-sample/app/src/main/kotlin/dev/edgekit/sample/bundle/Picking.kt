@@ -1,0 +1,205 @@
+package dev.edgekit.sample.bundle
+
+import dev.edgekit.sample.engine.damageOf
+import java.io.BufferedInputStream
+import java.io.ByteArrayOutputStream
+import java.io.File
+import java.io.FilterInputStream
+import java.io.IOException
+import java.io.InputStream
+import java.util.zip.ZipEntry
+import java.util.zip.ZipInputStream
+import kotlinx.coroutines.flow.FlowCollector
+
+/** A file beside a picked model: which document it was copied from. */
+private const val ORIGIN = "origin"
+
+private const val MOST_TEXT_BYTES = 4 * 1024 * 1024
+private val MODEL_MAGIC = "LITERTLM".encodeToByteArray()
+private val ZIP_MAGIC = byteArrayOf('P'.code.toByte(), 'K'.code.toByte(), 3, 4)
+
+/**
+ * Copies a document's bundle to [home]`/DIGEST`, in place of an earlier one, and checks it. The same document is not copied
+ * again, nor needed any more, unless it has changed.
+ */
+internal suspend fun FlowCollector<InstallState>.pickedBundle(document: Document, home: File, disk: Disk): Bundle {
+    val staging = File(home.path + PART)
+    staging.deleteRecursively()
+    val facts = document.facts()
+    kept(document, facts, home)?.let { return it }
+    val name = facts?.name.orEmpty()
+    staging.mkdirs()
+    try {
+        facts?.size?.let { size ->
+            val free = disk.free(staging)
+            if (free < size) throw BundleFailure.NoSpace(size, free)
+        }
+        val digest = Picking(this, staging, disk, safeFileName(name), facts?.size ?: 0).copyAndCheck(document)
+        writeWhole(File(staging, ORIGIN), origin(document, facts))
+        home.deleteRecursively()
+        home.mkdirs()
+        staging.moveTo(File(home, digest))
+        return bundleIn(File(home, digest))
+    } finally {
+        staging.deleteRecursively()
+    }
+}
+
+/** The bundle that was copied from this document before, null when there is none or the document has changed. */
+private suspend fun FlowCollector<InstallState>.kept(document: Document, facts: DocumentFacts?, home: File): Bundle? {
+    val directory = home.listFiles().orEmpty().singleOrNull() ?: return null
+    val origin = File(directory, ORIGIN).takeIf { it.isFile }?.readText()?.lines().orEmpty()
+    val isSame = origin.firstOrNull() == document.id && (facts == null || origin == origin(document, facts).lines())
+    val model = directory.listFiles().orEmpty().singleOrNull { it.name.endsWith(MODEL_SUFFIX) }
+    if (!isSame || model == null) return null
+    val expected = ModelFile(model.name, model.length(), directory.name)
+    return if (isReady(model, expected)) bundleIn(directory) else null
+}
+
+private fun origin(document: Document, facts: DocumentFacts?): String =
+    listOf(document.id, facts?.size, facts?.modified, titleOf(facts?.name.orEmpty())).joinToString("\n")
+
+private fun bundleIn(directory: File): Bundle {
+    fun textOf(name: String) = File(directory, name).takeIf { it.isFile }?.readText()
+    val manifest = textOf(MANIFEST)?.let(::parseManifest)
+    val model = directory.listFiles().orEmpty().single { it.name.endsWith(MODEL_SUFFIX) }
+    val title = manifest?.name ?: textOf(ORIGIN)!!.lines().last()
+    val task = textOf(TASK)?.let(::parseTask) ?: genericTask(title, manifest?.examples.orEmpty())
+    return Bundle(model, manifest, task, textOf(NOTICE))
+}
+
+/** Copies one document into a directory. [size]: 0 when it is not known. */
+private class Picking(
+    private val collector: FlowCollector<InstallState>,
+    private val directory: File,
+    private val disk: Disk,
+    private val name: String,
+    private val size: Long,
+) {
+    /** Returns the digest of the model. */
+    suspend fun copyAndCheck(document: Document): String {
+        val counted = Counted(open(document))
+        return BufferedInputStream(counted).use { stream ->
+            val begin = stream.peek(MODEL_MAGIC.size)
+            val model = when {
+                begin.contentEquals(MODEL_MAGIC) -> File(directory, name).also { copyModel(stream, it, counted) }
+                begin.take(ZIP_MAGIC.size) == ZIP_MAGIC.toList() -> unpack(stream, counted)
+                else -> throw BundleFailure.Corrupt(name, "neither a $MODEL_SUFFIX file nor a zip file with a bundle")
+            }
+            check(model)
+        }
+    }
+
+    private fun open(document: Document): InputStream = try {
+        document.open()
+    } catch (error: IOException) {
+        throw BundleFailure.Other("the document cannot be opened: ${error.message}", error)
+    } catch (error: SecurityException) {
+        throw BundleFailure.Other("the document may not be opened any more: pick it again", error)
+    }
+
+    private suspend fun copyModel(from: InputStream, to: File, read: Counted) {
+        copy(to.name, from, to, disk, size) { collector.emit(InstallState.Copying(read.bytes, maxOf(size, read.bytes))) }
+    }
+
+    /** Takes a bundle's files out of a zip file, from whichever folder, and returns the model. */
+    private suspend fun unpack(stream: InputStream, read: Counted): File {
+        val zip = ZipInputStream(stream)
+        val unnamed = File(directory, "model$PART")
+        while (true) {
+            val entry = zip.next() ?: break
+            val file = entry.name.substringAfterLast('/')
+            when {
+                entry.isDirectory -> Unit
+                file == MANIFEST || file == TASK || file == NOTICE -> writeWhole(File(directory, file), zip.text(file))
+                !file.endsWith(MODEL_SUFFIX) -> Unit
+                unnamed.exists() -> throw BundleFailure.Corrupt(name, "more than one $MODEL_SUFFIX file in it")
+                else -> copyModel(zip, unnamed, read)
+            }
+        }
+        if (!unnamed.exists()) throw BundleFailure.Corrupt(name, "no $MODEL_SUFFIX file in it")
+        val manifest = File(directory, MANIFEST).takeIf { it.isFile }
+            ?: throw BundleFailure.Unreadable(name, "no $MANIFEST in it; pick the $MODEL_SUFFIX file itself")
+        return File(directory, parseManifest(manifest.readText()).model.name).also { unnamed.moveTo(it) }
+    }
+
+    /** Returns the digest. */
+    private suspend fun check(model: File): String {
+        damageOf(model)?.let { throw BundleFailure.Corrupt(name, it) }
+        File(directory, TASK).takeIf { it.isFile }?.let { parseTask(it.readText()) }
+        val size = model.length()
+        val digest = digestOf(model) { collector.emit(InstallState.Checking(it, size)) }
+        val manifest = File(directory, MANIFEST).takeIf { it.isFile }?.let { parseManifest(it.readText()) }
+        manifest?.let { checkSame(it.model, size, digest) }
+        recordCheck(model, digest)
+        return digest
+    }
+
+    private fun ZipInputStream.next(): ZipEntry? = try {
+        nextEntry
+    } catch (error: IOException) {
+        throw BundleFailure.Corrupt(name, "the zip file is damaged: ${error.message}")
+    }
+
+    private fun ZipInputStream.text(file: String): String {
+        val bytes = ByteArrayOutputStream()
+        val block = ByteArray(DEFAULT_BUFFER_SIZE)
+        while (true) {
+            val count = try {
+                read(block)
+            } catch (error: IOException) {
+                throw BundleFailure.Corrupt(name, "the zip file is damaged: ${error.message}")
+            }
+            if (count < 0) return bytes.toString(Charsets.UTF_8.name())
+            bytes.write(block, 0, count)
+            if (bytes.size() > MOST_TEXT_BYTES) throw BundleFailure.Unreadable(file, "far too large")
+        }
+    }
+}
+
+/** Counts what was read of a document. */
+private class Counted(stream: InputStream) : FilterInputStream(stream) {
+    var bytes = 0L
+        private set
+
+    override fun read(): Int = super.read().also { if (it >= 0) bytes++ }
+
+    override fun read(block: ByteArray, offset: Int, length: Int): Int =
+        super.read(block, offset, length).also { if (it > 0) bytes += it }
+}
+
+private fun BufferedInputStream.peek(count: Int): ByteArray {
+    mark(count)
+    val bytes = ByteArray(count)
+    var have = 0
+    while (have < count) {
+        val more = read(bytes, have, count - have)
+        if (more < 0) break
+        have += more
+    }
+    reset()
+    return bytes.copyOf(have)
+}
+
+private const val LONGEST_NAME = 60
+
+/** What a document's name says of it, for people: without control characters, marks of direction among them. */
+internal fun titleOf(name: String): String {
+    val visible = name.substringAfterLast('/').substringAfterLast('\\')
+        .removeSuffix(".zip").removeSuffix(MODEL_SUFFIX)
+        .filterNot { it.category in INVISIBLE }
+    return visible.trim().take(LONGEST_NAME).trim { it.isHighSurrogate() || it == ' ' }.ifEmpty { "model" }
+}
+
+private val INVISIBLE = setOf(
+    CharCategory.CONTROL,
+    CharCategory.FORMAT,
+    CharCategory.LINE_SEPARATOR,
+    CharCategory.PARAGRAPH_SEPARATOR,
+    CharCategory.UNASSIGNED,
+    CharCategory.PRIVATE_USE,
+)
+
+/** A name for a model file that came under any name. */
+internal fun safeFileName(name: String): String =
+    titleOf(name).replace(Regex("[^A-Za-z0-9._-]"), "_").trimStart('.').ifEmpty { "model" } + MODEL_SUFFIX

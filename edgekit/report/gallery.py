@@ -1,0 +1,235 @@
+"""The import card: what to answer when the AI Edge Gallery's import dialog asks, as a page and as Markdown."""
+
+from __future__ import annotations
+
+import shlex
+
+from edgekit.packaging.gallery.allowlist import DEVICE_DIRECTORY, TEST_LIST_NAME
+from edgekit.packaging.gallery.card import ImportCard
+from edgekit.packaging.gallery.settings import GALLERY_RUNTIME, GALLERY_VERSION, Field
+from edgekit.report.figures import size
+from edgekit.report.page import (
+    Badge,
+    Block,
+    Cell,
+    Column,
+    Facts,
+    Fold,
+    Link,
+    Page,
+    Point,
+    Prose,
+    Remark,
+    Section,
+    Table,
+    Verdict,
+    render_page,
+)
+
+
+def render_html(card: ImportCard) -> str:
+    """Return the card as one self-contained HTML page. The same card gives the same bytes."""
+    return render_page(import_page(card))
+
+
+def import_page(card: ImportCard) -> Page:
+    """Describe the page: what it says, not how it looks."""
+    sections = [
+        Section("values", "What to enter", [_values_table(card), Prose(_EXPLANATION)]),
+        Section(
+            "steps", "How to import it", [_steps_table(card), Fold("With a cable instead", _cable(card))]
+        ),
+    ]
+    if absent := _absent(card):
+        sections.append(Section("absent", "What the Gallery leaves out", absent))
+    if card.trial is not None:
+        remark = Remark(card.trial.outcome, card.trial.said)
+        sections.append(Section("runtime", f"On the Gallery's runtime {GALLERY_RUNTIME}", [remark]))
+    if prompts := _prompts(card):
+        columns = [Column("Prompt"), Column("Answer on the computer")]
+        rows = [[prompt, answer or "—"] for prompt, answer in prompts]
+        sections.append(Section("prompts", "Prompts to try", [Table("Prompts to try", columns, rows)]))
+    return Page(
+        kind="Import card",
+        title=card.name,
+        verdict=_verdict(card),
+        facts=Facts(_subject(card)),
+        sections=sections,
+        footer=f"For the AI Edge Gallery {GALLERY_VERSION}, written after its source. Terms of the model: NOTICE.",
+    )
+
+
+def render_markdown(card: ImportCard) -> str:
+    """Return the card as Markdown, to paste beside a download link."""
+    lines = [f"# {_plain(card.name)}: import card", "", f"{_verdict(card).headline}.", ""]
+    lines += [f"* {name}: {_plain(value)}" for name, value in _subject(card)]
+    lines += ["", "## What to enter", "", "| Field | Enter | Default | Why |", "| --- | --- | --- | --- |"]
+    for field in card.fields:
+        value = f"**{field.value}**" if field.differs else field.value
+        lines.append(f"| {field.name} | {value} | {_default(field)} | {field.why} |")
+    lines += ["", _EXPLANATION, "", "## How to import it", ""]
+    lines += [f"{number}. {step}" for number, step in enumerate(_steps(card), 1)]
+    lines += ["", "With a cable instead:", "", *(f"    {line}" for line in _commands(card))]
+    if remarks := _absent_texts(card):
+        lines += [
+            "",
+            "## What the Gallery leaves out",
+            "",
+            *(f"* {text} {remedy}" for text, remedy in remarks),
+        ]
+    if card.task.system_prompt:
+        lines += ["", "System prompt:", "", *(f"    {line}" for line in card.task.system_prompt.splitlines())]
+    if card.trial is not None:
+        lines += ["", f"## On the Gallery's runtime {GALLERY_RUNTIME}", "", _plain(card.trial.said)]
+    if prompts := _prompts(card):
+        lines += ["", "## Prompts to try", ""]
+        lines += [
+            f"* {_plain(prompt)}{' → ' + _plain(answer) if answer else ''}" for prompt, answer in prompts
+        ]
+    return "\n".join(lines) + "\n"
+
+
+_EXPLANATION = (
+    "The dialog never looks into the file: its defaults are those of a chat model, whatever the bundle says."
+)
+
+
+def _verdict(card: ImportCard) -> Verdict:
+    changes = len(card.to_change)
+    values = "1 value" if changes == 1 else f"{changes} values"
+    headline = (
+        f"Change {values} in the import dialog"
+        if changes
+        else "The import dialog's defaults are right as they are"
+    )
+    points = [
+        Point("warning", Link(field.name, "values"), f"{field.value} in the place of {field.default}")
+        for field in card.to_change
+    ]
+    if card.trial is not None and card.trial.outcome == "failed":
+        return Verdict(
+            "failed",
+            f"Does not run on the Gallery's runtime {GALLERY_RUNTIME}",
+            [
+                Point("failed", Link("Runtime", "runtime"), card.trial.said),
+                *points,
+            ],
+        )
+    return Verdict("warning" if changes else "passed", headline, points)
+
+
+def _subject(card: ImportCard) -> list[tuple[str, str]]:
+    manifest = card.manifest
+    return [
+        ("File", card.model_file),
+        ("Size", size(manifest.model.size)),
+        ("SHA-256", manifest.model.sha256),
+        ("Made from", manifest.source.name),
+        ("Recipe", manifest.recipe.name),
+    ]
+
+
+def _values_table(card: ImportCard) -> Table:
+    columns = [Column("Field"), Column("Enter"), Column("Default"), Column("Why")]
+    rows: list[list[Cell]] = [
+        [
+            field.name,
+            Badge("warning", field.value) if field.differs else field.value,
+            _default(field),
+            field.why,
+        ]
+        for field in card.fields
+    ]
+    return Table(
+        "Values for the import dialog, in its order; those marked “!” differ from its defaults", columns, rows
+    )
+
+
+def _default(field: Field) -> str:
+    return "—" if field.default is None else field.default
+
+
+def _steps(card: ImportCard) -> tuple[str, ...]:
+    return (
+        f"Copy {card.model_file} to the phone, into Download.",
+        "In the Gallery, import a model from local storage and choose the file.",
+        "Enter the values above and import.",
+        "Open the model and send one of the prompts to try.",
+    )
+
+
+def _steps_table(card: ImportCard) -> Table:
+    rows = [[str(number), step] for number, step in enumerate(_steps(card), 1)]
+    return Table("Steps on the phone", [Column("Step"), Column("What to do")], rows)
+
+
+def _commands(card: ImportCard) -> tuple[str, ...]:
+    model, models = f"{DEVICE_DIRECTORY}/{card.model_file}", f"{DEVICE_DIRECTORY}/{TEST_LIST_NAME}"
+    return (
+        f"adb push {shlex.quote(card.model_file)} {model}",
+        f"adb push {TEST_LIST_NAME} {models}",
+        f"adb shell chmod 644 {model} {models}",
+        "adb shell am force-stop com.google.ai.edge.gallery",
+    )
+
+
+def _cable(card: ImportCard) -> list[Block]:
+    rows = [[str(number), command] for number, command in enumerate(_commands(card), 1)]
+    return [
+        Prose(
+            "adb puts the file and a list of models for testing where the Gallery looks for them; the list brings all "
+            "values with it. While it is there, the Gallery shows this model and no other."
+        ),
+        Table("Commands", [Column("Step"), Column("Command", code=True)], rows),
+    ]
+
+
+def _absent_texts(card: ImportCard) -> list[tuple[str, str]]:
+    """What the bundle or its app has and the Gallery has no place for, with what to do about it."""
+    texts = []
+    if card.manifest.answer is not None:
+        texts.append(
+            (
+                "The bundle has an answer format. The Gallery has no place for one: answers are not held to it there.",
+                "Check the answer before you use it, or package an app of your own (--to apk), which holds to it.",
+            )
+        )
+    if card.task.system_prompt:
+        texts.append(
+            (
+                "The app has a system prompt. The Gallery's import has no place for one: the model runs without it.",
+                "Put it before the first message by hand, or package an app of your own (--to apk).",
+            )
+        )
+    return texts
+
+
+def _absent(card: ImportCard) -> list[Block]:
+    blocks: list[Block] = [Remark("warning", text, remedy) for text, remedy in _absent_texts(card)]
+    if card.task.system_prompt:
+        blocks.append(Fold("The system prompt", [Prose(card.task.system_prompt)]))
+    return blocks
+
+
+def _prompts(card: ImportCard) -> list[tuple[str, str | None]]:
+    """Prompts, with their answers where the Gallery can be expected to give the same.
+
+    Golden answers were made under the answer format and the system prompt, which the Gallery leaves out.
+    """
+    comparable = card.manifest.answer is None and not card.task.system_prompt
+    answers: dict[str, str | None] = {
+        golden.prompt: golden.answer for golden in card.task.golden if comparable
+    }
+    known = [
+        *answers,
+        *(golden.prompt for golden in card.task.golden),
+        *card.task.examples,
+        *card.manifest.examples,
+    ]
+    return [(prompt, answers.get(prompt)) for prompt in dict.fromkeys(known)]
+
+
+def _plain(text: str) -> str:
+    """Text as Markdown that means nothing but itself."""
+    line = " ".join(text.split())
+    return "".join(f"\\{character}" if character in r"\`*_{}[]<>|#~" else character for character in line)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgekit.recipes import Recipe, read_recipe
     from edgekit.validation.result import ParityReport
     from edgekit.validation.run import validate
+    from edgekit.vocabulary.survey import survey_vocabulary
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ __all__ = [
     "open_bundle",
     "open_checkpoint",
     "read_recipe",
+    "survey_vocabulary",
     "validate",
 ]
 
@@ -62,6 +64,7 @@ _HOMES = {
     "open_bundle": "edgekit.bundle.manifest",
     "open_checkpoint": "edgekit.checkpoint",
     "read_recipe": "edgekit.recipes",
+    "survey_vocabulary": "edgekit.vocabulary.survey",
     "validate": "edgekit.validation.run",
 }
 

@@ -21,6 +21,7 @@ from edgekit.bundle.manifest import (
     SamplerUse,
     Source,
     StopToken,
+    VocabularyUse,
     manifest_bytes,
     open_bundle,
     read_manifest,
@@ -278,3 +279,41 @@ def test_opening_finishes_a_killed_commit(bundle: Path) -> None:
     opened = open_bundle(bundle)
     assert opened.model_path.read_bytes() == new
     assert not commit.exists()
+
+
+# --- a trimmed vocabulary ----------------------------------------------------------------------------------------
+
+TRIMMED = Architecture("gemma3_text", 640, 18, 2048, 4, 1, 256, 5, 512)
+
+
+def test_a_trimmed_vocabulary_is_kept_as_stretches_of_old_ids(tmp_path: Path) -> None:
+    use = VocabularyUse(262_144, "0-2,106,900", ("train.jsonl",), ("en", "nb"))
+    write_manifest(tmp_path, manifest(architecture=TRIMMED, vocabulary=use))
+    found = read_manifest(tmp_path).vocabulary
+    assert found == use
+    assert found.old_ids == (0, 1, 2, 106, 900)
+
+
+def test_a_manifest_from_before_trimming_is_whole(tmp_path: Path) -> None:
+    write_manifest(tmp_path, manifest())
+    path = tmp_path / "edgekit.json"
+    values = json.loads(path.read_text())
+    assert values.pop("vocabulary", "absent") is None
+    path.write_text(json.dumps(values))
+    assert read_manifest(tmp_path).vocabulary is None
+
+
+@pytest.mark.parametrize(
+    ("kept", "said"),
+    [
+        ("0-3", "vocabulary.kept holds 4 ids, architecture.vocab_size says 5"),
+        ("0-3,3", "vocabulary.kept: an id comes twice"),
+        ("0-3,262144", "vocabulary.kept: '262144' is no stretch of ids below 262,144"),
+        ("0..4", "vocabulary.kept: '0..4' is no stretch"),
+    ],
+)
+def test_a_damaged_map_of_ids_is_refused(tmp_path: Path, kept: str, said: str) -> None:
+    write_manifest(tmp_path, manifest(architecture=TRIMMED, vocabulary=VocabularyUse(262_144, kept)))
+    with pytest.raises(BundleError) as error:
+        read_manifest(tmp_path)
+    assert said in str(error.value)

@@ -123,3 +123,47 @@ def test_no_progress_in_a_pipe(tmp_path: Path, demo_path: Path) -> None:
     done = child("convert", demo_path, "-o", tmp_path / "b")
     assert (done.code, done.err) == (0, "")
     assert "\x1b" not in done.out
+
+
+def test_a_trimmed_vocabulary_is_announced(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    corpus = tmp_path / "task.txt"
+    corpus.write_text("brighter please\n", encoding="utf-8")
+    done = cli(
+        *("convert", demo_path, "-o", tmp_path / "b", "--no-check"),
+        *("--vocab-from", corpus, "--vocab-keep", 1500, "--vocab-lang", "en,NB"),
+    )
+    assert done.code == 0, done.err
+    assert "vocabulary: 1,500 of 2,048 pieces kept" in done.out
+    manifest = open_bundle(tmp_path / "b").manifest
+    assert manifest is not None and manifest.vocabulary is not None
+    assert manifest.vocabulary.corpora == ("task.txt",)
+    assert manifest.vocabulary.languages == ("en", "nb")
+
+
+def test_columns_of_the_vocabulary_s_texts_can_be_named(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    corpus = tmp_path / "task.jsonl"
+    corpus.write_text('{"q": "brighter", "a": "{}"}\n', encoding="utf-8")
+    command = (
+        "convert",
+        demo_path,
+        "-o",
+        tmp_path / "b",
+        "--no-check",
+        "--vocab-from",
+        corpus,
+        "--vocab-keep",
+        900,
+    )
+    assert cli(*command).code == 2
+    done = cli(*command, "--vocab-field", "prompt=q", "--vocab-field", "expected=a")
+    assert done.code == 0, done.err
+
+
+def test_a_vocabulary_too_small_for_the_task_exits_2(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
+    corpus = tmp_path / "task.txt"
+    corpus.write_text("brighter please\n", encoding="utf-8")
+    done = cli("convert", demo_path, "-o", tmp_path / "b", "--vocab-from", corpus, "--vocab-keep", 100)
+    assert done.code == 2
+    assert "would not survive" in done.err
+    assert "keep at least" in done.err
+    assert not (tmp_path / "b").exists()

@@ -1,0 +1,61 @@
+"""`edgekit vocab`: what it prints, and where."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.running import Cli
+from tests.conftest import EXAMPLE
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    lines = (EXAMPLE / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    path = tmp_path / "task.jsonl"
+    path.write_text("\n".join(lines[:60]), encoding="utf-8")
+    return path
+
+
+def test_prints_a_row_per_size_and_what_to_type_next(cli: Cli, demo_path: Path, corpus: Path) -> None:
+    done = cli("vocab", demo_path, "--from", corpus, "--keep", "700,1500,1900", "--lang", "en")
+    assert (done.code, done.err) == (0, "")
+    first, heading, *rows = done.out.splitlines()
+    assert first.startswith("60 texts, ")
+    assert heading.split() == ["pieces", "coverage", "unseen", "texts", "int8", "int4", "int4-all"]
+    assert [row.split()[0] for row in rows[:4]] == ["700", "1,500", "1,900", "2,048"]
+    assert "too small" in rows[0]
+    assert "whole" in rows[3]
+    assert rows[4].startswith("next: edgekit convert … --vocab-from … --vocab-keep 1")
+
+
+def test_json_holds_the_figures(cli: Cli, demo_path: Path, corpus: Path) -> None:
+    found = cli("vocab", demo_path, "--from", corpus, "--recipe", "int4-channel", "--json").json
+    assert found["texts"] == 60
+    assert [size["pieces"] for size in found["sizes"]] == [512, 1024, 1536, 2048]
+    assert list(found["sizes"][0]["bytes"]) == ["int4-channel"]
+
+
+def test_writes_a_page(cli: Cli, demo_path: Path, corpus: Path, tmp_path: Path) -> None:
+    done = cli("vocab", demo_path, "--from", corpus, "-o", tmp_path / "v.html")
+    assert done.out.splitlines()[-1] == f"wrote {tmp_path / 'v.html'}"
+    assert "<!DOCTYPE html>" in (tmp_path / "v.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--keep", "a"), "'a' is no number"),
+        (("--keep", "4096"), "4,096 is not from 1 to 2,047"),
+        (("--lang", "xx"), "'xx' is no language"),
+        (("--recipe", "none"), "there is no such recipe"),
+        (("--answer-regex", "a", "--answer-schema", "b.json"), "a schema and a regular expression"),
+    ],
+)
+def test_what_makes_no_sense_exits_2(
+    cli: Cli, demo_path: Path, corpus: Path, options: tuple[str, ...], said: str
+) -> None:
+    done = cli("vocab", demo_path, "--from", corpus, *options)
+    assert done.code == 2
+    assert said in done.err

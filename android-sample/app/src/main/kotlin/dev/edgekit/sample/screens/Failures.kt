@@ -22,15 +22,15 @@ data class Explanation(val title: String, val remedy: String, val detail: String
 fun explain(failure: Exception): Explanation = when (failure) {
     is BundleFailure -> explain(failure)
     is EngineFailure -> explain(failure)
-    else -> Explanation(R.string.failed, R.string.failed_remedy, failure.message)
+    else -> explanationOf(R.string.failed, R.string.failed_remedy, failure.message)
 }
 
 @Composable
 @ReadOnlyComposable
 private fun explain(failure: BundleFailure): Explanation = when (failure) {
-    is BundleFailure.Missing -> Explanation(R.string.bundle_missing, R.string.bundle_missing_remedy, failure.message)
-    is BundleFailure.Corrupt -> Explanation(R.string.bundle_corrupt, R.string.bundle_corrupt_remedy, failure.message)
-    is BundleFailure.Unreadable -> Explanation(R.string.bundle_unreadable, R.string.bundle_unreadable_remedy, failure.message)
+    is BundleFailure.Missing -> explanationOf(R.string.bundle_missing, R.string.bundle_missing_remedy, failure.message)
+    is BundleFailure.Corrupt -> explanationOf(R.string.bundle_corrupt, R.string.bundle_corrupt_remedy, failure.message)
+    is BundleFailure.Unreadable -> explanationOf(R.string.bundle_unreadable, R.string.bundle_unreadable_remedy, failure.message)
     is BundleFailure.NoSpace -> Explanation(
         stringResource(R.string.no_space),
         stringResource(
@@ -41,20 +41,20 @@ private fun explain(failure: BundleFailure): Explanation = when (failure) {
         ),
         null,
     )
-    is BundleFailure.Other -> Explanation(R.string.install_failed, R.string.failed_remedy, failure.message)
+    is BundleFailure.Other -> explanationOf(R.string.install_failed, R.string.failed_remedy, failure.message)
 }
 
 @Composable
 @ReadOnlyComposable
 private fun explain(failure: EngineFailure): Explanation = when (failure) {
-    is EngineFailure.ModelMissing -> Explanation(R.string.model_missing, R.string.model_missing_remedy, failure.message)
-    is EngineFailure.ModelCorrupt -> Explanation(R.string.model_corrupt, R.string.bundle_corrupt_remedy, failure.message)
+    is EngineFailure.ModelMissing -> explanationOf(R.string.model_missing, R.string.model_missing_remedy, failure.message)
+    is EngineFailure.ModelCorrupt -> explanationOf(R.string.model_corrupt, R.string.bundle_corrupt_remedy, failure.message)
     is EngineFailure.RuntimeTooOld -> Explanation(
         stringResource(R.string.runtime_too_old),
         stringResource(R.string.runtime_too_old_remedy, failure.needs, failure.has),
         null,
     )
-    is EngineFailure.OutOfMemory -> Explanation(R.string.out_of_memory, R.string.out_of_memory_remedy, failure.message)
+    is EngineFailure.OutOfMemory -> explanationOf(R.string.out_of_memory, R.string.out_of_memory_remedy, failure.message)
     is EngineFailure.BackendUnavailable -> Explanation(
         stringResource(R.string.backend_unavailable, backendName(failure.backend)),
         stringResource(R.string.backend_unavailable_remedy),
@@ -65,12 +65,12 @@ private fun explain(failure: EngineFailure): Explanation = when (failure) {
         tooManyTokens(failure.tokens - failure.room),
         null,
     )
-    is EngineFailure.Other -> Explanation(R.string.engine_failed, R.string.failed_remedy, failure.message)
+    is EngineFailure.Other -> explanationOf(R.string.engine_failed, R.string.failed_remedy, failure.message)
 }
 
 @Composable
 @ReadOnlyComposable
-private fun Explanation(title: Int, remedy: Int, detail: String?) =
+private fun explanationOf(title: Int, remedy: Int, detail: String?) =
     Explanation(stringResource(title), stringResource(remedy), detail)
 
 @Composable

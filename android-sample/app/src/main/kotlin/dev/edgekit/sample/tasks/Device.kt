@@ -46,7 +46,7 @@ interface Device {
 class AndroidDevice(private val context: Context) : Device {
     override fun describe() = DeviceInfo(
         model = Build.MODEL,
-        soc = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) Build.SOC_MODEL.takeIf { it != Build.UNKNOWN } else null,
+        soc = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) socModel() else null,
         os = "Android ${Build.VERSION.RELEASE} (API ${Build.VERSION.SDK_INT})",
         abi = Build.SUPPORTED_ABIS.firstOrNull(),
         cores = Runtime.getRuntime().availableProcessors(),
@@ -71,6 +71,9 @@ class AndroidDevice(private val context: Context) : Device {
     override fun peakMemory(): Long? = File("/proc/self/status").textOrNull()?.lines()
         ?.firstOrNull { it.startsWith("VmHWM:") }
         ?.filter(Char::isDigit)?.toLongOrNull()?.times(BYTES_PER_KIB)
+
+    @RequiresApi(Build.VERSION_CODES.S)
+    private fun socModel(): String? = Build.SOC_MODEL.takeIf { it != Build.UNKNOWN }
 
     @RequiresApi(Build.VERSION_CODES.Q)
     private fun thermalStatus() =

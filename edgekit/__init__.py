@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from edgekit.checkpoint import Checkpoint, open_checkpoint
     from edgekit.conversion import ConvertResult, convert
     from edgekit.errors import EdgekitError
+    from edgekit.packaging.package import package
+    from edgekit.packaging.result import PackageResult
     from edgekit.recipes import Recipe, read_recipe
     from edgekit.validation.result import ParityReport
     from edgekit.validation.run import validate
@@ -36,6 +38,7 @@ __all__ = [
     "ConvertResult",
     "EdgekitError",
     "Manifest",
+    "PackageResult",
     "ParityReport",
     "Recipe",
     "__version__",
@@ -44,6 +47,7 @@ __all__ = [
     "inspect",
     "open_bundle",
     "open_checkpoint",
+    "package",
     "read_recipe",
     "survey_vocabulary",
     "validate",
@@ -56,6 +60,7 @@ _HOMES = {
     "ConvertResult": "edgekit.conversion",
     "EdgekitError": "edgekit.errors",
     "Manifest": "edgekit.bundle.manifest",
+    "PackageResult": "edgekit.packaging.result",
     "ParityReport": "edgekit.validation.result",
     "Recipe": "edgekit.recipes",
     "bench": "edgekit.benchmark.bench",
@@ -63,6 +68,7 @@ _HOMES = {
     "inspect": "edgekit.bundle.inspect",
     "open_bundle": "edgekit.bundle.manifest",
     "open_checkpoint": "edgekit.checkpoint",
+    "package": "edgekit.packaging.package",
     "read_recipe": "edgekit.recipes",
     "survey_vocabulary": "edgekit.vocabulary.survey",
     "validate": "edgekit.validation.run",

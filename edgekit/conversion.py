@@ -118,6 +118,7 @@ def convert(
     vocab_keep: int | None = None,
     vocab_lang: Sequence[str] = (),
     vocab_fields: Mapping[str, str] | None = None,
+    examples: Sequence[str] = (),
     force: bool = False,
     check: bool = True,
     threads: int | None = None,
@@ -135,6 +136,7 @@ def convert(
     vocab_from: texts of the task (JSONL, CSV, a `datasets` directory, or plain text): only the vocabulary's pieces
     that they need are kept, and the most useful others up to vocab_keep (32,000), with the pieces of the languages
     vocab_lang first ("en", "nb", …). vocab_fields: our name of a column → the data's.
+    examples: prompts to try, kept in the manifest; an app offers them.
     force: replace a bundle that is there. check: open the result in the engine and generate.
     threads: for quantizing; all cores by default.
     Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
@@ -149,6 +151,7 @@ def convert(
         answer=_answer_format(answer_schema, answer_regex, file_format),
         name=None if name is None else _plain_name(name),
         vocabulary=make_wish(vocab_from, vocab_keep, vocab_lang, vocab_fields),
+        examples=_examples(examples),
     )
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
     _check_kv_length(settings, opened)
@@ -183,6 +186,7 @@ class _Settings:
     answer: AnswerFormat | None
     name: str | None
     vocabulary: Wish | None
+    examples: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -389,6 +393,7 @@ def _manifest(job: _Job, source_digest: str, written: Written) -> Manifest:
         minimum_runtime=MIN_RUNTIME_VERSION,
         tools={package: version(package) for package in _PACKAGES},
         licence=None if notice is None else notice.strip().splitlines()[0],
+        examples=job.settings.examples,
         notes=text.notes if notice is not None else (*text.notes, _NO_NOTICE),
         vocabulary=_vocabulary_use(job),
     )
@@ -453,6 +458,12 @@ def _plain_name(name: str) -> str:
             remedy="use at most 64 letters (a to z), digits, dots, dashes and underscores",
         )
     return name
+
+
+def _examples(examples: Sequence[str]) -> tuple[str, ...]:
+    if any(not example.strip() for example in examples):
+        raise InputError("a prompt to try is empty", where="--example", remedy="write one, or leave it away")
+    return tuple(dict.fromkeys(examples))
 
 
 def _one_of(value: str, choices: tuple[Any, ...], where: str) -> Any:

@@ -12,6 +12,7 @@ import typer
 from edgekit import __version__
 from edgekit.cli import bench, chat, convert
 from edgekit.cli import inspect as inspect_command
+from edgekit.cli import package as package_command
 from edgekit.cli import validate as validate_command
 from edgekit.cli import vocab as vocab_command
 from edgekit.cli.console import DebugOption, error_console, print_error
@@ -36,6 +37,7 @@ app.command(epilog=inspect_command.EXAMPLES)(inspect_command.inspect)
 app.command(epilog=validate_command.EXAMPLES)(validate_command.validate)
 app.command(epilog=chat.EXAMPLES)(chat.chat)
 app.command(epilog=bench.EXAMPLES, cls=bench.BenchCommand)(bench.bench)
+app.command(epilog=package_command.EXAMPLES)(package_command.package)
 app.command()(recipes)
 app.command()(demo)
 

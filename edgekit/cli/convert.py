@@ -90,6 +90,10 @@ def convert(
         list[str] | None,
         typer.Option(help="Name a column of --vocab-from's data, as prompt=text; may be repeated."),
     ] = None,
+    example: Annotated[
+        list[str] | None,
+        typer.Option(help="A prompt to try, kept in the bundle: an app offers it; may be repeated."),
+    ] = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Do not open the result in the engine and generate.")
@@ -118,6 +122,7 @@ def convert(
         vocab_keep=vocab_keep,
         vocab_lang=split_languages(vocab_lang),
         vocab_fields=parse_fields(vocab_field or []),
+        examples=example or (),
         force=force,
         check=not no_check,
         progress=progress_for(quiet=quiet or as_json),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 from pathlib import Path
 from typing import Annotated
 
@@ -33,6 +35,7 @@ def demo(
     from edgekit.cli.convert import print_result
     from edgekit.conversion import convert
     from edgekit.examples import settings_navigator
+    from edgekit.packaging.presets import PRESETS_NAME
 
     example = settings_navigator()
     result = convert(
@@ -44,6 +47,8 @@ def demo(
         force=True,
         progress=progress_for(quiet=quiet or as_json),
     )
+    if not (presets := result.bundle / PRESETS_NAME).exists():  # one that is there may have been edited
+        shutil.copyfile(example / PRESETS_NAME, presets)
     replies = {}
     for prompt in PROMPTS:
         with open_chat(result.bundle) as chat:
@@ -59,3 +64,4 @@ def demo(
     for prompt, reply in replies.items():
         table.add_row(prompt, reply.text, f"{reply.stats.decode_tokens_per_second:.0f}")
     output_console().print(table)
+    print(f"next: edgekit package {shlex.quote(str(result.bundle))} --to apk")

@@ -65,7 +65,6 @@ def model_class(source: Source, *, copies: bool) -> str:
         constants=constants,
         configuration=_configuration(source),
         sending=_sending(source),
-        context=manifest.kv_length,
     )
 
 

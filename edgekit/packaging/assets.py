@@ -1,0 +1,91 @@
+"""`--to assets`: what an app that is there already needs to take a bundle in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from edgekit.packaging.job import Job, place_assets, write_text
+from edgekit.packaging.kotlin import KOTLIN_NEEDED, class_name, coordinates, model_class
+
+STORED: Final = ("litertlm", "json", "NOTICE")
+"""Suffixes that aapt must not compress: the model would have to be unpacked in memory to be read."""
+
+GROOVY: Final = "edgekit.gradle"
+KOTLIN_DSL: Final = "edgekit.gradle.kts"
+
+
+def write_assets(job: Job, directory: Path) -> tuple[str, ...]:
+    """Write assets, build file fragments, Kotlin and a README into an empty directory; gives the next commands."""
+    place_assets(job.source.contents, directory / "assets/edgekit", job.progress)
+    name = class_name(job.source.name)
+    write_text(directory / GROOVY, groovy_fragment())
+    write_text(directory / KOTLIN_DSL, kotlin_fragment())
+    write_text(directory / f"{name}.kt", model_class(job.source, copies=True))
+    write_text(directory / "README.md", _readme(job, name))
+    return (
+        "cp -r {output}/assets YOUR-APP/app/src/main/",
+        f"add what {GROOVY} (or {KOTLIN_DSL}) says to YOUR-APP's app/build.gradle, and {name}.kt to its sources",
+    )
+
+
+def groovy_fragment() -> str:
+    """What an app's build.gradle needs."""
+    stored = ", ".join(f"'{suffix}'" for suffix in STORED)
+    return f"""\
+// Into app/build.gradle.
+android {{
+    androidResources {{
+        noCompress {stored}
+    }}
+}}
+
+dependencies {{
+    implementation '{coordinates()}'
+}}
+"""
+
+
+def kotlin_fragment() -> str:
+    """What an app's build.gradle.kts needs."""
+    stored = ", ".join(f'"{suffix}"' for suffix in STORED)
+    return f"""\
+// Into app/build.gradle.kts.
+android {{
+    androidResources {{
+        noCompress += listOf({stored})
+    }}
+}}
+
+dependencies {{
+    implementation("{coordinates()}")
+}}
+"""
+
+
+def _readme(job: Job, name: str) -> str:
+    manifest = job.source.manifest
+    return f"""\
+# {job.source.task.title}, for an app of yours
+
+1. Copy `assets/` into your app module's `src/main/`.
+2. Add what `{GROOVY}` says to `app/build.gradle`, or `{KOTLIN_DSL}` to `app/build.gradle.kts`: the model must lie in
+   the APK uncompressed. The LiteRT-LM artifact needs Kotlin {KOTLIN_NEEDED} or newer.
+3. Add `{name}.kt` to your sources, and ask:
+
+       val model = {name}.open(context)                  // once, off the main thread; seconds
+       model.answer("{_sample(job)}").collect {{ print(it) }}
+       model.close()
+
+`{manifest.model.file}` has {manifest.model.size:,} bytes. The engine maps a real file, so the class copies the
+model out of the assets at the first start: it takes that space a second time. Context: {manifest.kv_length:,} tokens,
+prompts and answers together.
+
+The class is for `{coordinates()}`. It was not compiled against the artifact by edgekit's own tests, which have no
+access to it. The terms in `assets/edgekit/NOTICE` must stay with the model.
+"""
+
+
+def _sample(job: Job) -> str:
+    examples = job.source.task.examples
+    return examples[0].replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") if examples else "Hello"

@@ -50,7 +50,6 @@ def model_class(source: Source, *, copies: bool) -> str:
 
     copies: whether the model lies in the APK's assets and is copied out; otherwise open() takes the file.
     """
-    manifest = source.manifest
     name = class_name(source.name)
     opening = _OPEN_COPIED if copies else _OPEN_FILE
     constants = "\n".join(f"        {line}" for line in _constants(source))

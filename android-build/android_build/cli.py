@@ -18,7 +18,9 @@ def main() -> None:
     step = steps.add_parser("fetch", help="download what the steps need, all of it")
     step.set_defaults(run=_fetch)
 
-    step = steps.add_parser("compile", help="compile the app's Kotlin; a warning is an error")
+    step = steps.add_parser(
+        "compile", help="compile the app's Kotlin and check its API level; a warning is an error"
+    )
     step.add_argument("--old", action="store_true", help="against AndroidX of December 2024")
     _add_only(step)
     step.set_defaults(run=_compile)
@@ -82,10 +84,11 @@ def _fetch(arguments: argparse.Namespace) -> None:
 
 
 def _compile(arguments: argparse.Namespace) -> None:
+    from android_build.api import check_api
     from android_build.kotlin import app_classes
     from android_build.libraries import old_libraries
 
-    app_classes(arguments.only, old_libraries() if arguments.old else None)
+    check_api(app_classes(arguments.only, old_libraries() if arguments.old else None))
 
 
 def _test(arguments: argparse.Namespace) -> None:

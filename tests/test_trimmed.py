@@ -12,6 +12,7 @@ from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import read_manifest
 from edgekit.bundle.metadata import read_text
 from edgekit.chatting import open_chat
+from edgekit.checkpoint.vocabulary import read_vocabulary
 from edgekit.conversion import convert
 from edgekit.errors import InputError
 from edgekit.runtime.engine import open_engine
@@ -141,7 +142,10 @@ def test_the_engine_cuts_the_corpus_as_the_checkpoint_does(
     assert manifest.vocabulary is not None
     old_ids = manifest.vocabulary.old_ids
     tokenizer = read_text(demo_path, rows=2048).tokenizer
+    vocabulary = read_vocabulary(demo_path, rows=2048)
     with open_engine(bundle / manifest.model.file) as engine:
+        ascii_bytes = [vocabulary.ids[f"<0x{value:02X}>"] for value in range(128)]
+        assert [old_ids[number] for number in engine.ascii_byte_ids] == ascii_bytes
         for line in corpus.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             for text in (row["prompt"], row["expected"]):

@@ -29,7 +29,8 @@ class Vocabulary:
     """The pieces of a tokenizer, by id.
 
     texts: of each row of the embedding; None for a row that no piece has. A space is spelled ▁.
-    control: tokens that stand for no text, such as <bos>. added: other tokens that are found whole in a text.
+    control: tokens that stand for no text, such as <bos>. added: other tokens that are found whole in a text, and
+    reserved ones, whatever they are marked as: Gemma has 6,242 of them, and a task that uses one shows it.
     byte: the 256 byte tokens. rank: place of a merged piece in the order of merges, smaller is earlier.
     """
 
@@ -129,7 +130,7 @@ def read_vocabulary(directory: Path, *, rows: int) -> Vocabulary:
 def _of_document(document: Mapping[str, Any], rows: int) -> Vocabulary:
     model, entries = document["model"], document["added_tokens"]
     ids: dict[str, int] = model["vocab"] | {entry["content"]: entry["id"] for entry in entries}
-    control = {entry["id"] for entry in entries if entry["special"]}
+    control = {e["id"] for e in entries if e["special"] and not e["content"].startswith(_RESERVED)}
     added = {entry["id"] for entry in entries} - control
     rank: dict[int, float] = {}
     for place, pair in enumerate(model.get("merges") or []):
@@ -155,8 +156,14 @@ def _of_model(model: Any, rows: int) -> Vocabulary:
     )
     return Vocabulary(
         texts=_by_id(ids, rows),
-        control=frozenset(i for i, p in enumerate(pieces) if p.type in (_CONTROL, _UNKNOWN)),
-        added=frozenset(i for i, p in enumerate(pieces) if p.type == _USER_DEFINED),
+        control=frozenset(
+            i
+            for i, p in enumerate(pieces)
+            if p.type in (_CONTROL, _UNKNOWN) and not p.piece.startswith(_RESERVED)
+        ),
+        added=frozenset(
+            i for i, p in enumerate(pieces) if p.type == _USER_DEFINED or p.piece.startswith(_RESERVED)
+        ),
         byte=frozenset(i for i, p in enumerate(pieces) if p.type == _BYTE),
         rank={number: float(place) for place, number in enumerate(merged)},
     )

@@ -63,6 +63,17 @@ def test_the_own_order_begins_with_added_tokens_then_merges(vocabulary: Vocabula
     assert ranked.index(single[0]) > ranked.index(merged[-1])
 
 
+def test_reserved_tokens_are_the_last_to_be_kept(tmp_path: Path) -> None:
+    directory = demo_tokenizer(tmp_path)
+    document = json.loads((directory / "tokenizer.json").read_text(encoding="utf-8"))
+    added = [*document["added_tokens"]]
+    added += [added[0] | {"id": ROWS + n, "content": f"<unused{n}>", "special": n == 0} for n in range(2)]
+    edit_json(directory / "tokenizer.json", added_tokens=added)
+    found = read_vocabulary(directory, rows=ROWS + 2)
+    assert not {ROWS, ROWS + 1} & found.control
+    assert found.by_rank()[-2:] == [ROWS, ROWS + 1]
+
+
 def test_a_row_without_a_piece_has_no_text(demo_path: Path) -> None:
     assert read_vocabulary(demo_path, rows=ROWS + 3).texts[-3:] == (None, None, None)
 

@@ -6,17 +6,22 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from edgekit.bundle.container import read_container
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import read_manifest
 from edgekit.bundle.metadata import read_text
 from edgekit.chatting import open_chat
+from edgekit.checkpoint import open_checkpoint
 from edgekit.checkpoint.vocabulary import read_vocabulary
 from edgekit.conversion import convert
 from edgekit.errors import InputError
 from edgekit.runtime.engine import open_engine
+from edgekit.validation.model import model_bytes, stored_weights
 from edgekit.validation.probing import Refusal, ask_engine
+from edgekit.validation.scoring import EMBEDDING
 from edgekit.validation.voice import Questions
 from tests.conftest import EXAMPLE
 from tests.fixtures.checkpoints import copy_demo_checkpoint, peft_adapter
@@ -118,19 +123,21 @@ def test_either_tokenizer_file_will_do(corpus: Path, tmp_path: Path, variant: ob
 
 
 def test_an_adapter_is_merged_and_trimmed(demo_path: Path, corpus: Path, tmp_path: Path) -> None:
-    """Trimming a merged model is merging a trimmed one: the same bytes as from the weights that PEFT merges."""
     adapter = tmp_path / "adapter"
-    options = {"target_modules": ["q_proj", "embed_tokens"], "r": 2}
-    adapted = peft_adapter(adapter, demo_path, **options)
-    merged = copy_demo_checkpoint(tmp_path / "merged")
-    adapted.merge_and_unload().save_pretrained(merged)
-    from_adapter = convert(
-        adapter, tmp_path / "a", base=demo_path, vocab_from=[corpus], vocab_keep=1800, name="m", check=False
+    peft_adapter(adapter, demo_path, target_modules=["q_proj", "embed_tokens"], r=2)
+    bundle = trimmed(adapter, corpus, tmp_path / "b", "float32")
+    manifest = read_manifest(bundle)
+    assert manifest.vocabulary is not None
+    merged = open_checkpoint(adapter).tensors
+    stored = stored_weights(model_bytes(read_container(bundle / manifest.model.file)))
+    whole = merged[EMBEDDING].read()
+    assert not np.array_equal(whole, open_checkpoint(demo_path).tensors[EMBEDDING].read())
+    np.testing.assert_array_equal(
+        stored[EMBEDDING].read(slice(0, 1800)), whole[list(manifest.vocabulary.old_ids)]
     )
-    from_merged = convert(merged, tmp_path / "b", vocab_from=[corpus], vocab_keep=1800, name="m", check=False)
-    assert from_adapter.manifest.vocabulary == from_merged.manifest.vocabulary
-    assert from_adapter.manifest.architecture.vocab_size == 1800
-    with open_chat(from_adapter.bundle) as chat:
+    query = "model.layers.0.self_attn.q_proj.weight"
+    np.testing.assert_array_equal(stored[query].read(slice(None)), merged[query].read())
+    with open_chat(bundle) as chat:
         chat.send("my screen is too dark")
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.bundle.answers import read_schema
-from edgekit.bundle.metadata import Text
+from edgekit.bundle.metadata import Text, read_text
 from edgekit.checkpoint import Checkpoint
 from edgekit.errors import InputError, TokenizerError
 from edgekit.vocabulary import trim as trimming
@@ -65,10 +65,9 @@ def test_a_lost_stop_token_is_refused(
     demo: Checkpoint, text: Text, english: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when the rebuilt settings would name another token."""
-    read = trimming.read_text
 
     def forgetful(*args: object, **options: object) -> Text:
-        found = read(*args, **options)  # type: ignore[arg-type]
+        found = read_text(*args, **options)  # type: ignore[arg-type]
         return replace(found, stop_ids=found.stop_ids[1:])
 
     monkeypatch.setattr(trimming, "read_text", forgetful)

@@ -68,6 +68,28 @@ class LiteRtLmTest {
     }
 
     @Test
+    fun `random tokens under a format bring no control characters into a JSON string`() {
+        val format = AnswerFormat.JsonSchema("""{"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}""")
+        for (seed in 1..6) {
+            // Every token is about as likely as any other, those of single bytes among them.
+            val random = Sampling.TopP(temperature = 1000f, topK = 2048, topP = 1f, seed = seed)
+            engine.converse(ConversationSettings(sampling = random, answerFormat = format)).use { conversation ->
+                val answer = conversation.ask(WISH)
+                assertTrue("${answer.length} characters", answer.length > 50)
+                assertFalse(answer, answer.any { it < ' ' && it !in "\n\r\t" })
+            }
+        }
+    }
+
+    @Test
+    fun `the tokens that a format does not understand are those of ASCII bytes and all stop tokens but the first`() {
+        val real = engine as LiteRtLmEngine
+        assertEquals(listOf(6, 1), real.stopIds)
+        assertEquals(listOf(1) + real.tokenize("\u0001\u007F").let { (first, last) -> (first - 1)..last }, real.suppressedInFormats.toList())
+        assertEquals(129, real.suppressedInFormats.size)
+    }
+
+    @Test
     fun `a format that the engine cannot take is refused with its reason`() {
         val settings = greedy.copy(answerFormat = AnswerFormat.Regex("(yes|"))
         engine.converse(settings).use { conversation ->

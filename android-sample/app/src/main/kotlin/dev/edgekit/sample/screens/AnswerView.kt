@@ -119,13 +119,14 @@ private fun Words(text: String, isWaiting: Boolean, font: FontFamily) = Surface(
 @Composable
 private fun Figures(stats: TurnStats) {
     val figures = stringResource(R.string.turn_figures, seconds(stats.timeToFirstToken), speed(stats.decodeSpeed))
-    Note(if (stats.stopReason == StopReason.CONTEXT_FULL) "$figures · ${stringResource(R.string.context_full)}" else figures)
+    val whole = if (stats.stopReason == StopReason.CONTEXT_FULL) "$figures · ${stringResource(R.string.context_full)}" else figures
+    Note(whole, Modifier.testTag("figures"))
 }
 
 @Composable
-private fun Note(text: String, isError: Boolean = false) = Text(
+private fun Note(text: String, modifier: Modifier = Modifier, isError: Boolean = false) = Text(
     text,
-    Modifier.padding(horizontal = 4.dp),
+    modifier.padding(horizontal = 4.dp),
     color = if (isError) MaterialTheme.colorScheme.error else MaterialTheme.colorScheme.onSurfaceVariant,
     style = MaterialTheme.typography.bodySmall,
 )

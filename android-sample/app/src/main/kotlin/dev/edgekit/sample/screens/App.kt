@@ -39,7 +39,6 @@ import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import androidx.lifecycle.viewmodel.compose.viewModel
 import dev.edgekit.sample.R
-import dev.edgekit.sample.engine.Backend
 import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.HostState
 import kotlinx.coroutines.CancellationException
@@ -54,6 +53,7 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
     // No MIME type is known for bundles: file managers call them binary data, or nothing at all.
     val pick = { picker.launch(arrayOf("*/*")) }
     val builtIn = { viewModel.open(BundleChoice.BuiltIn) }
+    val settings = SettingsActions(pick, builtIn, viewModel::use, viewModel::retryGpu)
     val backStack = rememberBackStack()
     val screens = rememberSaveableStateHolder()
     val shown = state
@@ -70,7 +70,7 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
                     Destination.BENCHMARK -> BenchmarkRoute(onBack)
                     Destination.SELF_TEST -> SelfTestRoute(onBack)
                     Destination.MODEL -> ModelScreen(modelUiState(shown), onBack)
-                    Destination.SETTINGS -> SettingsScreen(settingsUiState(shown, viewModel), pick, builtIn, viewModel::use, onBack)
+                    Destination.SETTINGS -> SettingsScreen(settingsUiState(shown, viewModel), settings, onBack)
                 }
             }
         }

@@ -78,7 +78,7 @@ fun BenchmarkScreen(state: BenchmarkUiState, actions: BenchmarkActions, onBack: 
     }
 
 /** Prompt and output lengths: short for a first look, then those of the AI Edge Gallery and of llama-bench. */
-private val LENGTHS = listOf(64 to 32, 256 to 256, 512 to 128)
+private val LENGTHS = listOf(SHORT, 256 to 256, 512 to 128)
 private val RUNS = listOf(1, 3, 5, 10)
 
 @Composable

@@ -31,7 +31,15 @@ data class BenchmarkUiState(
     val failure: EngineFailure? = null,
 ) {
     val running: Boolean get() = progress != null
+
+    fun fittedTo(contextTokens: Int): BenchmarkUiState {
+        val fits = plan.prefill + plan.decode <= contextTokens
+        return copy(contextTokens = contextTokens, plan = if (fits) plan else plan.copy(prefill = SHORT.first, decode = SHORT.second))
+    }
 }
+
+/** Prompt and output that fit into any context. */
+val SHORT = 64 to 32
 
 class BenchmarkViewModel(private val host: ModelHost, private val benchmark: Benchmark) : ViewModel() {
     private val _state = MutableStateFlow(BenchmarkUiState())
@@ -42,7 +50,7 @@ class BenchmarkViewModel(private val host: ModelHost, private val benchmark: Ben
     init {
         viewModelScope.launch {
             host.models.collect { model ->
-                if (model != null) _state.update { it.copy(contextTokens = model.bundle.contextTokens) }
+                if (model != null) _state.update { it.fittedTo(model.bundle.contextTokens) }
             }
         }
     }

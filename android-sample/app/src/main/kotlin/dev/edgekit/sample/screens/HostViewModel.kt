@@ -15,12 +15,18 @@ class HostViewModel(private val host: ModelHost, private val choices: Choices) :
     val isBuiltIn: Boolean get() = choices.bundle == BundleChoice.BuiltIn
     val backend: Backend get() = choices.backend
 
+    init {
+        host.ensureStarted()
+    }
+
     fun retry() = host.start()
 
     fun open(choice: BundleChoice) {
         choices.bundle = choice
         host.start()
     }
+
+    fun retryGpu() = host.retryGpu()
 
     fun use(backend: Backend) {
         choices.backend = backend

@@ -27,21 +27,26 @@ import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.unit.dp
 import dev.edgekit.sample.R
 import dev.edgekit.sample.engine.Backend
-import dev.edgekit.sample.tasks.Fallback
 
 /**
  * @property backend what the user asked for
  * @property fallback why it is not used, null when it is
  */
-data class SettingsUiState(val bundleName: String, val isBuiltIn: Boolean, val backend: Backend, val fallback: Fallback?)
+data class SettingsUiState(val bundleName: String, val isBuiltIn: Boolean, val backend: Backend, val fallback: String?)
+
+/** What the settings ask for. */
+data class SettingsActions(
+    val pick: () -> Unit,
+    val openBuiltIn: () -> Unit,
+    val use: (Backend) -> Unit,
+    val retryGpu: () -> Unit,
+)
 
 @OptIn(ExperimentalLayoutApi::class)
 @Composable
 fun SettingsScreen(
     state: SettingsUiState,
-    onPick: () -> Unit,
-    onBuiltIn: () -> Unit,
-    onBackend: (Backend) -> Unit,
+    actions: SettingsActions,
     onBack: (() -> Unit)? = {},
 ) = Frame(stringResource(R.string.settings), onBack) { padding ->
     ScrollingColumn(padding) {
@@ -52,12 +57,12 @@ fun SettingsScreen(
                 color = MaterialTheme.colorScheme.onSurfaceVariant,
             )
             FlowRow(Modifier, Arrangement.spacedBy(8.dp), Arrangement.spacedBy(4.dp)) {
-                OutlinedButton(onPick) {
+                OutlinedButton(actions.pick) {
                     Icon(painterResource(R.drawable.ic_file), null, Modifier.size(18.dp))
                     Spacer(Modifier.width(8.dp))
                     Text(stringResource(R.string.open_another))
                 }
-                if (!state.isBuiltIn) OutlinedButton(onBuiltIn) { Text(stringResource(R.string.back_to_built_in)) }
+                if (!state.isBuiltIn) OutlinedButton(actions.openBuiltIn) { Text(stringResource(R.string.back_to_built_in)) }
             }
             Text(
                 stringResource(R.string.open_another_hint),
@@ -67,11 +72,12 @@ fun SettingsScreen(
         }
         Section(stringResource(R.string.backend)) {
             Column(Modifier.selectableGroup()) {
-                Option(R.string.backend_cpu, R.string.cpu_hint, state.backend == Backend.CPU) { onBackend(Backend.CPU) }
-                Option(R.string.backend_gpu, R.string.gpu_hint, state.backend == Backend.GPU) { onBackend(Backend.GPU) }
+                Option(R.string.backend_cpu, R.string.cpu_hint, state.backend == Backend.CPU) { actions.use(Backend.CPU) }
+                Option(R.string.backend_gpu, R.string.gpu_hint, state.backend == Backend.GPU) { actions.use(Backend.GPU) }
             }
             state.fallback?.let {
-                Text(stringResource(R.string.gpu_fallback, it.reason), color = MaterialTheme.colorScheme.error)
+                Text(stringResource(R.string.gpu_fallback, it), color = MaterialTheme.colorScheme.error)
+                OutlinedButton(actions.retryGpu) { Text(stringResource(R.string.retry_gpu)) }
             }
         }
         Section(stringResource(R.string.privacy)) { Text(stringResource(R.string.privacy_hint)) }

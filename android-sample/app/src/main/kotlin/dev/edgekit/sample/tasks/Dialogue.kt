@@ -24,8 +24,8 @@ data class Refusal(val prompt: String, val excess: Int)
 /** @property answering a prompt was sent and its answer has not ended */
 data class DialogueState(val transcript: Transcript, val answering: Boolean = false, val refusal: Refusal? = null)
 
-/** Tells bundles apart in what is kept of a conversation. */
-val Bundle.identity: String get() = manifest?.model?.sha256 ?: "${model.name} ${model.length()}"
+/** Tells bundles apart in what is kept about them. The directory of a bare file is named by its digest. */
+val Bundle.identity: String get() = manifest?.model?.sha256 ?: model.absoluteFile.parentFile!!.name
 
 /** The tokens that a conversation may hold. A bare file does not say; most are made for this many. */
 val Bundle.contextTokens: Int get() = manifest?.contextTokens ?: DEFAULT_CONTEXT_TOKENS

@@ -4,6 +4,7 @@ import dev.edgekit.sample.bundle.Bundle
 import dev.edgekit.sample.bundle.BundleFailure
 import dev.edgekit.sample.bundle.InstallState
 import dev.edgekit.sample.engine.Backend
+import dev.edgekit.sample.engine.ChosenEngine
 import dev.edgekit.sample.engine.Engine
 import dev.edgekit.sample.engine.EngineFailure
 import kotlinx.coroutines.CoroutineScope
@@ -40,32 +41,26 @@ fun interface BundleSource {
 /** What takes time while an engine starts. */
 enum class OpeningPhase { LOADING, COMPARING }
 
-/**
- * An engine that is ready.
- *
- * @property backend what computes; differs from what was asked for after a fallback
- * @property fallback why the GPU is not used although it was asked for, null when it is or was not asked for
- */
-data class OpenedEngine(val engine: Engine, val backend: Backend, val fallback: Fallback? = null)
-
-/** Why the GPU was given up: it did not start ([answers] null), or it answered differently from the CPU. */
-data class Fallback(val reason: String)
-
-/** Opens the engine for a bundle on the backend that the user asked for. Throws [EngineFailure]. */
+/** Opens the engine for a bundle. */
 fun interface EngineOpener {
-    suspend fun open(bundle: Bundle, wanted: Backend, phase: (OpeningPhase) -> Unit): OpenedEngine
+    /** [wanted] is what the user asked for; [onPhase] is called when a phase begins. Throws [EngineFailure]. */
+    suspend fun open(bundle: Bundle, wanted: Backend, onPhase: (OpeningPhase) -> Unit): ChosenEngine
+
+    /** Gives the GPU another chance that was found unfit for this bundle. */
+    fun forgetTrial(bundle: Bundle) = Unit
 }
 
 /**
  * A bundle with its running engine.
  *
+ * @property fallback why the GPU is not used although the user asked for it, null when it is or was not asked for
  * @property scope whatever uses the engine runs in it; the host ends it before it closes the engine
  */
 class OpenModel(
     val bundle: Bundle,
     val engine: Engine,
     val backend: Backend,
-    val fallback: Fallback?,
+    val fallback: String?,
     val scope: CoroutineScope,
 )
 
@@ -99,6 +94,11 @@ class ModelHost(
     private var starting: Job? = null
     private val oneAtATime = Mutex()
 
+    /** [start] unless that was done before. */
+    fun ensureStarted() {
+        if (starting == null) start()
+    }
+
     /** Installs and opens what [choices] say; also after a failure, or when they have changed. */
     fun start() {
         val before = starting
@@ -118,6 +118,12 @@ class ModelHost(
         } finally {
             withContext(NonCancellable) { _state.value = opened(model.bundle) {} }
         }
+    }
+
+    /** Tries the GPU again, whatever came of it before. */
+    fun retryGpu() {
+        (_state.value as? HostState.Ready)?.let { engines.forgetTrial(it.model.bundle) }
+        start()
     }
 
     private suspend fun closeThen(next: suspend () -> Unit) {
@@ -151,9 +157,10 @@ class ModelHost(
     }
 
     private suspend fun opened(bundle: Bundle, phase: (OpeningPhase) -> Unit): HostState = try {
-        val opened = engines.open(bundle, choices.backend, phase)
+        // An engine that is half open cannot be let go; whoever cancelled this finds it ready and closes it.
+        val opened = withContext(NonCancellable) { engines.open(bundle, choices.backend, phase) }
         val work = scope + SupervisorJob(scope.coroutineContext[Job])
-        HostState.Ready(OpenModel(bundle, opened.engine, opened.backend, opened.fallback, work))
+        HostState.Ready(OpenModel(bundle, opened.engine, opened.backend, opened.reason, work))
     } catch (failure: EngineFailure) {
         HostState.Failed(failure)
     }

@@ -3,6 +3,7 @@ package dev.edgekit.sample.tasks
 import dev.edgekit.sample.bundle.BundleFailure
 import dev.edgekit.sample.bundle.InstallState
 import dev.edgekit.sample.engine.Backend
+import dev.edgekit.sample.engine.ChosenEngine
 import dev.edgekit.sample.engine.EngineFailure
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CoroutineScope
@@ -25,7 +26,7 @@ class ModelHostTest {
     private val bundle = sampleBundle()
     private val engines = mutableListOf<FakeEngine>()
     private val choices = MemoryChoices()
-    private val opened = EngineOpener { _, wanted, _ -> OpenedEngine(FakeEngine().also { engines += it }, wanted) }
+    private val opened = EngineOpener { _, wanted, _ -> ChosenEngine(FakeEngine().also { engines += it }, wanted, null) }
 
     private fun host(
         bundles: BundleSource = BundleSource { flowOf(InstallState.Copying(0, 1), InstallState.Ready(bundle)) },

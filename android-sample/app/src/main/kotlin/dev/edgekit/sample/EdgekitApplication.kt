@@ -1,0 +1,47 @@
+package dev.edgekit.sample
+
+import android.app.Application
+import androidx.core.net.toUri
+import dev.edgekit.sample.bundle.BundleInstaller
+import dev.edgekit.sample.bundle.PickedDocument
+import dev.edgekit.sample.engine.EngineLoader
+import dev.edgekit.sample.engine.LiteRtLm
+import dev.edgekit.sample.screens.HasSources
+import dev.edgekit.sample.screens.Sources
+import dev.edgekit.sample.tasks.AndroidDevice
+import dev.edgekit.sample.tasks.Benchmark
+import dev.edgekit.sample.tasks.BundleChoice
+import dev.edgekit.sample.tasks.BundleSource
+import dev.edgekit.sample.tasks.ModelHost
+import dev.edgekit.sample.tasks.SharedPreferencesChoices
+import dev.edgekit.sample.tasks.TryingOpener
+import java.io.File
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+
+/** Puts the app together. */
+open class EdgekitApplication : Application(), HasSources {
+    override val sources: Sources by lazy(::assemble)
+
+    protected open val loader: EngineLoader = LiteRtLm()
+
+    protected fun assemble(): Sources {
+        val installer = BundleInstaller(this)
+        val bundles = BundleSource { choice ->
+            when (choice) {
+                BundleChoice.BuiltIn -> installer.install()
+                is BundleChoice.Picked -> installer.open(PickedDocument(contentResolver, choice.uri.toUri()))
+            }
+        }
+        val opener = TryingOpener(
+            loader = loader,
+            cacheOf = installer::engineCache,
+            trials = File(noBackupFilesDir, "gpu-trials"),
+            appVersion = packageManager.getPackageInfo(packageName, 0).lastUpdateTime.toString(),
+        )
+        val choices = SharedPreferencesChoices(getSharedPreferences("choices", MODE_PRIVATE))
+        val host = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default))
+        return Sources(host, choices, Benchmark(loader, File(cacheDir, "benchmark"), AndroidDevice(this)))
+    }
+}

@@ -1,0 +1,53 @@
+package dev.edgekit.sample.screens
+
+import dev.edgekit.sample.EdgekitApplication
+import dev.edgekit.sample.bundle.Bundle
+import dev.edgekit.sample.bundle.BundleInstaller
+import dev.edgekit.sample.bundle.InstallState
+import dev.edgekit.sample.engine.ChosenEngine
+import dev.edgekit.sample.engine.Demo
+import dev.edgekit.sample.engine.Engine
+import dev.edgekit.sample.engine.EngineLoader
+import dev.edgekit.sample.tasks.AndroidDevice
+import dev.edgekit.sample.tasks.Benchmark
+import dev.edgekit.sample.tasks.BundleSource
+import dev.edgekit.sample.tasks.EngineOpener
+import dev.edgekit.sample.tasks.MemoryChoices
+import dev.edgekit.sample.tasks.ModelHost
+import dev.edgekit.sample.tasks.TryingOpener
+import java.io.File
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.flow.flowOf
+
+/** The application with the engine that was built for this machine. */
+class AppUnderTest : EdgekitApplication() {
+    override val loader = Demo.loader
+
+    private var assembled: Sources? = null
+
+    override val sources: Sources get() = assembled ?: assemble().also { assembled = it }
+
+    /** As a new process does. */
+    fun startAnew() {
+        assembled = null
+    }
+
+    /** Takes the bundle from elsewhere, before the app is launched. */
+    fun use(installer: BundleInstaller) {
+        val opener = TryingOpener(loader, installer::engineCache, File(noBackupFilesDir, "gpu-trials"), appVersion = "1")
+        assembled = sources({ installer.install() }, opener, loader)
+    }
+
+    /** Puts another engine behind the app, before it is launched. */
+    fun use(bundle: Bundle, engine: Engine) {
+        assembled = sources({ flowOf(InstallState.Ready(bundle)) }, { _, wanted, _ -> ChosenEngine(engine, wanted, null) }, { engine })
+    }
+
+    private fun sources(bundles: BundleSource, opener: EngineOpener, loader: EngineLoader): Sources {
+        val choices = MemoryChoices()
+        val host = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default))
+        return Sources(host, choices, Benchmark(loader, File(cacheDir, "benchmark"), AndroidDevice(this)))
+    }
+}

@@ -1,0 +1,127 @@
+package dev.edgekit.sample.screens
+
+import android.content.Intent
+import android.net.Uri
+import androidx.compose.ui.test.assertIsDisplayed
+import androidx.compose.ui.test.hasTestTag
+import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
+import androidx.compose.ui.test.onAllNodesWithContentDescription
+import androidx.compose.ui.test.onNodeWithText
+import androidx.compose.ui.test.performClick
+import androidx.compose.ui.test.performScrollTo
+import androidx.core.content.IntentCompat
+import androidx.test.core.app.ActivityScenario
+import androidx.test.core.app.ApplicationProvider
+import androidx.test.ext.junit.runners.AndroidJUnit4
+import androidx.test.espresso.Espresso
+import dev.edgekit.sample.MainActivity
+import dev.edgekit.sample.R
+import dev.edgekit.sample.bundle.Golden
+import dev.edgekit.sample.tasks.FakeEngine
+import dev.edgekit.sample.tasks.sampleBundle
+import java.io.File
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertTrue
+import org.junit.Rule
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.Shadows.shadowOf
+import org.robolectric.annotation.Config
+
+/** Benchmark, self-test, model card and settings, with the real engine and the demo bundle. */
+@RunWith(AndroidJUnit4::class)
+@Config(application = AppUnderTest::class)
+class ToolsTest {
+    @get:Rule
+    val compose = createEmptyComposeRule()
+
+    private val app = AppDriver(compose)
+    private val application get() = ApplicationProvider.getApplicationContext<AppUnderTest>()
+
+    private fun opened(destination: Destination, block: () -> Unit) = ActivityScenario.launch(MainActivity::class.java).use {
+        app.await(hasTestTag("prompt"))
+        app.open(destination)
+        block()
+    }
+
+    /** The file that the app hands to the app which the user chooses. */
+    private fun shared(): String {
+        val chooser = shadowOf(application).nextStartedActivity
+        val send = checkNotNull(IntentCompat.getParcelableExtra(chooser, Intent.EXTRA_INTENT, Intent::class.java))
+        val uri = checkNotNull(IntentCompat.getParcelableExtra(send, Intent.EXTRA_STREAM, Uri::class.java))
+        return application.contentResolver.openInputStream(uri)!!.use { it.readBytes().decodeToString() }
+    }
+
+    @Test
+    fun `the benchmark measures and shares what it measured`() = opened(Destination.BENCHMARK) {
+        app.tap("64 + 32")
+        app.tap("Start")
+        app.await(hasTestTag("results"))
+        app.awaitText("3 runs on the CPU")
+        compose.onNode(hasText("Share JSON")).performScrollTo().performClick()
+        val json = JSONObject(shared())
+        val case = json.getJSONArray("cases").getJSONObject(0)
+        assertEquals(listOf(true, false), List(2) { case.getJSONArray("inits").getJSONObject(it).getBoolean("cold") })
+        val runs = List(4) { case.getJSONArray("runs").getJSONObject(it) }
+        assertTrue(runs.all { it.getInt("prefill_tokens") == 64 && it.getInt("decode_tokens") == 32 })
+        assertTrue(runs.all { it.getLong("rss_peak") > 0 && it.getDouble("decode_tps") > 0 })
+        compose.onNode(hasText("Share CSV")).performScrollTo().performClick()
+        assertEquals(5, shared().trim().lines().size)
+    }
+
+    @Test
+    fun `the conversation goes on after a benchmark`() = ActivityScenario.launch(MainActivity::class.java).use {
+        app.await(hasTestTag("prompt"))
+        app.tap("my screen is too dark")
+        app.awaitText("First token")
+        app.open(Destination.BENCHMARK)
+        app.tap("64 + 32")
+        app.tap("Start")
+        app.await(hasTestTag("results"))
+        Espresso.pressBack()
+        app.awaitCard("Setting" to "brightness")
+        app.tap("turn off wifi please")
+        app.awaitCard("Setting" to "wifi")
+    }
+
+    @Test
+    fun `the self-test compares every answer`() = opened(Destination.SELF_TEST) {
+        app.tap("Start")
+        app.awaitText("5 of 5 answers are the same")
+        assertEquals(5, compose.onAllNodesWithContentDescription("Same answer").fetchSemanticsNodes().size)
+    }
+
+    @Test
+    fun `an answer that differs is shown beside the desktop's`() {
+        application.use(sampleBundle(golden = listOf(Golden("a", "another"))), FakeEngine())
+        opened(Destination.SELF_TEST) {
+            app.tap("Start")
+            app.awaitText("0 of 1 answer")
+            compose.onNodeWithText("another").assertIsDisplayed()
+            compose.onNodeWithText("You said: a").assertIsDisplayed()
+        }
+    }
+
+    @Test
+    fun `the model card says what is in the app`() = opened(Destination.MODEL) {
+        val manifest = JSONObject(File(System.getProperty("edgekit.bundle"), "edgekit.json").readText())
+        for (text in listOf("int8", "4,096 tokens", "JSON under a schema", "0.18.1", manifest.getJSONObject("model").getString("sha256"))) {
+            app.awaitText(text)
+        }
+        compose.onNode(hasText("Apache License", substring = true)).performScrollTo().assertIsDisplayed()
+    }
+
+    @Test
+    fun `another model comes from the file picker`() = opened(Destination.SETTINGS) {
+        app.tap(app.text(R.string.open_another))
+        assertEquals(Intent.ACTION_OPEN_DOCUMENT, shadowOf(application).nextStartedActivity.action)
+    }
+
+    @Test
+    fun `back goes to the task`() = opened(Destination.MODEL) {
+        app.tapIcon(R.string.back)
+        app.await(hasTestTag("prompt"))
+    }
+}

@@ -45,10 +45,6 @@ class Trimmed:
     text: Text
     kept: tuple[int, ...]
     rows: int
-    tokens: int
-    """Tokens of the texts that were counted."""
-    met: int
-    """Different pieces among them."""
 
 
 def make_wish(
@@ -98,7 +94,7 @@ def trim(
     rows = checkpoint.config.vocab_size
     with progress.step("count the task's pieces"):
         samples = read_corpora(wish.corpora, text, fields=dict(wish.fields))
-        counts, met = count_pieces(text.tokenizer, samples)
+        _, met = count_pieces(text.tokenizer, samples)
     with progress.step("trim the vocabulary"):
         vocabulary = read_vocabulary(checkpoint.text_path, rows=rows)
         needs = needs_of(vocabulary, text, answer, met)
@@ -112,7 +108,7 @@ def trim(
         named = [Sample(t, (), "the chat template") for t in template_texts(text)]
         named += [Sample(t, (), "the answer format") for t in literals]
         _check_texts([*named, *samples], text.tokenizer, new_text.tokenizer, kept)
-    return Trimmed(trimmed, new_text, kept, rows, counts.total(), len(counts))
+    return Trimmed(trimmed, new_text, kept, rows)
 
 
 def count_pieces(tokenizer: Tokenizer, samples: Sequence[Sample]) -> tuple[Counter[int], Counter[int]]:

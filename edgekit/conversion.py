@@ -150,7 +150,7 @@ def convert(
         sampler=parse_sampler(sampler) if sampler else None,
         answer=_answer_format(answer_schema, answer_regex, file_format),
         name=None if name is None else _plain_name(name),
-        vocabulary=make_wish(vocab_from, vocab_keep, vocab_lang, vocab_fields),
+        vocabulary=_wish(make_wish(vocab_from, vocab_keep, vocab_lang, vocab_fields), file_format),
         examples=_examples(examples),
     )
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
@@ -246,6 +246,16 @@ def _plan(settings: _Settings, checkpoint: Checkpoint, progress: Progress, clock
     sections = _small_sections(text, checkpoint, settings) if settings.suffix == "litertlm" else ()
     clock.lap("plan the link")
     return _Job(settings, checkpoint, text, graph, schemes, link, sections, trimmed)
+
+
+def _wish(wish: Wish | None, suffix: str) -> Wish | None:
+    if wish is not None and suffix != "litertlm":
+        raise InputError(
+            "a bare graph has no tokenizer, and the checkpoint's does not know a trimmed vocabulary's ids",
+            where="--format tflite",
+            remedy="leave --vocab-from away, or use --format litertlm",
+        )
+    return wish
 
 
 def _trimmed(settings: _Settings, checkpoint: Checkpoint, text: Text, progress: Progress) -> Trimmed | None:

@@ -201,3 +201,10 @@ def test_what_does_not_fit_leaves_nothing_behind(demo_path: Path, corpus: Path, 
     with pytest.raises(InputError, match="would not survive"):
         trimmed(demo_path, corpus, tmp_path / "b", "int8", keep=400)
     assert not (tmp_path / "b").exists()
+
+
+def test_a_bare_graph_is_not_trimmed(demo_path: Path, corpus: Path, tmp_path: Path) -> None:
+    """Its tokenizer would be lost, and the checkpoint's own has other ids."""
+    with pytest.raises(InputError, match="a bare graph has no tokenizer"):
+        convert(demo_path, tmp_path / "b", file_format="tflite", vocab_from=[corpus], vocab_keep=1800)
+    assert not (tmp_path / "b").exists()

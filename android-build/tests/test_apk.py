@@ -11,16 +11,22 @@ from pathlib import Path
 
 import lief
 import pytest
+from androguard.core.apk import APK
+from loguru import logger
 
 from android_build.apk import badging, classes_in, classes_named, data_offset, signatures
 from android_build.catalog import levels
+from android_build.demo import PRESETS
 from android_build.engine import ABIS, LIBRARY, android_engine
-from android_build.process import BuildError
+from android_build.process import BuildError, run
 from android_build.shim import SHIM
+from android_build.toolchain import aapt2
 
 PAGE = 16384
 APPLICATION_ID = "org.example.navigator"
 LABEL = "Navigatør"
+
+logger.remove()  # androguard tells each of its steps
 
 
 def edgekit(*arguments: str | Path) -> None:
@@ -38,7 +44,8 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def apk(bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     output = tmp_path_factory.mktemp("apk") / "out"
     edgekit(
-        *("package", bundle, "--to", "apk", "-o", output),
+        *("package", bundle, "--to", "apk", "-o", output, "--presets", PRESETS, "--quiet"),
+        *(word for abi in ABIS for word in ("--abi", abi)),
         *("--application-id", APPLICATION_ID, "--label", LABEL, "--version", "2.1"),
     )
     [apk] = output.glob("*.apk")
@@ -76,9 +83,6 @@ def test_it_may_not_use_the_network(apk: Path) -> None:
 
 
 def test_nothing_carries_the_placeholder_id(apk: Path) -> None:
-    from android_build.process import run
-    from android_build.toolchain import aapt2
-
     manifest = run(aapt2(), "dump", "xmltree", "--file", "AndroidManifest.xml", apk)
     assert "dev.edgekit.app" not in manifest
     assert f"{APPLICATION_ID}.androidx-startup" in manifest
@@ -133,8 +137,6 @@ def test_the_dex_has_every_class_that_the_manifest_names(apk: Path) -> None:
 
 
 def test_androguard_agrees(apk: Path) -> None:
-    from androguard.core.apk import APK
-
     read = APK(str(apk))
     said = badging(apk)
     assert read.is_valid_APK()

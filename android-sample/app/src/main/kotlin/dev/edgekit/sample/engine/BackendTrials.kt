@@ -92,11 +92,10 @@ suspend fun chooseBackend(
 ): ChosenEngine {
     val before = trials.verdict()
     if (before is Verdict.Unfit) return onCpu(loader, settings, before.reason)
-    val expected = if (before == null) {
-        onTrial()
-        loader.open(settings.copy(backend = Backend.CPU)).use { it.answer(canary, conversation) }
-    } else {
-        null
+    val expected = try {
+        if (before == null) loader.answerOfCpu(settings, canary, conversation, onTrial) else null
+    } catch (failure: EngineFailure) {
+        return onCpu(loader, settings, "the CPU does not answer: ${failure.message}")
     }
     trials.begin()
     return try {
@@ -118,6 +117,16 @@ suspend fun chooseBackend(
 
 private fun onCpu(loader: EngineLoader, settings: EngineSettings, reason: String) =
     ChosenEngine(loader.open(settings.copy(backend = Backend.CPU)), Backend.CPU, reason)
+
+private suspend fun EngineLoader.answerOfCpu(
+    settings: EngineSettings,
+    canary: String,
+    conversation: ConversationSettings,
+    onTrial: () -> Unit,
+): String {
+    onTrial()
+    return open(settings.copy(backend = Backend.CPU)).use { it.answer(canary, conversation) }
+}
 
 /** How the engine's answer differs, null when it does not. Leaves the engine open only then. */
 private suspend fun Engine.differenceOrClose(canary: String, settings: ConversationSettings, expected: String): String? {

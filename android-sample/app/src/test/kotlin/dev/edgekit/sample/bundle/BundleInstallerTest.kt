@@ -1,6 +1,7 @@
 package dev.edgekit.sample.bundle
 
 import android.app.Application
+import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.sample.engine.Demo
 import dev.edgekit.sample.engine.EngineSettings
@@ -59,7 +60,7 @@ class BundleInstallerTest {
 
     @Test
     fun `the app's real assets are read`() {
-        val context = androidx.test.core.app.ApplicationProvider.getApplicationContext<android.content.Context>()
+        val context = ApplicationProvider.getApplicationContext<Application>()
         val real = BundleInstaller(AppAssets(context.assets), bundles, caches, dispatcher = Dispatchers.Unconfined)
         assertArrayEquals(Demo.model.readBytes(), real.install().bundle().model.readBytes())
     }

@@ -6,6 +6,7 @@ import dev.edgekit.sample.engine.AnswerFormat
 import dev.edgekit.sample.engine.Demo
 import dev.edgekit.sample.engine.Sampling
 import java.io.File
+import org.json.JSONArray
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
@@ -64,7 +65,7 @@ class BundleJsonTest {
         refusedManifest("kv_length") { put("kv_length", 0) }
         refusedManifest("sampler.kind") { getJSONObject("sampler").put("kind", "beam") }
         refusedManifest("sampler.temperature is missing") { getJSONObject("sampler").put("kind", "top_p") }
-        refusedManifest("examples[1]") { put("examples", org.json.JSONArray(listOf("a", 1))) }
+        refusedManifest("examples[1]") { put("examples", JSONArray(listOf("a", 1))) }
         refusedManifest("answer.kind") { getJSONObject("answer").put("kind", "grammar") }
     }
 

@@ -1,7 +1,13 @@
 package dev.edgekit.sample.bundle
 
 import android.app.Application
+import android.content.ContentProvider
+import android.content.ContentValues
+import android.database.Cursor
+import android.database.MatrixCursor
 import android.net.Uri
+import android.os.ParcelFileDescriptor
+import android.provider.OpenableColumns
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.sample.engine.Demo
@@ -18,6 +24,7 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
+import org.robolectric.Robolectric
 import org.robolectric.annotation.Config
 
 @RunWith(AndroidJUnit4::class)
@@ -170,11 +177,19 @@ class PickingTest {
     }
 
     @Test
-    fun `a document of the system's picker`() {
-        val context = ApplicationProvider.getApplicationContext<android.content.Context>()
-        val file = File(temporary.root, "picked.litertlm").apply { writeBytes(model) }
-        val bundle = open(PickedDocument(context.contentResolver, Uri.fromFile(file))).bundle()
+    fun `a document of another app is asked for its name, size and content`() {
+        val file = File(temporary.root, "1234").apply { writeBytes(model) }
+        val provider = Robolectric.buildContentProvider(OneFileProvider::class.java).create("some.app").get()
+        provider.file = file
+        val resolver = ApplicationProvider.getApplicationContext<Application>().contentResolver
+        val document = PickedDocument(resolver, Uri.parse("content://some.app/document/1"))
+        assertEquals(DocumentFacts("Mine.litertlm", model.size.toLong(), null), document.facts())
+        val bundle = open(document).bundle()
         assertArrayEquals(model, bundle.model.readBytes())
+        assertEquals("Mine", bundle.task.title)
+        provider.file = null
+        assertNull(document.facts())
+        assertEquals(listOf(InstallState.Ready(bundle)), open(document).all())
     }
 
     private fun failed(document: Document, disk: Disk = TestDisk()): BundleFailure =
@@ -194,4 +209,29 @@ class PickingTest {
         }
         return bytes.toByteArray()
     }
+}
+
+/** An app that offers one document, as long as it may be read. */
+class OneFileProvider : ContentProvider() {
+    var file: File? = null
+
+    override fun onCreate() = true
+
+    override fun query(uri: Uri, columns: Array<String>?, where: String?, arguments: Array<String>?, order: String?): Cursor {
+        val shared = file ?: throw SecurityException("no permission")
+        return MatrixCursor(arrayOf(OpenableColumns.DISPLAY_NAME, OpenableColumns.SIZE)).apply {
+            addRow(arrayOf<Any>("Mine.litertlm", shared.length()))
+        }
+    }
+
+    override fun openFile(uri: Uri, mode: String): ParcelFileDescriptor =
+        ParcelFileDescriptor.open(file, ParcelFileDescriptor.MODE_READ_ONLY)
+
+    override fun getType(uri: Uri) = "application/octet-stream"
+
+    override fun insert(uri: Uri, values: ContentValues?) = null
+
+    override fun delete(uri: Uri, where: String?, arguments: Array<String>?) = 0
+
+    override fun update(uri: Uri, values: ContentValues?, where: String?, arguments: Array<String>?) = 0
 }

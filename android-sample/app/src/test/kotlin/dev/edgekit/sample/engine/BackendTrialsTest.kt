@@ -114,6 +114,16 @@ class BackendTrialsTest {
     }
 
     @Test
+    fun `a canary that the CPU cannot answer leaves the app on the CPU, untried`() {
+        val settings = EngineSettings(Demo.model, 512, Backend.GPU)
+        val tooLong = CANARY.repeat(300)
+        val chosen = runBlocking { chooseBackend(loader { it }, settings, tooLong, ConversationSettings(), trials()) }
+        assertEquals(Backend.CPU, chosen.backend)
+        assertNull(trials().verdict())
+        assertEquals(listOf(Backend.CPU, Backend.CPU), opened)
+    }
+
+    @Test
     fun `a model that the CPU does not open either fails`() {
         val settings = EngineSettings(File(files.root, "none"), 512)
         assertThrows(EngineFailure.ModelMissing::class.java) {

@@ -31,6 +31,7 @@ import org.robolectric.annotation.Config
 private const val WISH = "my screen is too dark"
 private const val ANSWER = """{"screen": "display", "setting": "brightness", "action": "increase"}"""
 private const val MAX_TOKENS = 512
+private const val MANY_TOKENS = 4096
 
 /** The demo model, which answers in a few words, talks on about this until the context is full. */
 private val endless = "the ".repeat(200)
@@ -187,10 +188,13 @@ class LiteRtLmTest {
 
     // --- stopping
 
+    /** Has room to talk on for seconds. */
+    private val talker by lazy { open(MANY_TOKENS) }
+
     @Test
     fun `cancelling waits for the engine, which is usable afterwards`() {
         repeat(5) {
-            engine.converse(greedy).use { conversation ->
+            talker.converse(greedy).use { conversation ->
                 runBlocking {
                     val streaming = CompletableDeferred<Unit>()
                     val answer = launch(Dispatchers.Default) {
@@ -200,36 +204,36 @@ class LiteRtLmTest {
                     answer.cancelAndJoin()
                 }
                 val fed = conversation.tokenCount
-                assertTrue("it was not cut short: $fed", fed < MAX_TOKENS)
+                assertTrue("it was not cut short: $fed", fed < MANY_TOKENS)
                 Thread.sleep(20)
                 assertEquals("the engine went on", fed, conversation.tokenCount)
             }
-            engine.converse(greedy).use { assertEquals(ANSWER, it.ask(WISH)) }
+            talker.converse(greedy).use { assertEquals(ANSWER, it.ask(WISH)) }
         }
     }
 
     @Test
     fun `a collector that has enough stops the engine`() {
-        engine.converse(greedy).use { conversation ->
+        talker.converse(greedy).use { conversation ->
             assertEquals(3, runBlocking { conversation.send(endless).take(3).toList() }.size)
-            assertTrue(conversation.tokenCount < MAX_TOKENS)
+            assertTrue(conversation.tokenCount < MANY_TOKENS)
         }
-        engine.converse(greedy).use { assertEquals(ANSWER, it.ask(WISH)) }
+        talker.converse(greedy).use { assertEquals(ANSWER, it.ask(WISH)) }
     }
 
     @Test
     fun `a collector that fails stops the engine`() {
-        engine.converse(greedy).use { conversation ->
+        talker.converse(greedy).use { conversation ->
             assertThrows(IllegalArgumentException::class.java) {
                 runBlocking { conversation.send(endless).collect { throw IllegalArgumentException() } }
             }
         }
-        engine.converse(greedy).use { assertEquals(ANSWER, it.ask(WISH)) }
+        talker.converse(greedy).use { assertEquals(ANSWER, it.ask(WISH)) }
     }
 
     @Test
     fun `a stopped conversation takes nothing more, another with its history does`() {
-        engine.converse(greedy).use { conversation ->
+        talker.converse(greedy).use { conversation ->
             runBlocking { conversation.send(endless).take(3).toList() }
             assertThrows(IllegalStateException::class.java) { conversation.ask(WISH) }
         }
@@ -237,7 +241,7 @@ class LiteRtLmTest {
 
     @Test
     fun `closing in the middle of an answer ends it`() = runBlocking {
-        val conversation = engine.converse(greedy)
+        val conversation = talker.converse(greedy)
         val streaming = CompletableDeferred<Unit>()
         val failure = async(Dispatchers.Default) {
             runCatching { conversation.send(endless).collect { streaming.complete(Unit) } }.exceptionOrNull()
@@ -286,7 +290,7 @@ class LiteRtLmTest {
     fun `no more tokens are given than the file holds`() {
         open(maxTokens = 1_000_000).converse(greedy).use { conversation ->
             val failure = assertThrows(EngineFailure.PromptTooLong::class.java) { conversation.ask("the ".repeat(5000)) }
-            assertEquals(4096 - 1, failure.room)
+            assertEquals(MANY_TOKENS - 1, failure.room)
         }
     }
 

@@ -6,10 +6,12 @@ import androidx.activity.compose.rememberLauncherForActivityResult
 import androidx.activity.result.contract.ActivityResultContracts.OpenDocument
 import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.BoxWithConstraints
+import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.WindowInsets
 import androidx.compose.foundation.layout.WindowInsetsSides
 import androidx.compose.foundation.layout.consumeWindowInsets
+import androidx.compose.foundation.layout.fillMaxHeight
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.only
 import androidx.compose.foundation.layout.safeDrawing
@@ -110,16 +112,18 @@ private val WideWindow = 600.dp
 
 @Composable
 private fun Rail(backStack: BackStack) = NavigationRail(
-    Modifier.verticalScroll(rememberScrollState()),
+    Modifier.fillMaxHeight(),
     containerColor = MaterialTheme.colorScheme.surfaceContainer,
 ) {
-    Destination.entries.forEach { destination ->
-        NavigationRailItem(
-            selected = destination == backStack.top,
-            onClick = { backStack.open(destination) },
-            icon = { Icon(painterResource(destination.icon), null) },
-            label = { Text(stringResource(destination.title)) },
-        )
+    Column(Modifier.verticalScroll(rememberScrollState())) {
+        Destination.entries.forEach { destination ->
+            NavigationRailItem(
+                selected = destination == backStack.top,
+                onClick = { backStack.open(destination) },
+                icon = { Icon(painterResource(destination.icon), null) },
+                label = { Text(stringResource(destination.title)) },
+            )
+        }
     }
 }
 

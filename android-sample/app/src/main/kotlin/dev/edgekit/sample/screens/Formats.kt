@@ -1,10 +1,8 @@
 package dev.edgekit.sample.screens
 
-import android.text.format.Formatter
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.ReadOnlyComposable
 import androidx.compose.ui.platform.LocalConfiguration
-import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.res.stringResource
 import dev.edgekit.sample.R
 import java.text.NumberFormat
@@ -21,9 +19,14 @@ fun number(value: Number, decimals: Int = 0): String {
     return format.format(value)
 }
 
+/** A size as Android's own settings show it, in powers of a thousand. */
 @Composable
 @ReadOnlyComposable
-fun bytes(count: Long): String = Formatter.formatShortFileSize(LocalContext.current, count)
+fun bytes(count: Long): String = when {
+    count < 1_000_000 -> "${number(count / 1e3, 1)}\u00a0kB"
+    count < 1_000_000_000 -> "${number(count / 1e6, if (count < 10_000_000) 1 else 0)}\u00a0MB"
+    else -> "${number(count / 1e9, 2)}\u00a0GB"
+}
 
 /** Milliseconds below a second: 13 ms, 1.28 s. */
 @Composable

@@ -25,9 +25,11 @@ import androidx.compose.material3.SnackbarHostState
 import androidx.compose.material3.Text
 import androidx.compose.material3.TopAppBar
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.ReadOnlyComposable
 import androidx.compose.runtime.remember
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.heading
@@ -54,7 +56,13 @@ fun Frame(
     topBar = {
         TopAppBar(
             title = {
-                Text(title, Modifier.semantics { heading() }, maxLines = 1, overflow = TextOverflow.Ellipsis)
+                Text(
+                    title,
+                    Modifier.semantics { heading() },
+                    fontSize = MaterialTheme.typography.titleLarge.fontSize * titleScale(),
+                    maxLines = 1,
+                    overflow = TextOverflow.Ellipsis,
+                )
             },
             navigationIcon = { if (onBack != null) IconAction(R.drawable.ic_back, R.string.back, onBack) },
             actions = actions,
@@ -63,6 +71,13 @@ fun Frame(
     snackbarHost = { SnackbarHost(snackbar) },
     content = content,
 )
+
+/** The bar does not grow with the font, and its actions leave little room: a title grows by a fifth at most. */
+@Composable
+@ReadOnlyComposable
+private fun titleScale(): Float = (MOST_TITLE_SCALE / LocalDensity.current.fontScale).coerceAtMost(1f)
+
+private const val MOST_TITLE_SCALE = 1.2f
 
 /** A column that scrolls and stays readable on a wide screen. */
 @Composable

@@ -21,7 +21,7 @@ import dev.edgekit.sample.tasks.Spread
 fun RunChart(spread: Spread) {
     val bar = MaterialTheme.colorScheme.primary
     val line = MaterialTheme.colorScheme.tertiary
-    Canvas(Modifier.size(width = 128.dp, height = 48.dp)) {
+    Canvas(Modifier.size(width = 104.dp, height = 48.dp)) {
         if (spread.maximum <= 0) return@Canvas
         val slot = size.width / spread.values.size
         val width = minOf(slot * 0.7f, 20.dp.toPx())

@@ -103,7 +103,7 @@ class LaunchTest {
         application.use(installer(full))
         launched {
             app.awaitText("Not enough storage space")
-            app.awaitText("needs 3.3 MB, but only 1.0 MB")
+            app.awaitText("needs 3.3\u00a0MB, but only 1\u00a0MB")
         }
     }
 

@@ -74,7 +74,6 @@ class ScreenshotTest {
             shoot("sampling")
             app.tap(app.text(R.string.apply))
             tool(Destination.BENCHMARK) {
-                app.tap("64 + 32")
                 app.tap(app.text(R.string.start_benchmark))
                 app.await(hasTestTag("results"))
                 compose.onNode(hasTestTag("results")).performScrollTo()

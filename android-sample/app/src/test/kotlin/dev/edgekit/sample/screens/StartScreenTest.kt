@@ -39,7 +39,7 @@ class StartScreenTest {
     @Test
     fun `copying shows how far it is`() {
         show(HostState.Installing(InstallState.Copying(70_000_000, 280_000_000)))
-        compose.onNodeWithText("70 MB of 280 MB").assertIsDisplayed()
+        compose.onNodeWithText("70\u00a0MB of 280\u00a0MB").assertIsDisplayed()
     }
 
     @Test
@@ -62,7 +62,7 @@ class StartScreenTest {
 
     @Test
     fun `no space, with figures`() =
-        assertExplained(BundleFailure.NoSpace(280_000_000, 120_000_000), "Not enough storage space", "Free up 160 MB")
+        assertExplained(BundleFailure.NoSpace(280_000_000, 120_000_000), "Not enough storage space", "Free up 160\u00a0MB")
 
     @Test
     fun `the file is gone`() = assertExplained(EngineFailure.ModelMissing("m.litertlm"), "The model’s file is gone", "copy it anew")

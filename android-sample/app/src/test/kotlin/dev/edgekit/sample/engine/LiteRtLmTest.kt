@@ -180,10 +180,13 @@ class LiteRtLmTest {
 
     @Test
     fun `conversations do not disturb each other`() = runBlocking {
-        val answers = List(20) {
-            async(Dispatchers.Default) { engine.converse(greedy).use { it.ask(WISH) } }
-        }.awaitAll()
-        assertEquals(List(20) { ANSWER }, answers)
+        val prompts = List(12) { "the ".repeat(20 * it) + WISH }
+        fun answerTo(prompt: String) = engine.converse(greedy).use { conversation ->
+            runBlocking { conversation.send(prompt).filterIsInstance<Piece.Text>().take(30).toList() }.text()
+        }
+        val oneByOne = prompts.map(::answerTo)
+        val atOnce = prompts.map { async(Dispatchers.IO) { answerTo(it) } }.awaitAll()
+        assertEquals(oneByOne, atOnce)
     }
 
     // --- stopping
@@ -411,7 +414,9 @@ class LiteRtLmTest {
 
     @Test
     fun `a hundred conversations leave no memory behind`() {
-        fun converse() = engine.converse(greedy).use { it.ask(WISH) }
+        // The constraint is what takes most of a conversation's memory.
+        val settings = greedy.copy(answerFormat = AnswerFormat.Regex("[a-z]{9}"))
+        fun converse() = engine.converse(settings).use { it.ask(WISH) }
         repeat(20) { converse() }
         val before = residentBytes()
         repeat(100) { converse() }

@@ -158,12 +158,13 @@ def check_tokens(
     bundle: Voice,
     *,
     kept: Container[int] | None = None,
+    reference_kept: Container[int] | None = None,
     decode: Callable[[Sequence[int]], str] | None = None,
 ) -> tuple[Check, TokensSection]:
     """Ids of both, text by text. A text that the engine refuses has no ids.
 
-    kept, decode: of a trimmed bundle, the ids that it has and what turns ids into text. A text for which the
-    reference takes another id must be spelled out in the bundle's own, and read back the same.
+    kept, reference_kept: the ids that each has when its vocabulary is trimmed. Where one takes an id that the
+    other does not have, the other spells it out: decode, which turns the bundle's ids into text, must read it back.
     """
     differences = []
     spelled_out = 0
@@ -171,8 +172,8 @@ def check_tokens(
         position = first_difference(ours, theirs)
         if position is None:
             continue
-        needs_removed = kept is not None and any(number not in kept for number in ours)
-        if needs_removed and decode is not None and decode(theirs) == text:
+        apart = _lacks(kept, ours) or _lacks(reference_kept, theirs)
+        if apart and decode is not None and decode(theirs) == text:
             spelled_out += 1
         else:
             differences.append(_token_difference(text, ours, theirs, position))
@@ -206,6 +207,10 @@ def check_tokens(
         "are spelled out in smaller ones and read back the same"
     )
     return Check("tokens", TITLES["tokens"], "passed", said), section
+
+
+def _lacks(kept: Container[int] | None, ids: Sequence[int]) -> bool:
+    return kept is not None and any(number not in kept for number in ids)
 
 
 def _token_difference(

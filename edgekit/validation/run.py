@@ -339,15 +339,21 @@ class _Run:
 
     def _texts(self, voice: Voice, reference: Voice | None) -> dict[CheckName, tuple[Check, Any] | Check]:
         found: dict[CheckName, tuple[Check, Any] | Check] = {}
-        old_ids = _old_ids(self.summary)
-        decode = None if old_ids is None else self._old_decoder(old_ids)
+        old_ids, other_ids = _old_ids(self.summary), _old_ids(self.other)
         voice = in_old_ids(voice, old_ids)
         if reference is None:
             found["tokens"] = skipped("tokens", _NO_REFERENCE)
             found["template"] = skipped("template", _NO_REFERENCE)
         else:
-            kept = None if old_ids is None else frozenset(old_ids)
-            found["tokens"] = check_tokens(self.questions.texts, reference, voice, kept=kept, decode=decode)
+            trimmed = old_ids is not None or other_ids is not None
+            found["tokens"] = check_tokens(
+                self.questions.texts,
+                reference,
+                voice,
+                kept=None if old_ids is None else frozenset(old_ids),
+                reference_kept=None if other_ids is None else frozenset(other_ids),
+                decode=self._old_decoder(old_ids) if trimmed else None,
+            )
             cases = conversations(self.data)
             found["template"] = check_template(cases, reference, voice, self._start_text())
         found["stop"] = check_stop(reference, voice, self.questions.max_tokens)
@@ -362,9 +368,11 @@ class _Run:
         )
         return found
 
-    def _old_decoder(self, old_ids: Sequence[int]) -> Decode | None:
+    def _old_decoder(self, old_ids: Sequence[int] | None) -> Decode | None:
         """What the bundle's own tokenizer makes of its ids, given as those of the whole vocabulary."""
         decode = bundle_decoder(read_container(self.summary.path))
+        if old_ids is None:
+            return decode
         new = {old: number for number, old in enumerate(old_ids)}
         return None if decode is None else lambda ids: decode([new[number] for number in ids])
 

@@ -224,6 +224,12 @@ def test_against_the_whole_bundle_and_against_itself(
     assert whole.logits is not None
     assert whole.logits.removed is not None
     assert whole.logits.overall.kl_max < 1e-6
+    other_way = edgekit.validate(float_bundle, against=trimmed, data=data, report=False)
+    assert other_way.passed, other_way.headline
+    assert other_way.tokens is not None
+    assert other_way.tokens.spelled_out > 0
+    assert other_way.logits is not None
+    assert other_way.logits.removed is None
     itself = edgekit.validate(trimmed, against=trimmed, data=data, report=False)
     assert itself.passed, itself.headline
     assert itself.logits is not None

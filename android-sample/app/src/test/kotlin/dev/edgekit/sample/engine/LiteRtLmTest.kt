@@ -235,7 +235,7 @@ class LiteRtLmTest {
     }
 
     @Test
-    fun `a stopped conversation takes nothing more, another with its history does`() {
+    fun `a stopped conversation takes nothing more`() {
         talker.converse(greedy).use { conversation ->
             runBlocking { conversation.send(endless).take(3).toList() }
             assertThrows(IllegalStateException::class.java) { conversation.ask(WISH) }

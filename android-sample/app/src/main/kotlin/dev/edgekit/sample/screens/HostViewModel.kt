@@ -29,6 +29,7 @@ class HostViewModel(private val host: ModelHost, private val choices: Choices) :
     fun retryGpu() = host.retryGpu()
 
     fun use(backend: Backend) {
+        if (backend == choices.backend) return
         choices.backend = backend
         host.start()
     }

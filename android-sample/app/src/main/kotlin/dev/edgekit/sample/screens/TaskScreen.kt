@@ -1,5 +1,6 @@
 package dev.edgekit.sample.screens
 
+import androidx.compose.foundation.interaction.collectIsDraggedAsState
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Box
 import androidx.compose.foundation.layout.Column
@@ -7,11 +8,11 @@ import androidx.compose.foundation.layout.ExperimentalLayoutApi
 import androidx.compose.foundation.layout.FlowRow
 import androidx.compose.foundation.layout.PaddingValues
 import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.consumeWindowInsets
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.heightIn
 import androidx.compose.foundation.layout.imePadding
-import androidx.compose.foundation.layout.consumeWindowInsets
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.layout.widthIn
@@ -195,8 +196,12 @@ private fun Example(text: String, enabled: Boolean, onClick: () -> Unit) =
 @Composable
 private fun Turns(state: TaskUiState, actions: TaskActions, modifier: Modifier) {
     val list = rememberLazyListState()
-    // A new turn is brought into view, and the end of an answer, but no one is pulled away who scrolls up meanwhile.
-    LaunchedEffect(state.turns.size, state.answering) { list.animateScrollToItem(state.turns.lastIndex, Int.MAX_VALUE / 2) }
+    val isDragged by list.interactionSource.collectIsDraggedAsState()
+    var follows by remember { mutableStateOf(true) }
+    // The end of the answer stays in view while it grows, but no one is pulled away who has scrolled up meanwhile.
+    LaunchedEffect(state.turns.size) { follows = true }
+    LaunchedEffect(isDragged) { follows = !isDragged && !list.canScrollForward }
+    LaunchedEffect(state.turns, follows) { if (follows) list.scrollToItem(state.turns.lastIndex, Int.MAX_VALUE / 2) }
     LazyColumn(
         modifier.testTag("turns"),
         list,

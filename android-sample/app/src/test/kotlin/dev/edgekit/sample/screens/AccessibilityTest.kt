@@ -1,0 +1,75 @@
+package dev.edgekit.sample.screens
+
+import androidx.compose.ui.semantics.SemanticsNode
+import androidx.compose.ui.semantics.SemanticsProperties
+import androidx.compose.ui.semantics.getOrNull
+import androidx.compose.ui.test.hasClickAction
+import androidx.compose.ui.test.hasTestTag
+import androidx.compose.ui.test.isHeading
+import androidx.compose.ui.test.isRoot
+import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
+import androidx.test.core.app.ActivityScenario
+import androidx.test.espresso.Espresso
+import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.sample.MainActivity
+import dev.edgekit.sample.R
+import org.junit.Assert.assertTrue
+import org.junit.Rule
+import org.junit.Test
+import org.junit.runner.RunWith
+import org.robolectric.annotation.Config
+
+/** What a screen reader, and a finger, find on every screen. */
+@RunWith(AndroidJUnit4::class)
+@Config(application = AppUnderTest::class)
+class AccessibilityTest {
+    @get:Rule
+    val compose = createEmptyComposeRule()
+
+    private val app = AppDriver(compose)
+
+    private fun assertAccessible() {
+        compose.waitForIdle()
+        assertTrue("a heading", compose.onAllNodes(isHeading()).fetchSemanticsNodes().isNotEmpty())
+        val screen = compose.onAllNodes(isRoot()).fetchSemanticsNodes().last().size
+        val targets = compose.onAllNodes(hasClickAction()).fetchSemanticsNodes()
+        assertTrue("something to tap", targets.isNotEmpty())
+        for (target in targets) {
+            val least = with(target.layoutInfo.density) { LEAST_DP * density } - 1
+            val bounds = target.touchBoundsInRoot
+            // What is scrolled half out of sight is cut there, not small.
+            val isCut = bounds.bottom >= screen.height || bounds.right >= screen.width
+            assertTrue("${target.words} is ${bounds.width} x ${bounds.height}", isCut || minOf(bounds.width, bounds.height) >= least)
+            assertTrue("a target without words", target.words.isNotBlank())
+        }
+    }
+
+    private val SemanticsNode.words: String
+        get() = listOfNotNull(
+            config.getOrNull(SemanticsProperties.ContentDescription)?.joinToString(),
+            config.getOrNull(SemanticsProperties.Text)?.joinToString(),
+            config.getOrNull(SemanticsProperties.EditableText)?.let { "text field" },
+        ).joinToString()
+
+    @Test
+    fun `every target is 48 dp and has words, every screen a heading`() = ActivityScenario.launch(MainActivity::class.java).use<_, Unit> {
+        app.awaitText("my screen is too dark")
+        assertAccessible()
+        app.tap("my screen is too dark")
+        app.await(hasTestTag("figures"))
+        assertAccessible()
+        for (destination in Destination.entries - Destination.TASK) {
+            app.open(destination)
+            app.await(isHeading())
+            assertAccessible()
+            Espresso.pressBack()
+        }
+        app.tapIcon(R.string.sampling)
+        app.awaitText("Apply")
+        assertAccessible()
+    }
+
+    private companion object {
+        const val LEAST_DP = 48
+    }
+}

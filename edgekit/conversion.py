@@ -46,7 +46,7 @@ from edgekit.checkpoint.generation import Sampler, parse_sampler
 from edgekit.checkpoint.source import safe_name
 from edgekit.errors import BundleError, InputError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
-from edgekit.graph.format import Form, GraphKey
+from edgekit.graph.format import CacheKind, Form, GraphKey
 from edgekit.graph.library import GEMMA_3_270M, GEMMA_3_VOCABULARY
 from edgekit.graph.weights import model_chunks
 from edgekit.progress import SILENT, Progress
@@ -108,6 +108,7 @@ def convert(
     recipe: str | Path = DEFAULT_RECIPE,
     kv_length: int = DEFAULT_KV_LENGTH,
     shape: str = "dynamic",
+    cache: str = "full",
     base: str | Path | None = None,
     name: str | None = None,
     sampler: str | None = None,
@@ -130,7 +131,8 @@ def convert(
     output: the bundle directory; by default "NAME-RECIPE" in the current directory.
     recipe: the name of a shipped recipe or the path of a TOML file.
     kv_length: the most tokens that prompt and answer may have together.
-    shape: "dynamic" or "static". sampler: "greedy" or "temperature=…,top_k=…,top_p=…".
+    shape: "dynamic" or "static". cache: what sliding layers keep, "full" or, in the dynamic shape, "window" only: then
+    a long conversation takes a fraction of the memory. sampler: "greedy" or "temperature=…,top_k=…,top_p=…".
     answer_schema, answer_regex: what every answer is held to; at most one of them.
     file_format: "litertlm", or "tflite" for the model without tokenizer and metadata.
     vocab_from: texts of the task (JSONL, CSV, a `datasets` directory, or plain text): only the vocabulary's pieces
@@ -144,6 +146,7 @@ def convert(
     clock = _Clock()
     settings = _Settings(
         form=_one_of(shape, get_args(Form), "--shape"),
+        cache=_cache(cache, shape),
         suffix=_one_of(file_format, get_args(FileFormat), "--format"),
         recipe=read_recipe(recipe),
         kv_length=kv_length,
@@ -179,6 +182,7 @@ class _Settings:
     """What was asked for, checked as far as that goes without the checkpoint."""
 
     form: Form
+    cache: CacheKind
     suffix: FileFormat
     recipe: Recipe
     kv_length: int
@@ -237,15 +241,26 @@ def _plan(settings: _Settings, checkpoint: Checkpoint, progress: Progress, clock
         checkpoint, text = trimmed.checkpoint, trimmed.text
         clock.lap("trim the vocabulary")
     config = checkpoint.config
-    graph = find_graph(graph_key(config, settings.form), progress)
+    graph = find_graph(graph_key(config, settings.form, settings.cache), progress)
     clock.lap("find the graph")
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(settings.recipe, matrices)
     kv_length = settings.kv_length if settings.form == "static" else None
     link = plan_link(graph, schemes, config.vocab_size, kv_length)
-    sections = _small_sections(text, checkpoint, settings) if settings.suffix == "litertlm" else ()
+    sections = _small_sections(text, checkpoint, settings, graph.key) if settings.suffix == "litertlm" else ()
     clock.lap("plan the link")
     return _Job(settings, checkpoint, text, graph, schemes, link, sections, trimmed)
+
+
+def _cache(cache: str, shape: str) -> CacheKind:
+    kind: CacheKind = _one_of(cache, get_args(CacheKind), "--cache")
+    if kind == "window" and shape == "static":
+        raise InputError(
+            "the static form's sliding layers keep every position",
+            where="--cache window",
+            remedy="leave --shape static away, or use --cache full",
+        )
+    return kind
 
 
 def _wish(wish: Wish | None, suffix: str) -> Wish | None:
@@ -311,11 +326,18 @@ def _write_model(job: _Job, path: Path, threads: int | None, progress: Progress)
     return written
 
 
-def _small_sections(text: Text, checkpoint: Checkpoint, settings: _Settings) -> tuple[Section, ...]:
+def _small_sections(
+    text: Text, checkpoint: Checkpoint, settings: _Settings, key: GraphKey
+) -> tuple[Section, ...]:
     """Metadata and tokenizer."""
     kv_length = settings.kv_length
     llm = serialize(build_llm_metadata(text, kv_length=kv_length))
-    executor = serialize(build_executor_metadata(checkpoint.config, form=settings.form, kv_length=kv_length))
+    ring_length = key.architecture.ring_length if key.cache == "window" else None
+    executor = serialize(
+        build_executor_metadata(
+            checkpoint.config, form=key.form, kv_length=kv_length, ring_length=ring_length
+        )
+    )
     if text.tokenizer.kind == "sentencepiece":
         kind, tokenizer = SectionKind.SP_TOKENIZER, text.tokenizer.data
     else:

@@ -43,6 +43,7 @@ def shipped_keys(name: str) -> dict[str, GraphKey]:
         )
         for form in forms
     }
+    keys[f"{name}-window"] = GraphKey(ARCHITECTURES[name], "dynamic", cache="window")
     return {**keys, f"{name}-scoring": GraphKey(ARCHITECTURES[name], "dynamic", scoring=True)}
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.checkpoint.chat_template import ChatTemplate, DeviceTemplate, for_device, read_chat_template
-from edgekit.checkpoint.config import Gemma3Config
+from edgekit.checkpoint.config import SLIDING, Gemma3Config
 from edgekit.checkpoint.generation import GenerationDefaults, Sampler, read_generation
 from edgekit.checkpoint.tokenizer import END_OF_TURN, Tokenizer, read_tokenizer
 from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Form
@@ -138,23 +138,29 @@ def build_llm_metadata(
     return metadata
 
 
-def build_executor_metadata(config: Gemma3Config, *, form: Form, kv_length: int) -> ExecutorMetadata:
+def build_executor_metadata(
+    config: Gemma3Config, *, form: Form, kv_length: int, ring_length: int | None = None
+) -> ExecutorMetadata:
     """Build the ExecutorMetadata: each layer's cache, by name, and how long it may become.
 
     form: of the graph, which decides the layout of the value caches.
-    kv_length: positions; every layer has as many, sliding ones too, because the graphs mask instead of wrapping around
-        (which is what the LOCAL types would say).
-    The CPU engine 0.18.1 runs the same without this section and with wrong lengths in it; other backends may not.
+    kv_length: positions that a layer may hold.
+    ring_length: positions that a sliding layer keeps; None when it keeps all of them, masked.
+    Rings need this section: without it the CPU engine 0.18.1 treats all caches like the first. Full caches run the
+    same without it, and with wrong lengths in it; other backends may not.
     """
     from litert_lm_builder.runtime.proto import executor_metadata_pb2
 
     metadata = executor_metadata_pb2.ExecutorMetadata()
     executor = metadata.llm_executor_metadata
     kinds = executor_metadata_pb2.StateBuffer
-    for layer in range(config.num_hidden_layers):
+    for layer, layer_type in enumerate(config.layer_types):
+        local = ring_length is not None and layer_type == SLIDING
+        key_kind = kinds.TYPE_LOCAL_KEY_CACHE if local else kinds.TYPE_GLOBAL_KEY_CACHE
+        value_kind = kinds.TYPE_LOCAL_VALUE_CACHE if local else kinds.TYPE_GLOBAL_VALUE_CACHE
         for name, kind, axis in (
-            (f"kv_cache_k_{layer}", kinds.TYPE_GLOBAL_KEY_CACHE, KEY_SEQUENCE_AXIS),
-            (f"kv_cache_v_{layer}", kinds.TYPE_GLOBAL_VALUE_CACHE, VALUE_SEQUENCE_AXIS[form]),
+            (f"kv_cache_k_{layer}", key_kind, KEY_SEQUENCE_AXIS),
+            (f"kv_cache_v_{layer}", value_kind, VALUE_SEQUENCE_AXIS[form]),
         ):
             executor.state_buffers.add(
                 prefill_input_name=name,
@@ -164,9 +170,11 @@ def build_executor_metadata(config: Gemma3Config, *, form: Form, kv_length: int)
                 policy=kinds.POLICY_DEFAULT,
                 type=kind,
                 sequence_axis=axis,
-                maximum_sequence_length=kv_length,
+                maximum_sequence_length=ring_length if local else kv_length,
+                minimum_sequence_length=config.sliding_window if local else None,
             )
-    executor.max_history_size = kv_length
+    # How far the engine may go back: what was written over in a ring is gone.
+    executor.max_history_size = kv_length if ring_length is None else ring_length - config.sliding_window
     return metadata
 
 

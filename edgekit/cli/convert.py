@@ -52,6 +52,13 @@ def convert(
             help="dynamic (grows with the conversation; CPU) or static (Google's form; any backend)."
         ),
     ] = "dynamic",
+    cache: Annotated[
+        str,
+        typer.Option(
+            help="What sliding layers remember: window (the last positions only; far less memory in long "
+            "conversations; LiteRT-LM 0.18 on) or full (everything)."
+        ),
+    ] = "full",
     base: Annotated[
         str | None, typer.Option(help="Base model of an adapter (default: the one the adapter names).")
     ] = None,
@@ -112,6 +119,7 @@ def convert(
         recipe=recipe,
         kv_length=kv_length,
         shape=shape,
+        cache=cache,
         base=base,
         name=name,
         sampler=sampler,

@@ -48,6 +48,9 @@ VALUE_SEQUENCE_AXIS: dict[Form, int] = {"dynamic": 2, "static": 3}
 """Of kv_cache_v_N. The static form has the transposed layout of Google's files, (1, heads, head_dim, sequence); the
 dynamic form has that of the keys, with which the CPU engine decodes 5 to 15% faster (docs/benchmarks.md)."""
 
+CacheKind = Literal["window", "full"]
+"""What sliding layers keep: a ring of the last positions, or every position like the full layers."""
+
 Transform = Literal["as-is", "one-plus", "positions"]
 
 
@@ -75,11 +78,18 @@ class Architecture:
         text = json.dumps([FORMAT_VERSION, asdict(self)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:8]
 
+    @property
+    def ring_length(self) -> int:
+        """Positions in the cache of a sliding layer that keeps a ring: the window, and a quarter of it that the
+        engine may take back."""
+        return self.sliding_window + self.sliding_window // 4
+
 
 @dataclass(frozen=True)
 class GraphKey:
     """What a graph is asked for by. Prompt lengths are baked into a static graph; its KV length is linked.
 
+    cache: what sliding layers keep; only the dynamic form has rings.
     scoring: the prefill signature gives the logits behind every token, which no bundle that ships needs and
         validating does.
     """
@@ -88,11 +98,12 @@ class GraphKey:
     form: Form
     prefill_lengths: tuple[int, ...] = ()
     scoring: bool = False
+    cache: CacheKind = "full"
 
     def file_name(self) -> str:
         """The name under which the graph is kept in a library directory."""
         lengths = "".join(f"-{length}" for length in self.prefill_lengths)
-        purpose = "-scoring" if self.scoring else ""
+        purpose = ("-scoring" if self.scoring else "") + ("-window" if self.cache == "window" else "")
         return f"gemma3-{self.architecture.fingerprint()}-{self.form}{lengths}{purpose}{GRAPH_SUFFIX}"
 
 
@@ -211,6 +222,7 @@ def _to_json(graph: Graph) -> dict[str, Any]:
         "form": graph.key.form,
         "prefill_lengths": graph.key.prefill_lengths,
         **({"scoring": True} if graph.key.scoring else {}),
+        **({"cache": graph.key.cache} if graph.key.cache != "full" else {}),
         "vocabulary": graph.vocabulary,
         "kv_length": graph.kv_length,
         "constants": [
@@ -240,6 +252,7 @@ def _from_json(table: dict[str, Any], flatbuffer: bytes) -> Graph:
             table["form"],
             tuple(table["prefill_lengths"]),
             table.get("scoring", False),
+            table.get("cache", "full"),
         ),
         vocabulary=table["vocabulary"],
         kv_length=table["kv_length"],

@@ -39,6 +39,7 @@ def _key(table: dict[str, object]) -> GraphKey:
         table["form"],  # type: ignore[arg-type]
         tuple(table["prefill_lengths"]),  # type: ignore[arg-type]
         bool(table["scoring"]),
+        table["cache"],  # type: ignore[arg-type]
     )
 
 

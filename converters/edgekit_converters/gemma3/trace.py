@@ -92,6 +92,8 @@ def trace(model: Any, key: GraphKey, sizes: Placeholders, directory: Path) -> Pa
     if key.scoring:
         model.register_forward_pre_hook(_keep_all_logits, with_kwargs=True)
         model.lm_head.register_forward_pre_hook(_without_batch)
+    if key.cache == "window":
+        _keep_rings(config, key.architecture)
     source = export_lib.SourceModelArtifacts(
         model=model, model_config=model.config, text_model_config=model.config, tokenizer=None
     )
@@ -100,6 +102,18 @@ def trace(model: Any, key: GraphKey, sizes: Placeholders, directory: Path) -> Pa
         source, config, export_lib.ExportedModelArtifacts()
     )
     return Path(exported.prefill_decode_model_path)
+
+
+def _keep_rings(config: Any, architecture: Architecture) -> None:
+    """Let the exporter use the rings' cache and signatures: it finds a cache by name and has no such hook for
+    signatures."""
+    from litert_torch.generative.export_hf.core import export_lib
+
+    from edgekit_converters.gemma3 import ring
+
+    config.cache_implementation = ring.RingCache.__name__
+    ring.RingCache.ring_length = architecture.ring_length
+    export_lib.get_prefill_decode_exportable_cls = lambda *_: (ring.RingPrefill, ring.RingDecode)
 
 
 def _keep_all_logits(_: Any, arguments: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

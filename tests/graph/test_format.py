@@ -18,8 +18,17 @@ SHIPPED_GRAPHS = sorted(SHIPPED.glob("*.graph"))
 
 def test_all_forms_of_both_architectures_ship_and_each_takes_at_most_a_megabyte() -> None:
     keys = [read_graph(path).key for path in SHIPPED_GRAPHS]
-    forms = [(key.architecture.hidden_size, "scoring" if key.scoring else key.form) for key in keys]
-    assert sorted(forms) == [(size, form) for size in (256, 640) for form in ("dynamic", "scoring", "static")]
+    forms = [(key.architecture.hidden_size, key.form, key.cache, key.scoring) for key in keys]
+    assert sorted(forms) == [
+        (size, *form)
+        for size in (256, 640)
+        for form in (
+            ("dynamic", "full", False),
+            ("dynamic", "full", True),
+            ("dynamic", "window", False),
+            ("static", "full", False),
+        )
+    ]
     assert all(path.stat().st_size <= 1_000_000 for path in SHIPPED_GRAPHS)
 
 

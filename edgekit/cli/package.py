@@ -85,6 +85,9 @@ def package(
     pack_name: Annotated[str | None, typer.Option(help="Packs: the module's name.")] = None,
     url: Annotated[str | None, typer.Option(help="Gallery: https address of the model file.")] = None,
     model_id: Annotated[str | None, typer.Option(help="Gallery: owner/name on Hugging Face.")] = None,
+    commit: Annotated[
+        str | None, typer.Option(help="Gallery: hash of the commit there that holds the model.")
+    ] = None,
     no_try: Annotated[
         bool, typer.Option("--no-try", help="Gallery: do not run the bundle on its older engine first.")
     ] = False,
@@ -117,7 +120,7 @@ def package(
             "--keystore-password-env": keystore_password_env,
             "--keystore-password-file": keystore_password_file,
         },
-        gallery={"--url": url, "--model-id": model_id, "--no-try": no_try or None},
+        gallery={"--url": url, "--model-id": model_id, "--commit": commit, "--no-try": no_try or None},
         packs={"--pack-name": pack_name},
         apps={"--abi": abi, "--icon": icon, "--version": version, "--version-code": version_code},
     )
@@ -142,6 +145,7 @@ def package(
         pack_name=pack_name,
         url=url,
         model_id=model_id,
+        commit=commit,
         try_runtime=not no_try,
         force=force,
         threads=threads,

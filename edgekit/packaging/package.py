@@ -24,7 +24,7 @@ from edgekit.packaging.apk.identity import Identity
 from edgekit.packaging.apk.keys import SigningKey, debug_key, open_keystore
 from edgekit.packaging.assets import write_assets
 from edgekit.packaging.folder import new_folder, refuse_if_in_the_way, write_record
-from edgekit.packaging.gallery.allowlist import Hosting, check_hosting, check_names
+from edgekit.packaging.gallery.allowlist import Hosting, check_hosting
 from edgekit.packaging.gallery.trial import Trial, try_gallery_runtime
 from edgekit.packaging.gallery.write import write_gallery
 from edgekit.packaging.job import Job, Write
@@ -86,6 +86,7 @@ def package(
     pack_name: str | None = None,
     url: str | None = None,
     model_id: str | None = None,
+    commit: str | None = None,
     try_runtime: bool = True,
     force: bool = False,
     threads: int | None = None,
@@ -101,7 +102,8 @@ def package(
     password or what gives it; the debug key of this machine without one. For "apk".
     golden_from: a JSONL file with prompts for the golden answers; by default the examples.
     delivery: "install-time", "fast-follow" or "on-demand"; pack_name: of the module. For the packs.
-    url, model_id: where the Gallery can download the model. try_runtime: run the bundle on the Gallery's engine first.
+    url, or model_id and commit: where the Gallery can download the model. try_runtime: run the bundle on the Gallery's
+    engine first.
     force: replace earlier output. threads: for the engine; its own default without.
     Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
     """
@@ -109,7 +111,7 @@ def package(
     wish = _Wish(
         target=_target(to),
         abis=_abis(abis),
-        hosting=check_hosting(model_id, url),
+        hosting=check_hosting(model_id, url, commit),
         delivery=delivery,
         pack_name=pack_name,
     )
@@ -257,11 +259,9 @@ def _play_size(job: Job, wish: _Wish, progress: Progress) -> PlaySize:
 def _trial(source: Source, wish: _Wish, wanted: bool, progress: Progress) -> Trial | None:
     if wish.target != "gallery":
         return None
-    check_names(source)
     if not wanted:
         return Trial("skipped", "not tried on the Gallery's runtime, as asked")
-    examples = source.task.examples
-    return try_gallery_runtime(source.model, examples[0] if examples else "Hello", progress=progress)
+    return try_gallery_runtime(source, progress)
 
 
 def _notes(
@@ -277,9 +277,11 @@ def _notes(
     if play.fit != "base" and wish.target in (*_APPS, "assets"):
         notes.append("for Google Play take --to ai-pack or --to asset-pack")
     if trial is not None and trial.outcome != "passed":
-        notes.append(trial.sentence)
+        notes.append(trial.sentence if trial.outcome == "skipped" else f"WARNING: {trial.sentence}")
     if wish.target == "gallery" and wish.hosting is None:
-        notes.append("no hosted entry: say where the model can be downloaded with --url or --model-id")
+        notes.append(
+            "no hosted entry: say where the model can be downloaded with --url, or --model-id and --commit"
+        )
     return tuple(notes)
 
 
@@ -326,9 +328,7 @@ def _write_folder(
     job: Job, wish: _Wish, write: Write, target: Path, play: PlaySize, *, force: bool
 ) -> tuple[tuple[PackagedFile, ...], tuple[str, ...]]:
     """Write a directory, whole or not at all; gives its files and the next commands."""
-    needed = _OWN_ROOM
-    if wish.target != "gallery":
-        needed += job.source.contents.size
+    needed = _OWN_ROOM + job.source.contents.size
     if wish.target == "project":
         needed += sum(engine_library("android", abi).stat().st_size for abi in job.abis)
     with new_folder(target, force=force, needed_bytes=needed) as folder:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import shlex
+from collections.abc import Sequence
 
-from edgekit.packaging.gallery.allowlist import DEVICE_DIRECTORY, TEST_LIST_NAME
+from edgekit.packaging.gallery.allowlist import (
+    APPLICATION_ID,
+    REMOTE_LIST,
+    deep_link,
+    model_file,
+    remote_model,
+)
 from edgekit.packaging.gallery.card import ImportCard
 from edgekit.packaging.gallery.settings import GALLERY_RUNTIME, GALLERY_VERSION, Field
+from edgekit.packaging.gallery.trial import Trial
 from edgekit.report.figures import size
 from edgekit.report.page import (
     Badge,
@@ -25,6 +32,7 @@ from edgekit.report.page import (
     Verdict,
     render_page,
 )
+from edgekit.report.text import sentence
 
 
 def render_html(card: ImportCard) -> str:
@@ -42,16 +50,13 @@ def import_page(card: ImportCard) -> Page:
     ]
     if absent := _absent(card):
         sections.append(Section("absent", "What the Gallery leaves out", absent))
-    if card.trial is not None:
-        remark = Remark(card.trial.outcome, card.trial.said)
-        sections.append(Section("runtime", f"On the Gallery's runtime {GALLERY_RUNTIME}", [remark]))
+    remark = Remark(card.trial.outcome, _sentence(card.trial))
+    sections.append(Section("runtime", f"On the Gallery's runtime {GALLERY_RUNTIME}", [remark]))
     if prompts := _prompts(card):
-        columns = [Column("Prompt"), Column("Answer on the computer")]
-        rows = [[prompt, answer or "—"] for prompt, answer in prompts]
-        sections.append(Section("prompts", "Prompts to try", [Table("Prompts to try", columns, rows)]))
+        sections.append(Section("prompts", "Prompts to try", [_prompts_table(prompts)]))
     return Page(
         kind="Import card",
-        title=card.name,
+        title=card.source.task.title,
         verdict=_verdict(card),
         facts=Facts(_subject(card)),
         sections=sections,
@@ -61,7 +66,7 @@ def import_page(card: ImportCard) -> Page:
 
 def render_markdown(card: ImportCard) -> str:
     """Return the card as Markdown, to paste beside a download link."""
-    lines = [f"# {_plain(card.name)}: import card", "", f"{_verdict(card).headline}.", ""]
+    lines = [f"# {_plain(card.source.task.title)}: import card", "", f"{_verdict(card).headline}.", ""]
     lines += [f"* {name}: {_plain(value)}" for name, value in _subject(card)]
     lines += ["", "## What to enter", "", "| Field | Enter | Default | Why |", "| --- | --- | --- | --- |"]
     for field in card.fields:
@@ -79,8 +84,7 @@ def render_markdown(card: ImportCard) -> str:
         ]
     if card.task.system_prompt:
         lines += ["", "System prompt:", "", *(f"    {line}" for line in card.task.system_prompt.splitlines())]
-    if card.trial is not None:
-        lines += ["", f"## On the Gallery's runtime {GALLERY_RUNTIME}", "", _plain(card.trial.said)]
+    lines += ["", f"## On the Gallery's runtime {GALLERY_RUNTIME}", "", _plain(_sentence(card.trial))]
     if prompts := _prompts(card):
         lines += ["", "## Prompts to try", ""]
         lines += [
@@ -103,15 +107,15 @@ def _verdict(card: ImportCard) -> Verdict:
         else "The import dialog's defaults are right as they are"
     )
     points = [
-        Point("warning", Link(field.name, "values"), f"{field.value} in the place of {field.default}")
+        Point("warning", Link(field.name, "values"), f"{field.value} instead of {field.default}")
         for field in card.to_change
     ]
-    if card.trial is not None and card.trial.outcome == "failed":
+    if card.trial.outcome == "failed":
         return Verdict(
             "failed",
             f"Does not run on the Gallery's runtime {GALLERY_RUNTIME}",
             [
-                Point("failed", Link("Runtime", "runtime"), card.trial.said),
+                Point("failed", Link("Runtime", "runtime"), _sentence(card.trial)),
                 *points,
             ],
         )
@@ -121,11 +125,11 @@ def _verdict(card: ImportCard) -> Verdict:
 def _subject(card: ImportCard) -> list[tuple[str, str]]:
     manifest = card.manifest
     return [
-        ("File", card.model_file),
+        ("File", model_file(card.source)),
         ("Size", size(manifest.model.size)),
-        ("SHA-256", manifest.model.sha256),
         ("Made from", manifest.source.name),
         ("Recipe", manifest.recipe.name),
+        ("SHA256", manifest.model.sha256),
     ]
 
 
@@ -151,10 +155,10 @@ def _default(field: Field) -> str:
 
 def _steps(card: ImportCard) -> tuple[str, ...]:
     return (
-        f"Copy {card.model_file} to the phone, into Download.",
+        f"Copy {model_file(card.source)} to the phone, into Download.",
         "In the Gallery, import a model from local storage and choose the file.",
         "Enter the values above and import.",
-        "Open the model and send one of the prompts to try.",
+        "Open the model and send it a prompt.",
     )
 
 
@@ -164,12 +168,13 @@ def _steps_table(card: ImportCard) -> Table:
 
 
 def _commands(card: ImportCard) -> tuple[str, ...]:
-    model, models = f"{DEVICE_DIRECTORY}/{card.model_file}", f"{DEVICE_DIRECTORY}/{TEST_LIST_NAME}"
+    model = remote_model(card.source)
     return (
-        f"adb push {shlex.quote(card.model_file)} {model}",
-        f"adb push {TEST_LIST_NAME} {models}",
-        f"adb shell chmod 644 {model} {models}",
-        "adb shell am force-stop com.google.ai.edge.gallery",
+        f"adb push {model_file(card.source)} {model}",
+        f"adb push model_allowlist_test.json {REMOTE_LIST}",
+        f"adb shell chmod 644 {model} {REMOTE_LIST}",
+        f"adb shell am force-stop {APPLICATION_ID}",
+        f"adb shell am start -a android.intent.action.VIEW -d '{deep_link(card.source)}' -p {APPLICATION_ID}",
     )
 
 
@@ -178,7 +183,8 @@ def _cable(card: ImportCard) -> list[Block]:
     return [
         Prose(
             "adb puts the file and a list of models for testing where the Gallery looks for them; the list brings all "
-            "values with it. While it is there, the Gallery shows this model and no other."
+            f"values with it. While it is there, the Gallery shows this model and no other; adb shell rm {REMOTE_LIST} "
+            "brings those back."
         ),
         Table("Commands", [Column("Step"), Column("Command", code=True)], rows),
     ]
@@ -227,6 +233,20 @@ def _prompts(card: ImportCard) -> list[tuple[str, str | None]]:
         *card.manifest.examples,
     ]
     return [(prompt, answers.get(prompt)) for prompt in dict.fromkeys(known)]
+
+
+def _prompts_table(prompts: Sequence[tuple[str, str | None]]) -> Table:
+    if not any(answer for _, answer in prompts):
+        return Table("In a new conversation each", [Column("Prompt")], [[prompt] for prompt, _ in prompts])
+    return Table(
+        "In a new conversation each, with the answers of the computer that packaged the bundle",
+        [Column("Prompt"), Column("Answer")],
+        [[prompt, answer or "—"] for prompt, answer in prompts],
+    )
+
+
+def _sentence(trial: Trial) -> str:
+    return f"{sentence(trial.sentence)}."
 
 
 def _plain(text: str) -> str:

@@ -10,9 +10,10 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import quote
 
-from edgekit.bundle.manifest import SamplerUse
 from edgekit.errors import InputError
+from edgekit.packaging.gallery.settings import settings_of
 from edgekit.packaging.source import Source
 
 APPLICATION_ID: Final = "com.google.ai.edge.gallery"
@@ -24,57 +25,64 @@ REMOTE_LIST: Final = f"{REMOTE_DIRECTORY}/model_allowlist_test.json"
 SCHEMA: Final = Path(__file__).with_name("allowlist.schema.json")
 
 _UNHOSTED: Final = "local"
-_FILE = re.compile(r"[A-Za-z0-9._-]+\.(litertlm|task)")
+_MEMORY_GB: Final = 6
+"""What the Gallery asks of a device for its own 270M models. Less is a warning there and no refusal."""
+
 _MODEL_ID = re.compile(r"[\w.-]{1,96}/[\w.-]{1,96}", re.ASCII)
+_COMMIT = re.compile(r"[0-9a-f]{40}")
 _URL = re.compile(r"https://[^\s/]+/\S+")
 
 
 @dataclass(frozen=True)
-class Sampling:
-    """Sampling as the Gallery takes it."""
-
-    top_k: int
-    top_p: float
-    temperature: float
-
-
-@dataclass(frozen=True)
 class Hosting:
-    """Where the model can be downloaded. model_id: on Hugging Face, "owner/name". url: of the file itself."""
+    """Where the model can be downloaded: from a commit of the repository `model_id` ("owner/name"), or from `url`."""
 
     model_id: str | None = None
     url: str | None = None
-    revision: str = "main"
+    commit: str | None = None
 
 
-def check_hosting(model_id: str | None, url: str | None) -> Hosting | None:
+def check_hosting(model_id: str | None, url: str | None, commit: str | None = None) -> Hosting | None:
     """Check where the model is hosted; None when that is not said. Raises InputError for what cannot be used."""
     if model_id is not None and not _MODEL_ID.fullmatch(model_id):
-        raise InputError(
-            f"{model_id!r} is no model id", where="--model-id", remedy="as on Hugging Face: owner/name"
-        )
+        raise InputError(f"{model_id!r} is no model id", where="--model-id", remedy="as in owner/name")
     if url is not None and not _URL.fullmatch(url):
         raise InputError(
             f"{url!r} is no address of a file", where="--url", remedy="https://… of the .litertlm file itself"
         )
-    return None if model_id is None and url is None else Hosting(model_id, url)
+    if commit is not None and not _COMMIT.fullmatch(commit):
+        raise InputError(
+            f"{commit!r} is no full commit hash",
+            where="--commit",
+            remedy="the 40 hexadecimal digits of the commit that holds the bundle",
+        )
+    if model_id is None and url is None:
+        if commit is not None:
+            raise InputError(
+                "it is not said of which repository", where="--commit", remedy="add --model-id or --url"
+            )
+        return None
+    if url is None and commit is None:
+        raise InputError(
+            "the Gallery downloads from one commit of a repository",
+            where="--model-id",
+            remedy="add --commit with the hash of the commit that holds the bundle",
+        )
+    return Hosting(model_id, url, commit)
 
 
-def check_names(source: Source) -> None:
-    """Raise InputError when the Gallery would refuse the bundle's file name, or change it."""
-    file = source.manifest.model.file
-    if "-web" in file.lower():
-        raise InputError(
-            f"the Gallery refuses files with “-web” in their name, such as {file}: they are made for browsers",
-            where=source.model,
-            remedy="convert with another --name",
-        )
-    if not _FILE.fullmatch(file):
-        raise InputError(
-            f"the Gallery would rename {file}: it keeps letters (a to z), digits, dots, dashes and underscores only",
-            where=source.model,
-            remedy="convert with another --name",
-        )
+def safe_file_name(name: str) -> str:
+    """Return a name that the import dialog takes as it is.
+
+    It replaces other characters than these and then lists the file under a name that nobody gave it, and it refuses
+    every name with "-web" in it, taking the file for one made for browsers.
+    """
+    return re.sub("-web", "_web", re.sub(r"[^A-Za-z0-9._-]", "_", name), flags=re.IGNORECASE)
+
+
+def model_file(source: Source) -> str:
+    """What the model's file is called for the Gallery."""
+    return safe_file_name(source.model.name)
 
 
 def model_name(source: Source) -> str:
@@ -82,18 +90,16 @@ def model_name(source: Source) -> str:
     return source.name
 
 
-def gallery_sampling(sampler: SamplerUse) -> Sampling:
-    """The bundle's sampling. Greedy is the best of one; then the other two do not matter and stay at their defaults."""
-    if sampler.kind == "greedy":
-        return Sampling(1, 0.95, 1.0)
-    return Sampling(sampler.top_k or 64, sampler.top_p or 0.95, sampler.temperature or 1.0)
-
-
 def hosted_list(source: Source, hosting: Hosting) -> dict[str, Any]:
-    """The list with an entry that the Gallery downloads."""
+    """The list with an entry that the Gallery downloads.
+
+    Without a commit the model's digest stands in: the Gallery downloads again when this value changes.
+    """
     entry = _entry(source)
-    entry["modelId"] = hosting.model_id or f"{_UNHOSTED}/{model_name(source)}"
-    entry["commitHash"] = hosting.revision
+    if hosting.model_id is not None:
+        entry["modelId"] = hosting.model_id
+    if hosting.commit is not None:
+        entry["commitHash"] = hosting.commit
     if hosting.url is not None:
         entry["url"] = hosting.url
     return {"models": [entry]}
@@ -108,37 +114,30 @@ def pushed_list(source: Source) -> dict[str, Any]:
 
 def remote_model(source: Source) -> str:
     """Where the model's file goes on the phone."""
-    return f"{REMOTE_DIRECTORY}/{source.manifest.model.file}"
+    return f"{REMOTE_DIRECTORY}/{model_file(source)}"
 
 
 def deep_link(source: Source) -> str:
     """What opens the Gallery at the model."""
-    return f"{APPLICATION_ID}://model/{TASKS[0]}/{model_name(source)}"
+    return f"{APPLICATION_ID}://model/{TASKS[0]}/{quote(model_name(source), safe='')}"
 
 
 def list_text(document: dict[str, Any]) -> str:
     """A list as a file."""
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n"
 
 
 def _entry(source: Source) -> dict[str, Any]:
-    manifest = source.manifest
-    sampling = gallery_sampling(manifest.sampler)
+    model = source.manifest.model
     return {
         "name": model_name(source),
         "modelId": f"{_UNHOSTED}/{model_name(source)}",
-        "modelFile": manifest.model.file,
-        "commitHash": manifest.model.sha256[:12],
+        "modelFile": model_file(source),
+        "commitHash": model.sha256[:40],
         "description": source.task.description or source.task.title,
-        "sizeInBytes": manifest.model.size,
+        "sizeInBytes": model.size,
+        "minDeviceMemoryInGb": _MEMORY_GB,
         "taskTypes": list(TASKS),
-        "defaultConfig": {
-            "topK": sampling.top_k,
-            "topP": sampling.top_p,
-            "temperature": sampling.temperature,
-            "accelerators": "cpu",
-            "maxContextLength": manifest.kv_length,
-            "maxTokens": manifest.kv_length,
-        },
         "runtimeType": "litert_lm",
+        "defaultConfig": settings_of(source.manifest).to_json(),
     }

@@ -1,4 +1,8 @@
-"""Onto a phone over adb: the model and the list that names it, then the Gallery at the model."""
+"""Onto a phone over adb: the model and the list that names it, then the Gallery at the model.
+
+This was run over real adb and adbd; in the place of Android's package and activity managers a script answered, in
+their words. No phone was at hand.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +30,12 @@ def push_to_gallery(device: Device, source: Source, *, progress: Progress = SILE
     starts; gives the bytes that had to travel.
 
     The list replaces what the Gallery offers from the network as long as it lies there. Raises MissingToolError when
-    they do not fit or may not be written, DeviceLost when the device goes away.
+    the Gallery is not installed, or they do not fit or may not be written, DeviceLost when the device goes away.
     """
+    _need_gallery(device)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "model_allowlist_test.json"
-        path.write_text(list_text(pushed_list(source)) + "\n", encoding="utf-8")
+        path.write_text(list_text(pushed_list(source)), encoding="utf-8")
         files = [PushFile(source.model, remote_model(source)), PushFile(path, REMOTE_LIST)]
         sent = push(device, files, progress=progress)
     # Files that were there already keep the permissions they had.
@@ -40,16 +45,33 @@ def push_to_gallery(device: Device, source: Source, *, progress: Progress = SILE
 
 
 def open_gallery(device: Device, source: Source) -> None:
-    """Start the Gallery at the model. Raises MissingToolError when it is not installed."""
-    script = quote("am", "start", "-a", "android.intent.action.VIEW", "-d", deep_link(source))
+    """Start the Gallery at the model. Raises MissingToolError when it is not installed, or opens no such links."""
+    _need_gallery(device)
+    script = quote(
+        "am", "start", "-a", "android.intent.action.VIEW", "-d", deep_link(source), "-p", APPLICATION_ID
+    )
     done = device.shell(script)
     # am complains on its output, and not always with an exit code.
     complaint = re.search(r"^(?:Error|Exception).*", done.out + done.err, re.MULTILINE)
     if complaint is not None and "unable to resolve Intent" in complaint[0]:
         raise MissingToolError(
-            "the AI Edge Gallery is not installed on the device",
+            "this version of the Gallery does not open links to a model",
             where=device.serial,
-            remedy="install it from Google Play or its releases on GitHub, start it once, and repeat",
+            remedy="update the Gallery, or start it by hand and choose the model",
         )
     if done.code != 0 or complaint is not None:
         raise device_failure(device, complaint[0] if complaint else done.err or done.out, script)
+
+
+def _need_gallery(device: Device) -> None:
+    found = device.shell(quote("pm", "path", APPLICATION_ID))
+    if found.code == 127:
+        raise MissingToolError(
+            "this device is no Android", where=device.serial, remedy="choose a phone or an emulator"
+        )
+    if "package:" not in found.out:
+        raise MissingToolError(
+            f"the AI Edge Gallery is not installed ({APPLICATION_ID})",
+            where=device.serial,
+            remedy="install it from Google Play or its releases, start it once, and repeat",
+        )

@@ -1,56 +1,100 @@
-"""The bundle on the Gallery's own engine, which is older than the one that made it."""
+"""The bundle on the Gallery's release of the engine, which is older than the one that most bundles are made with."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Final, Literal
+from importlib.metadata import version
+from typing import Literal
 
-from edgekit.errors import BundleError, MissingToolError
+from edgekit.checkpoint.chat_template import Message
+from edgekit.errors import EdgekitError, MissingToolError
+from edgekit.packaging.gallery.settings import GALLERY_RUNTIME
+from edgekit.packaging.source import Source
 from edgekit.progress import SILENT, Progress
+from edgekit.report.text import shorten
 from edgekit.validation.probing import Refusal, ask_engine
-from edgekit.validation.runtimes import environment
-from edgekit.validation.voice import Questions
+from edgekit.validation.runtimes import PACKAGE, environment
+from edgekit.validation.voice import Questions, Voice
 
-GALLERY_RUNTIME: Final = "0.11.0"
-"""The release of LiteRT-LM in the Gallery 1.0.18."""
-
-_TOKENS: Final = 48
+_MOST_PROMPTS = 3
+_MOST_TOKENS = 64
+_SHOWN = 80
 
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of it. sentence: for people."""
+    """What came of it. sentence: for people, without the final full stop.
 
-    outcome: Literal["passed", "failed", "skipped"]
+    passed: it answers as this installation's engine does. warning: otherwise. failed: not at all. skipped: that
+    release could not be run here, which says nothing of the bundle.
+    """
+
+    outcome: Literal["passed", "warning", "failed", "skipped"]
     sentence: str
 
 
-def try_gallery_runtime(
-    model: Path, prompt: str, *, release: str = GALLERY_RUNTIME, progress: Progress = SILENT
-) -> Trial:
-    """Open the bundle in the Gallery's release of the engine and ask it something.
+def try_gallery_runtime(source: Source, progress: Progress = SILENT) -> Trial:
+    """Run a bundle on the Gallery's release of the engine, installed once into an environment of its own.
 
-    The release is installed once, into an environment of its own. A release that cannot be had, or does not start
-    here, is no verdict on the bundle: then the trial is skipped, and says why.
+    Prompts go in as the Gallery's programming interface sends them, a list of parts: a chat template that takes strings
+    only would put that list into the prompt. Answers are compared with those of the installed engine to plain strings.
     """
-    questions = Questions((), (), (({"role": "user", "content": prompt},),), _TOKENS)
     try:
-        python = environment(release, progress)
-        voice = ask_engine(
-            model, questions, name=f"LiteRT-LM {release}", python=str(python), progress=progress
-        )
+        python = environment(GALLERY_RUNTIME, progress)
     except MissingToolError as error:
-        return Trial("skipped", f"not tried on the Gallery's runtime: {error.message}")
-    except BundleError as error:
-        return Trial("failed", f"the Gallery's runtime (LiteRT-LM {release}) fails on it: {error.message}")
-    if isinstance(voice, Refusal):
-        if "Error: " in voice.reason and ("import" in voice.reason.lower() or ".so" in voice.reason):
-            return Trial("skipped", f"not tried: LiteRT-LM {release} does not start here ({voice.reason})")
-        return Trial("failed", f"the Gallery's runtime (LiteRT-LM {release}) refuses it: {voice.reason}")
-    text = voice.answers[0].text.strip()
-    if not text:
-        return Trial(
-            "failed", f"the Gallery's runtime (LiteRT-LM {release}) opens it, but it answers nothing"
-        )
-    return Trial("passed", f"runs on the Gallery's runtime, LiteRT-LM {release}")
+        return Trial("skipped", f"{_NOT_TRIED}: {error.message}")
+    prompts = _prompts(source)
+    there = _ask(source, [_as_parts(prompt) for prompt in prompts], GALLERY_RUNTIME, str(python), progress)
+    if isinstance(there, Refusal):
+        if "cannot open shared object file" in there.reason:
+            return Trial("skipped", f"{_NOT_TRIED}: {_last_line(there.reason)}; {_VULKAN}")
+        return Trial("failed", f"{_FAILS}: {_last_line(there.reason)}")
+    here = _ask(source, [_as_text(prompt) for prompt in prompts], version(PACKAGE), None, progress)
+    if isinstance(here, Refusal):
+        return Trial("failed", f"this machine's engine does not run the bundle: {_last_line(here.reason)}")
+    for prompt, ours, theirs in zip(prompts, here.answers, there.answers, strict=True):
+        if ours.text != theirs.text:
+            return Trial("warning", _difference(prompt, ours.text, theirs.text))
+    count = f"{len(prompts)} prompts" if len(prompts) > 1 else "a prompt"
+    return Trial("passed", f"the Gallery's runtime {GALLERY_RUNTIME} answers {count} as {here.name} does")
+
+
+_FAILS = f"the Gallery's runtime {GALLERY_RUNTIME} does not run this bundle"
+_NOT_TRIED = f"not tried on the Gallery's runtime {GALLERY_RUNTIME}"
+_VULKAN = "that release needs the system's Vulkan loader (Debian: libvulkan1), even for the CPU"
+
+
+def _ask(
+    source: Source, prompts: list[Message], name: str, python: str | None, progress: Progress
+) -> Voice | Refusal:
+    questions = Questions((), (), tuple((prompt,) for prompt in prompts), _MOST_TOKENS)
+    try:
+        return ask_engine(source.model, questions, name=name, python=python, progress=progress)
+    except EdgekitError as error:  # it opened the file, and failed at an answer
+        return Refusal(error.message)
+
+
+def _prompts(source: Source) -> tuple[str, ...]:
+    golden = (golden.prompt for golden in source.task.golden)
+    known = dict.fromkeys((*golden, *source.task.examples))
+    return tuple(known)[:_MOST_PROMPTS] or ("Hello",)
+
+
+def _as_text(prompt: str) -> Message:
+    return {"role": "user", "content": prompt}
+
+
+def _as_parts(prompt: str) -> Message:
+    return {"role": "user", "content": [{"type": "text", "text": prompt}]}
+
+
+def _difference(prompt: str, ours: str, theirs: str) -> str:
+    return (
+        f"the Gallery's runtime {GALLERY_RUNTIME} answers “{shorten(prompt, _SHOWN)}” with "
+        f"“{shorten(theirs, _SHOWN)}”, this machine's {version(PACKAGE)} with “{shorten(ours, _SHOWN)}”"
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1].rstrip(".") if lines else "it gives no reason"

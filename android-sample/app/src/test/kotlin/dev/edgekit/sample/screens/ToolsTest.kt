@@ -1,5 +1,6 @@
 package dev.edgekit.sample.screens
 
+import android.app.Activity
 import android.content.Intent
 import android.net.Uri
 import androidx.compose.ui.test.assertIsDisplayed
@@ -121,10 +122,23 @@ class ToolsTest {
     }
 
     @Test
-    fun `another model comes from the file picker`() = opened(Destination.SETTINGS) {
-        app.tap(app.text(R.string.open_another))
-        assertEquals(Intent.ACTION_OPEN_DOCUMENT, shadowOf(application).nextStartedActivity.action)
-    }
+    fun `another model comes from the file picker, and the app's own comes back`() =
+        ActivityScenario.launch(MainActivity::class.java).use<_, Unit> { scenario ->
+            app.await(hasTestTag("prompt"))
+            app.open(Destination.SETTINGS)
+            app.awaitText(app.text(R.string.is_built_in))
+            app.tap(app.text(R.string.open_another))
+            val document = Uri.parse("content://documents/other.litertlm")
+            shadowOf(application.contentResolver).registerInputStreamSupplier(document) { Demo.model.inputStream() }
+            scenario.onActivity { activity ->
+                val asked = shadowOf(activity).nextStartedActivityForResult.intent
+                assertEquals(Intent.ACTION_OPEN_DOCUMENT, asked.action)
+                shadowOf(activity).receiveResult(asked, Activity.RESULT_OK, Intent().setData(document))
+            }
+            app.awaitText(app.text(R.string.is_picked))
+            app.tap(app.text(R.string.back_to_built_in))
+            app.awaitText(app.text(R.string.is_built_in))
+        }
 
     @Test
     fun `back goes to the task`() = opened(Destination.MODEL) {

@@ -63,7 +63,7 @@ def push(device: Device, files: Iterable[PushFile], *, progress: Progress = SILE
     if made.code != 0:
         raise device_failure(device, made.err or made.out, "mkdir")
     begun = {pending.part: _begun(device, pending) for pending in missing}
-    _check_room(device, sum(pending.size - begun[pending.part] for pending in missing))
+    _check_room(device, folders[0], sum(pending.size - begun[pending.part] for pending in missing))
     sent = 0
     for pending in missing:
         with progress.step(f"push {pending.file.local.name}", pending.size, "bytes") as advance:
@@ -119,8 +119,8 @@ def _begun(device: Device, pending: _Pending) -> int:
     return 0
 
 
-def _check_room(device: Device, needed: int) -> None:
-    out = device.checked(f"df -k {quote(DIRECTORY)}").split()
+def _check_room(device: Device, folder: str, needed: int) -> None:
+    out = device.checked(f"df -k {quote(folder)}").split()
     # The columns of busybox, toybox and coreutils alike end in: available, use%, mount point.
     percent = next((i for i, word in enumerate(out) if re.fullmatch(r"\d+%", word)), 0)
     free = int(out[percent - 1]) * 1024 if percent and out[percent - 1].isdigit() else None

@@ -15,9 +15,9 @@ from android_build.toolchain import platform
 
 
 def test_a_warning_of_the_compiler_is_an_error(planted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kotlin, "_sources", lambda root, only: [planted / "Unused.kt"])
+    monkeypatch.setattr(kotlin, "_sources", lambda root, only: [planted / "Outdated.kt"])
     monkeypatch.setattr(kotlin, "KOTLIN", planted)
-    with pytest.raises(BuildError, match=r"Unused\.kt:5:9: warning"):
+    with pytest.raises(BuildError, match=r"Outdated\.kt:7:16: warning"):
         kotlin.app_classes()
 
 

@@ -1,0 +1,86 @@
+"""A directory appears whole or not at all."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import InputError
+from edgekit.packaging.folder import new_folder, write_record
+
+
+def make(target: Path, text: str, *, force: bool = False) -> None:
+    with new_folder(target, force=force, needed_bytes=0) as folder:
+        (folder / "a").mkdir()
+        (folder / "a/text").write_text(text)
+        write_record(folder, {})
+
+
+def test_it_replaces_its_own_only_when_told(tmp_path: Path) -> None:
+    make(tmp_path / "out", "one")
+    with pytest.raises(InputError, match="earlier output") as caught:
+        make(tmp_path / "out", "two")
+    assert "--force" in (caught.value.remedy or "")
+    assert (tmp_path / "out/a/text").read_text() == "one"
+    make(tmp_path / "out", "two", force=True)
+    assert (tmp_path / "out/a/text").read_text() == "two"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_what_others_made_is_never_replaced(tmp_path: Path) -> None:
+    (tmp_path / "thesis.txt").write_text("years of work")
+    with pytest.raises(InputError, match=r"has not made it \(thesis.txt\)"):
+        make(tmp_path, "x", force=True)
+    with pytest.raises(InputError, match="there is a file"):
+        make(tmp_path / "thesis.txt", "x", force=True)
+    assert (tmp_path / "thesis.txt").read_text() == "years of work"
+
+
+def test_a_failure_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    make(tmp_path / "out", "one")
+    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "out", force=True, needed_bytes=0) as folder:
+        (folder / "half").write_text("x")
+        raise KeyboardInterrupt
+    assert (tmp_path / "out/a/text").read_text() == "one"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+def test_a_full_disk_is_told_before(tmp_path: Path) -> None:
+    with (
+        pytest.raises(InputError, match="not enough space"),
+        new_folder(tmp_path / "out", force=False, needed_bytes=1 << 60),
+    ):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_killed_between_the_renames_loses_nothing(tmp_path: Path) -> None:
+    make(tmp_path / "out", "one")
+    (tmp_path / "out").rename(tmp_path / ".out.old")
+    with pytest.raises(InputError, match="earlier output"):
+        make(tmp_path / "out", "two")
+    assert (tmp_path / "out/a/text").read_text() == "one"
+
+
+def test_two_runs_do_not_mix(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from edgekit.packaging.folder import new_folder\n"
+        "with new_folder(Path(sys.argv[1]), force=False, needed_bytes=0):\n"
+        "    print('in', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", script, tmp_path / "out"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        cwd=Path.cwd(),
+    ) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"in\n"
+        with pytest.raises(InputError, match="another edgekit run"):
+            make(tmp_path / "out", "x")
+        other.kill()
+    make(tmp_path / "out", "x")

@@ -1,0 +1,53 @@
+"""Golden answers come from the real engine, in a process of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgekit.bundle.manifest import open_bundle
+from edgekit.chatting import open_chat
+from edgekit.errors import BundleError, InputError
+from edgekit.packaging.golden import ask_engine, read_prompts
+
+
+def test_they_are_what_edgekit_chat_answers_greedily(navigator: Path) -> None:
+    opened = open_bundle(navigator)
+    assert opened.manifest is not None
+    prompts = ("my screen is too dark", "gjør skjermen lysere", "my screen is too dark")
+    asked = ask_engine(opened.model_path, prompts, answer=opened.manifest.answer)
+    assert [golden.prompt for golden in asked.golden] == ["my screen is too dark", "gjør skjermen lysere"]
+    for golden in asked.golden:
+        with open_chat(navigator, sampler="greedy") as chat:
+            assert chat.send(golden.prompt).text == golden.answer
+    # All stop tokens but the first, and the 128 bytes of ASCII.
+    assert asked.suppressed[0] == opened.manifest.stop_tokens[1].ids[0]
+    assert len(asked.suppressed) == 129
+
+
+def test_a_system_prompt_goes_before_each(navigator: Path) -> None:
+    opened = open_bundle(navigator)
+    with open_chat(navigator, system="Turn off wifi", sampler="greedy", constrained=False) as chat:
+        expected = chat.send("my screen is too dark").text
+    asked = ask_engine(opened.model_path, ["my screen is too dark"], system_prompt="Turn off wifi")
+    assert [golden.answer for golden in asked.golden] in ([expected], [])
+    assert asked.suppressed == ()
+
+
+def test_without_prompts_the_bundle_is_opened_all_the_same(navigator: Path, tmp_path: Path) -> None:
+    assert ask_engine(open_bundle(navigator).model_path, ()).golden == ()
+    broken = tmp_path / "x.litertlm"
+    broken.write_bytes(open_bundle(navigator).model_path.read_bytes()[:70_000])
+    with pytest.raises(BundleError, match="engine"):
+        ask_engine(broken, ())
+
+
+def test_prompts_of_a_file_are_spread_over_it(tmp_path: Path) -> None:
+    path = tmp_path / "eval.jsonl"
+    path.write_text("".join(json.dumps({"prompt": f"p{n}"}) + "\n" for n in range(80)))
+    assert read_prompts(path) == tuple(f"p{n}" for n in range(0, 80, 10))
+    path.write_text('{"prompt": "a"}\n{"text": "b"}\n')
+    with pytest.raises(InputError, match="line 2"):
+        read_prompts(path)

@@ -1,0 +1,102 @@
+"""`edgekit.toml`: read strictly, found beside the bundle."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import InputError
+from edgekit.packaging.presets import Presets, find_presets, read_presets
+from edgekit.packaging.task import Action
+from tests.conftest import EXAMPLE
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "edgekit.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_every_key_is_read(tmp_path: Path) -> None:
+    path = write(
+        tmp_path,
+        """
+        application_id = "com.example.a"
+        label = "A"
+        icon = "icon.png"
+        version_name = "1.2"
+        version_code = 3
+        title = "T"
+        description = "D"
+        system_prompt = "S"
+        examples = ["x", "y"]
+        actions = [{ when = { setting = "wifi" }, intent = "android.settings.WIFI_SETTINGS" }]
+        """,
+    )
+    assert read_presets(path) == Presets(
+        application_id="com.example.a",
+        label="A",
+        icon=tmp_path / "icon.png",
+        version_name="1.2",
+        version_code=3,
+        title="T",
+        description="D",
+        system_prompt="S",
+        examples=("x", "y"),
+        actions=(Action({"setting": "wifi"}, "android.settings.WIFI_SETTINGS"),),
+        source=path,
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "remedy"),
+    [
+        ('lable = "x"', "the key lable is not known", "did you mean label?"),
+        ("label = 3", "label must be a text, not 3", None),
+        ('label = " "', "label is empty", None),
+        ("version_code = true", "version_code must be a whole number", None),
+        ('examples = "x"', "examples must be a list of texts", None),
+        ("examples = [1]", r"examples\[0\] must be a text", None),
+        ("actions = 1", "actions must be a list of tables", None),
+        ('actions = [{ intent = "android.settings.X" }]', r"actions\[0\].when is missing", None),
+        (
+            *('actions = [{ when = {a = "b"}, intent = "android.intent.action.CALL" }]', "would not start"),
+            "android.settings.",
+        ),
+        ('actions = [{ when = {}, intent = "android.settings.X" }]', r"actions\[0\].when must be", None),
+        ('actions = [{ whem = 1, intent = "android.settings.X" }]', r"actions\[0\].whem is not", "when"),
+        ("label = ", "not TOML", None),
+    ],
+)
+def test_a_mistake_names_file_and_key(tmp_path: Path, text: str, message: str, remedy: str | None) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(InputError, match=message) as caught:
+        read_presets(path)
+    assert caught.value.where == str(path)
+    assert (remedy or "") in (caught.value.remedy or "")
+
+
+def test_the_file_named_wins_then_the_bundles_then_the_one_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("bundle", "here"):
+        (tmp_path / name).mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    assert find_presets(tmp_path / "bundle") == Presets()
+    write(tmp_path / "here", 'label = "here"')
+    assert find_presets(tmp_path / "bundle").label == "here"
+    write(tmp_path / "bundle", 'label = "bundle"')
+    assert find_presets(tmp_path / "bundle").label == "bundle"
+    assert find_presets(tmp_path / "bundle", write(tmp_path, 'label = "named"')).label == "named"
+    with pytest.raises(InputError, match="cannot be read"):
+        find_presets(tmp_path / "bundle", tmp_path / "nowhere.toml")
+
+
+def test_the_demos_presets_have_a_page_for_every_setting_that_it_can_answer() -> None:
+    schema = json.loads((EXAMPLE / "answer-schema.json").read_text())
+    presets = read_presets(EXAMPLE / "edgekit.toml")
+    assert [action.when for action in presets.actions] == [
+        {"setting": setting} for setting in schema["properties"]["setting"]["enum"]
+    ]

@@ -179,7 +179,7 @@ def test_room_that_runs_out_on_the_way_is_said(
     lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     small = lab.board(room="4m")
-    monkeypatch.setattr(pushing, "_check_room", lambda device, needed: None)
+    monkeypatch.setattr(pushing, "_check_room", lambda device, folder, needed: None)
     with pytest.raises(MissingToolError, match="no space is left on the device"):
         push(small.device, [PushFile(big_file(tmp_path, 16 << 20), f"{DIRECTORY}/file")])
     small.kill()

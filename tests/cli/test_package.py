@@ -1,0 +1,97 @@
+"""`edgekit package`: what it prints, and which options mean something together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from edgekit.packaging.apk import PASSWORD_VARIABLE
+from edgekit.packaging.apk.keys import DEBUG_KEYSTORE, DEBUG_PASSWORD, debug_key
+from tests.cli.running import Cli
+
+
+@pytest.fixture
+def demo(cli: Cli, tmp_path: Path) -> Path:
+    assert cli("demo", "-o", tmp_path / "demo", "--quiet").code == 0
+    return tmp_path / "demo"
+
+
+@pytest.fixture
+def keystore(tmp_path: Path) -> Path:
+    debug_key(tmp_path / "keys")
+    return tmp_path / "keys" / DEBUG_KEYSTORE
+
+
+def test_the_demo_becomes_the_settings_navigator(cli: Cli, demo: Path, tmp_path: Path) -> None:
+    done = cli("package", demo, "--to", "assets", "-o", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    for words in (
+        "settings-navigator.litertlm",
+        "8 examples, 8 golden answers, 30 actions",
+        "fits into the base module",
+        "next:",
+        f"cp -r {tmp_path / 'out'}/assets",
+    ):
+        assert words in done.out
+    again = cli("package", demo, "--to", "assets", "-o", tmp_path / "out")
+    assert again.code == 2
+    assert "--force" in again.err
+    assert cli("package", demo, "--to", "assets", "-o", tmp_path / "out", "--force", "--json").json["golden"]
+
+
+def test_presets_that_were_edited_survive_the_next_demo(cli: Cli, demo: Path) -> None:
+    (demo / "edgekit.toml").write_text('label = "Mine"')
+    assert cli("demo", "-o", demo, "--quiet").code == 0
+    assert (demo / "edgekit.toml").read_text() == 'label = "Mine"'
+
+
+@pytest.mark.parametrize("way", ["variable", "own variable", "file"])
+def test_a_keystores_password_comes_from_anywhere_but_the_command_line(
+    cli: Cli, demo: Path, tmp_path: Path, keystore: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    options: list[object] = []
+    if way == "variable":
+        monkeypatch.setenv(PASSWORD_VARIABLE, DEBUG_PASSWORD)
+    elif way == "own variable":
+        monkeypatch.setenv("SECRET", DEBUG_PASSWORD)
+        options = ["--keystore-password-env", "SECRET"]
+    else:
+        (tmp_path / "password").write_text(DEBUG_PASSWORD + "\n")
+        options = ["--keystore-password-file", tmp_path / "password"]
+    done = cli("package", demo, "-o", tmp_path / "out", "--keystore", keystore, *options, "--json")
+    assert done.code == 0, done.err
+    assert done.json["signer"]["debug_key"] is False
+
+
+def test_without_a_password_and_without_a_terminal_it_says_how(
+    cli: Cli, demo: Path, tmp_path: Path, keystore: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv(PASSWORD_VARIABLE, raising=False)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    done = cli("package", demo, "-o", tmp_path / "out", "--keystore", keystore)
+    assert done.code == 2
+    assert PASSWORD_VARIABLE in done.err
+    monkeypatch.setenv(PASSWORD_VARIABLE, "wrong")
+    done = cli("package", demo, "-o", tmp_path / "out", "--keystore", keystore)
+    assert (done.code, "password is wrong" in done.err) == (2, True)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--to", "assets", "--install"), "only --to apk"),
+        (("--to", "apk", "--push"), "only --to gallery"),
+        (("--to", "assets", "--keystore", "x.p12"), "means nothing for --to assets"),
+        (("--to", "apk", "--pack-name", "x"), "it is for --to ai-pack or --to asset-pack"),
+        (("--to", "gallery", "--abi", "x86_64"), "it is for --to apk or --to project"),
+        (("--to", "apk", "--url", "https://example.com/x"), "it is for --to gallery"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_an_error(
+    cli: Cli, bundle: Path, words: tuple[str, ...], message: str
+) -> None:
+    done = cli("package", bundle, *words)
+    assert done.code == 2
+    assert message in done.err

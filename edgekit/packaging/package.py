@@ -8,6 +8,7 @@ Nothing appears at the output before all of it is done.
 from __future__ import annotations
 
 import re
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -141,7 +142,7 @@ def package(
         assert key is not None
         made = _write_apk(job, target, key, force=force)
         files: tuple[PackagedFile, ...] = (PackagedFile(made.path.name, made.size),)
-        steps = _apk_steps(made, job, found)
+        steps = _apk_steps(made, job)
     else:
         made = None
         write = _writer(job, wish, trial)
@@ -159,7 +160,7 @@ def package(
         debug_key=made is not None and made.debug_key,
         trial=trial,
         notes=(*source.notes, *_notes(job, wish, made, play, trial)),
-        next_steps=tuple(step.replace("{output}", str(target)) for step in steps),
+        next_steps=tuple(step.replace("{output}", shlex.quote(str(target))) for step in steps),
         seconds=time.perf_counter() - began,
     )
 
@@ -304,10 +305,11 @@ def _file_safe(version: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", version)
 
 
-def _apk_steps(made: ApkResult, job: Job, presets: Presets) -> tuple[str, ...]:
+def _apk_steps(made: ApkResult, job: Job) -> tuple[str, ...]:
     return (
-        f"adb install -r {made.path}",
-        f"edgekit package {job.source.directory} --to apk -o {made.path.parent} --force --install",
+        f"adb install -r {shlex.quote(str(made.path))}",
+        f"edgekit package {shlex.quote(str(job.source.directory))} --to apk "
+        f"-o {shlex.quote(str(made.path.parent))} --force --install",
     )
 
 

@@ -49,30 +49,3 @@ def _no_terms(manifest: Manifest) -> bytes:
     said = manifest.licence or "The checkpoint that this model was converted from says nothing of its terms."
     remark = "A fine-tune of Gemma is under the Gemma Terms of Use, which must travel with the model."
     return f"{said}\n\n{remark}\n".encode()
-
-
-@dataclass(frozen=True)
-class PackagedBundle:
-    """A checked bundle with all that a target needs to know of it. model: the .litertlm file."""
-
-    directory: Path
-    model: Path
-    manifest: Manifest
-    task: Task
-
-    @property
-    def contents(self) -> AppContents:
-        """What lies in the app's assets."""
-        return app_contents(self.directory, self.manifest, self.task)
-
-
-@dataclass(frozen=True)
-class Written:
-    """What a target wrote.
-
-    files: relative to its directory. next_steps: what to type next, a line each. notes: what to know, a sentence each.
-    """
-
-    files: tuple[str, ...]
-    next_steps: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()

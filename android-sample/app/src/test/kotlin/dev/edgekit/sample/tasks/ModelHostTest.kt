@@ -7,6 +7,7 @@ import dev.edgekit.sample.engine.ChosenEngine
 import dev.edgekit.sample.engine.EngineFailure
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.awaitCancellation
@@ -78,7 +79,7 @@ class ModelHostTest {
         host.start()
         val model = host.await<HostState.Ready>().model
         var closedBeforeEnd: Boolean? = null
-        val work = model.scope.launch {
+        val work = model.scope.launch(start = CoroutineStart.UNDISPATCHED) {
             try {
                 awaitCancellation()
             } finally {

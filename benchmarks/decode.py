@@ -7,7 +7,8 @@ exported first (two minutes each) unless given. Every figure is a process of its
 fills the engine's caches. Three parts:
 
 * 256 tokens in, 128 decoded; and 20 tokens in, for the time to the first token;
-* a conversation of 16,000 tokens, fed in turns of 500: decode behind 256 tokens and at its end, and the peak memory;
+* a conversation of 16,000 tokens, fed in turns of 500 (--turn): decode behind 256 tokens and at its end, and the
+  peak memory;
 * how long the machine takes to read what a step must read (weights and the live cache) once, with as many threads.
 
 Printed with the targets, and written to results/decode.json.
@@ -36,7 +37,6 @@ from rich.console import Console
 from rich.table import Table
 from vocabulary import CORPUS
 
-TURN_TOKENS = 500
 DECODE_TOKENS = 64
 SHORT_PROMPT, PROMPT = 20, 256
 LIVE_LAYERS = {"full": 3, "sliding": 15}
@@ -102,6 +102,7 @@ def main() -> None:
     parser.add_argument("--default", type=Path, help="what export_hf writes by default")
     parser.add_argument("--short", type=Path, help="what export_hf writes with --cache_length=1024")
     parser.add_argument("--conversation", type=int, default=16_000, help="tokens; 0 leaves the part out")
+    parser.add_argument("--turn", type=int, default=500, help="tokens that the conversation is fed at a time")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
@@ -126,7 +127,8 @@ def main() -> None:
         if arguments.conversation:
 
             def conversation(name: str, path: Path) -> dict[str, float]:
-                return _converse(path, arguments.conversation, arguments.threads, directory / f"cache-{name}")
+                cache = directory / f"cache-{name}"
+                return _converse(path, arguments.conversation, arguments.turn, arguments.threads, cache)
 
             own = {name: path for name, path in bundles.items() if name.startswith("int8")}
             results["conversation"] = _interleaved(own, max(1, arguments.runs // 2), conversation)
@@ -169,9 +171,9 @@ def _interleaved(
     }
 
 
-def _converse(path: Path, length: int, threads: int, cache: Path) -> dict[str, float]:
+def _converse(path: Path, length: int, turn: int, threads: int, cache: Path) -> dict[str, float]:
     cache.mkdir(exist_ok=True)
-    command = [sys.executable, "-c", CONVERSATION, path, length, TURN_TOKENS, DECODE_TOKENS, threads, cache]
+    command = [sys.executable, "-c", CONVERSATION, path, length, turn, DECODE_TOKENS, threads, cache]
     child = subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False)
     if child.returncode:
         raise RuntimeError(f"the conversation failed:\n{child.stderr[-2000:]}")

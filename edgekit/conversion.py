@@ -34,6 +34,7 @@ from edgekit.bundle.kept import write_kept
 from edgekit.bundle.manifest import Manifest, manifest_bytes
 from edgekit.bundle.metadata import (
     MIN_RUNTIME_VERSION,
+    MIN_RUNTIME_VERSION_WINDOW,
     Text,
     build_executor_metadata,
     build_llm_metadata,
@@ -331,7 +332,8 @@ def _small_sections(
 ) -> tuple[Section, ...]:
     """Metadata and tokenizer."""
     kv_length = settings.kv_length
-    llm = serialize(build_llm_metadata(text, kv_length=kv_length))
+    minimum = _minimum_runtime(settings)
+    llm = serialize(build_llm_metadata(text, kv_length=kv_length, min_runtime_version=minimum))
     ring_length = key.architecture.ring_length if key.cache == "window" else None
     executor = serialize(
         build_executor_metadata(
@@ -347,6 +349,10 @@ def _small_sections(
         Section(SectionKind.EXECUTOR_METADATA, len(executor), [executor]),
         Section(kind, len(tokenizer), [tokenizer]),
     )
+
+
+def _minimum_runtime(settings: _Settings) -> str:
+    return MIN_RUNTIME_VERSION_WINDOW if settings.cache == "window" else MIN_RUNTIME_VERSION
 
 
 def _answer_format(schema: str | Path | None, regex: str | None, suffix: str) -> AnswerFormat | None:
@@ -422,7 +428,7 @@ def _manifest(job: _Job, source_digest: str, written: Written) -> Manifest:
         sampler=_sampler_use(text.sampler),
         template_sha256=hashlib.sha256(text.device.source.encode()).hexdigest(),
         answer=None if job.settings.answer is None else job.settings.answer.to_manifest(),
-        minimum_runtime=MIN_RUNTIME_VERSION,
+        minimum_runtime=_minimum_runtime(job.settings),
         tools={package: version(package) for package in _PACKAGES},
         licence=None if notice is None else notice.strip().splitlines()[0],
         examples=job.settings.examples,

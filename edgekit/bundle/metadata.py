@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 MIN_RUNTIME_VERSION = "0.11.0"
 """The oldest runtime that was seen to open and run such bundles (the Gallery 1.0.18 has it). No engine enforces it."""
 
+MIN_RUNTIME_VERSION_WINDOW = "0.18.1"
+"""Of bundles whose sliding layers keep a ring: 0.11.0 refuses them, the releases between were not tried."""
+
 
 @dataclass(frozen=True)
 class Text:

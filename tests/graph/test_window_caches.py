@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.bundle.inspect import inspect
 from edgekit.bundle.metadata import build_executor_metadata
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion import convert
@@ -149,6 +150,18 @@ def test_the_engine_is_told_how_far_it_may_go_back(demo: Checkpoint) -> None:
     keys = [buffer for buffer in executor.state_buffers if "_k_" in buffer.decode_input_name]
     assert [buffer.maximum_sequence_length for buffer in keys] == [RING] * 5 + [4096]
     assert len({buffer.type for buffer in keys}) == 2
+
+
+def test_the_bundle_says_which_engine_it_needs(demo_path: Path, tmp_path: Path) -> None:
+    manifests = {
+        cache: convert(demo_path, tmp_path / cache, cache=cache, check=False).manifest
+        for cache in ("full", "window")
+    }
+    assert manifests["full"].minimum_runtime == "0.11.0"
+    assert manifests["window"].minimum_runtime == "0.18.1"
+    llm = inspect(tmp_path / "window").llm
+    assert llm is not None
+    assert llm.minimum_runtime == "0.18.1"
 
 
 def test_the_static_form_has_no_rings(demo_path: Path, tmp_path: Path) -> None:

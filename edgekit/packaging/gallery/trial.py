@@ -39,6 +39,8 @@ def try_gallery_runtime(source: Source, progress: Progress = SILENT) -> Trial:
     Prompts go in as the Gallery's programming interface sends them, a list of parts: a chat template that takes strings
     only would put that list into the prompt. Answers are compared with those of the installed engine to plain strings.
     """
+    if _release(needed := source.manifest.minimum_runtime) > _release(GALLERY_RUNTIME):
+        return Trial("failed", f"{_FAILS}: it needs {needed}; convert with --cache full for the Gallery")
     try:
         python = environment(GALLERY_RUNTIME, progress)
     except MissingToolError as error:
@@ -57,6 +59,10 @@ def try_gallery_runtime(source: Source, progress: Progress = SILENT) -> Trial:
             return Trial("warning", _difference(prompt, ours.text, theirs.text))
     count = f"{len(prompts)} prompts" if len(prompts) > 1 else "a prompt"
     return Trial("passed", f"the Gallery's runtime {GALLERY_RUNTIME} answers {count} as {here.name} does")
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 _FAILS = f"the Gallery's runtime {GALLERY_RUNTIME} does not run this bundle"

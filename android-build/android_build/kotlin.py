@@ -38,6 +38,19 @@ def classes_for_tests(only: Sequence[str] = ()) -> Path:
     return _compiled("classes-test", TEST_KOTLIN, only, classpath, tests, options)
 
 
+def compile_kotlin(sources: Iterable[Path], directory: Path) -> None:
+    """Compile Kotlin that stands alone: it sees Android, the standard library and coroutines, and no warning passes."""
+    places = [*app_libraries().classpath, platform()]
+    java(
+        kotlin_compiler(),
+        _COMPILER,
+        *_OPTIONS,
+        *("-cp", joined(places), "-d", directory),
+        *sources,
+        options=("-Xmx2g", "-XX:+UseSerialGC"),
+    )
+
+
 def _compiled(
     step: str,
     root: Path,

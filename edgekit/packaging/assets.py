@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Final
 
 from edgekit.packaging.job import Job, place_assets, write_text
-from edgekit.packaging.kotlin import KOTLIN_NEEDED, class_name, coordinates, model_class
+from edgekit.packaging.kotlin import KEEP_RULES, KOTLIN_NEEDED, class_name, coordinates, model_class
 
 STORED: Final = ("litertlm", "json", "NOTICE")
 """Suffixes that aapt must not compress: the model would have to be unpacked in memory to be read."""
 
 GROOVY: Final = "edgekit.gradle"
 KOTLIN_DSL: Final = "edgekit.gradle.kts"
+KEEP: Final = "edgekit-keep.pro"
 
 
 def write_assets(job: Job, directory: Path) -> tuple[str, ...]:
@@ -21,10 +22,12 @@ def write_assets(job: Job, directory: Path) -> tuple[str, ...]:
     name = class_name(job.source.name)
     write_text(directory / GROOVY, groovy_fragment())
     write_text(directory / KOTLIN_DSL, kotlin_fragment())
+    write_text(directory / KEEP, KEEP_RULES)
     write_text(directory / f"{name}.kt", model_class(job.source, copies=True))
     write_text(directory / "README.md", _readme(job, name))
     return (
         "cp -r {output}/assets YOUR-APP/app/src/main/",
+        f"cp {{output}}/{KEEP} YOUR-APP/app/",
         f"add what {GROOVY} (or {KOTLIN_DSL}) says to YOUR-APP's app/build.gradle, and {name}.kt to its sources",
     )
 
@@ -37,6 +40,11 @@ def groovy_fragment() -> str:
 android {{
     androidResources {{
         noCompress {stored}
+    }}
+    buildTypes {{
+        release {{
+            proguardFiles '{KEEP}'
+        }}
     }}
 }}
 
@@ -55,6 +63,11 @@ android {{
     androidResources {{
         noCompress += listOf({stored})
     }}
+    buildTypes {{
+        release {{
+            proguardFiles("{KEEP}")
+        }}
+    }}
 }}
 
 dependencies {{
@@ -68,7 +81,8 @@ def _readme(job: Job, name: str) -> str:
     return f"""\
 # {job.source.task.title}, for an app of yours
 
-1. Copy `assets/` into your app module's `src/main/`.
+1. Copy `assets/` into your app module's `src/main/`, and `{KEEP}` beside its build file: without these rules R8
+   takes away what the engine looks up by name.
 2. Add what `{GROOVY}` says to `app/build.gradle`, or `{KOTLIN_DSL}` to `app/build.gradle.kts`: the model must lie in
    the APK uncompressed. The LiteRT-LM artifact needs Kotlin {KOTLIN_NEEDED} or newer.
 3. Add `{name}.kt` to your sources, and ask:
@@ -81,8 +95,8 @@ def _readme(job: Job, name: str) -> str:
 model out of the assets at the first start: it takes that space a second time. Context: {manifest.kv_length:,} tokens,
 prompts and answers together.
 
-The class is for `{coordinates()}`. It was not compiled against the artifact by edgekit's own tests, which have no
-access to it. The terms in `assets/edgekit/NOTICE` must stay with the model.
+The class is for `{coordinates()}`; 0.15 and 0.16 abort when tokens are suppressed. edgekit's own tests compile it
+against the artifact's signatures, having no access to the artifact itself. The terms in `assets/edgekit/NOTICE` must stay with the model.
 """
 
 

@@ -1,7 +1,8 @@
 """Kotlin for an app of one's own: a class over the official LiteRT-LM artifact, with a bundle's names and values.
 
 The API is that of litertlm-android 0.18 (its Config.kt and Conversation.kt). The artifact is on Google's Maven
-repository only; what is written here has not been compiled against it by this project's tests.
+repository only: this project's tests compile what is written here against its signatures, not against the artifact.
+Releases 0.15 and 0.16 abort at a `SuppressTokensConfig`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ from edgekit.runtime.library import engine_version
 ARTIFACT: Final = "com.google.ai.edge.litertlm:litertlm-android"
 KOTLIN_NEEDED: Final = "2.4"
 """Older compilers cannot read the artifact's metadata."""
+
+KEEP_RULES: Final = f"""\
+# The engine's native code looks up these classes by name, and the artifact brings no rules of its own.
+-keep class {ARTIFACT.split(":")[0]}.** {{ *; }}
+"""
+"""For R8, which would remove or rename them in a release build: the app would abort at its first conversation."""
 
 _WIDTH: Final = 100
 
@@ -73,7 +80,15 @@ def _comment(text: str) -> str:
 
 def _imports(source: Source, *, copies: bool) -> list[str]:
     base = "com.google.ai.edge.litertlm"
-    names = ["Backend", "ConversationConfig", "Engine", "EngineConfig", "Message", "SamplerConfig"]
+    names = [
+        "Backend",
+        "ConversationConfig",
+        "Engine",
+        "EngineConfig",
+        "Message",
+        "MessageCallback",
+        "SamplerConfig",
+    ]
     if source.task.system_prompt is not None:
         names.append("Contents")
     if source.manifest.answer is not None:
@@ -84,9 +99,11 @@ def _imports(source: Source, *, copies: bool) -> list[str]:
     lines += ["android.content.Context", "java.io.File"]
     if copies:
         lines.append("java.security.MessageDigest")
-    flow = "kotlinx.coroutines.flow"
-    lines += [f"{flow}.Flow", f"{flow}.emitAll", f"{flow}.flow", f"{flow}.flowOn", f"{flow}.map"]
-    return sorted([*lines, "kotlinx.coroutines.Dispatchers", "kotlinx.coroutines.withContext"])
+    coroutines = (
+        "CompletableDeferred Dispatchers NonCancellable channels.Channel flow.Flow flow.emitAll flow.flow"
+    )
+    lines += [f"kotlinx.coroutines.{name}" for name in f"{coroutines} flow.flowOn withContext".split()]
+    return sorted(lines)
 
 
 def _constants(source: Source) -> list[str]:
@@ -165,12 +182,12 @@ def _sampler(sampler: SamplerUse) -> str:
 
 
 def _sending(source: Source) -> str:
-    arguments = ["Message.user(prompt)"]
+    arguments = ["Message.user(prompt)", "listener"]
     if source.manifest.answer is not None:
         if source.asked.suppressed:
             arguments.append("suppressTokensConfig = SUPPRESSED")
         arguments.append("responseFormat = FORMAT")
-    return ", ".join(arguments)
+    return ",\n                ".join(arguments)
 
 
 _TEMPLATE: Final = """\
@@ -187,14 +204,39 @@ package com.example.model // yours
  */
 class {name} private constructor(private val engine: Engine) : AutoCloseable {{
 
-    /** Answers a question in a conversation of its own; collect it on any dispatcher. Cancelling stops decoding. */
+    /** Answers a question in a conversation of its own, in pieces. Cancelling stops the decoding, and waits for it. */
     fun answer(prompt: String): Flow<String> = flow {{
         val configuration =
             ConversationConfig(
 {configuration}
             )
         engine.createConversation(configuration).use {{ conversation ->
-            emitAll(conversation.sendMessageAsync({sending}).map {{ it.toString() }})
+            val pieces = Channel<String>(Channel.UNLIMITED)
+            val ended = CompletableDeferred<Unit>()
+            val listener = object : MessageCallback {{
+                override fun onMessage(message: Message) {{
+                    pieces.trySend(message.toString())
+                }}
+
+                override fun onDone() = end(null)
+
+                override fun onError(throwable: Throwable) = end(throwable)
+
+                private fun end(cause: Throwable?) {{
+                    pieces.close(cause)
+                    ended.complete(Unit)
+                }}
+            }}
+            conversation.sendMessageAsync(
+                {sending},
+            )
+            try {{
+                emitAll(pieces)
+            }} finally {{
+                // Cancelling the artifact's own Flow leaves it decoding, and what decodes must not be closed.
+                if (!ended.isCompleted) conversation.cancelProcess()
+                withContext(NonCancellable) {{ ended.await() }}
+            }}
         }}
     }}.flowOn(Dispatchers.IO)
 

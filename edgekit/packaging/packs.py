@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from edgekit.errors import InputError
+from edgekit.packaging.assets import KEEP
 from edgekit.packaging.job import Job, place_assets, write_text
-from edgekit.packaging.kotlin import class_name, coordinates, model_class
+from edgekit.packaging.kotlin import KEEP_RULES, class_name, coordinates, model_class
 
 Delivery = Literal["install-time", "fast-follow", "on-demand"]
 DELIVERIES: Final[tuple[Delivery, ...]] = ("install-time", "fast-follow", "on-demand")
@@ -88,13 +89,14 @@ def write_pack(job: Job, directory: Path, *, kind: PackKind, name: str, delivery
     write_text(directory / "settings.gradle.fragment", f"// Into settings.gradle.\ninclude ':{name}'\n")
     write_text(directory / "app.build.gradle.fragment", _app_fragment(kind, name, delivery))
     model = class_name(job.source.name)
+    write_text(directory / KEEP, KEEP_RULES)
     copies = delivery == "install-time"
     write_text(directory / f"{model}.kt", model_class(job.source, copies=copies))
     if not copies:
         write_text(directory / f"{model}Pack.kt", _finder(kind, name, model, delivery, job))
     write_text(directory / "README.md", _readme(kind, name, model, delivery, job))
     return (
-        f"cp -r {{output}}/{name} YOUR-APP/",
+        f"cp -r {{output}}/{name} YOUR-APP/ && cp {{output}}/{KEEP} YOUR-APP/app/",
         "add both fragments to YOUR-APP's settings.gradle and app/build.gradle, and the .kt files to its sources",
         "try it: bundletool build-apks --local-testing --bundle app.aab --output app.apks",
     )
@@ -123,6 +125,11 @@ def _app_fragment(kind: PackKind, name: str, delivery: str) -> str:
 // Into app/build.gradle.
 android {{
     assetPacks += [':{name}']
+    buildTypes {{
+        release {{
+            proguardFiles '{KEEP}'
+        }}
+    }}
 {stored}}}
 
 dependencies {{
@@ -183,7 +190,8 @@ def _readme(kind: PackKind, name: str, model: str, delivery: str, job: Job) -> s
 A module for Google Play to deliver, `{delivery}`, {size:,} bytes as it is. Needs: {kind.needs}, and an app that is
 published as an app bundle.
 
-1. Copy `{name}/` beside your `app/`.
+1. Copy `{name}/` beside your `app/`, and `{KEEP}` into `app/`: without these rules R8 takes away what the engine looks
+   up by name.
 2. Add `settings.gradle.fragment` to `settings.gradle`, `app.build.gradle.fragment` to `app/build.gradle`.
 3. Add the `.kt` files to your sources.
 

@@ -1,0 +1,19 @@
+// What generated Kotlin calls of com.google.android.play:ai-delivery; see LiteRtLm.kt.
+package com.google.android.play.core.aipacks
+
+import android.content.Context
+
+interface AiPackLocation {
+    fun assetsPath(): String?
+}
+
+interface AiPackManager {
+    fun getPackLocation(name: String): AiPackLocation?
+
+    fun fetch(names: List<String>): Any
+}
+
+object AiPackManagerFactory {
+    @JvmStatic
+    fun getInstance(context: Context): AiPackManager = TODO("$context")
+}

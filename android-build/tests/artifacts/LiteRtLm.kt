@@ -1,0 +1,77 @@
+// What generated Kotlin calls of litertlm-android 0.18: names, parameters and types as in its Config.kt, Engine.kt and
+// Conversation.kt. The artifact itself is on Google's Maven repository only; nothing here runs.
+package com.google.ai.edge.litertlm
+
+sealed class Backend {
+    data class CPU(val threadCount: Int? = null) : Backend()
+}
+
+data class EngineConfig(
+    val modelPath: String,
+    val backend: Backend = Backend.CPU(),
+    val visionBackend: Backend? = null,
+    val audioBackend: Backend? = null,
+    val maxNumTokens: Int? = null,
+    val maxNumImages: Int? = null,
+    val cacheDir: String? = null,
+)
+
+data class SamplerConfig(val topK: Int, val topP: Double, val temperature: Double, val seed: Int = 0)
+
+data class SuppressTokensConfig(val suppressTokens: Collection<Int>)
+
+class ResponseFormat private constructor() {
+    companion object {
+        fun json(schema: String): ResponseFormat = TODO(schema)
+
+        fun regex(pattern: String): ResponseFormat = TODO(pattern)
+    }
+}
+
+class Contents private constructor() {
+    companion object {
+        fun of(text: String): Contents = TODO(text)
+    }
+}
+
+class Message private constructor() {
+    companion object {
+        fun user(text: String): Message = TODO(text)
+    }
+}
+
+data class ConversationConfig(
+    val systemInstruction: Contents? = null,
+    val initialMessages: List<Message> = listOf(),
+    val samplerConfig: SamplerConfig? = null,
+    val enableResponseFormat: Boolean = false,
+)
+
+interface MessageCallback {
+    fun onMessage(message: Message)
+
+    fun onDone()
+
+    fun onError(throwable: Throwable)
+}
+
+abstract class Conversation : AutoCloseable {
+    abstract fun sendMessageAsync(
+        message: Message,
+        callback: MessageCallback,
+        extraContext: Map<String, Any> = emptyMap(),
+        suppressTokensConfig: SuppressTokensConfig? = null,
+        maxOutputToken: Int? = null,
+        responseFormat: ResponseFormat? = null,
+    )
+
+    abstract fun cancelProcess()
+}
+
+class Engine(val engineConfig: EngineConfig) : AutoCloseable {
+    fun initialize(): Unit = TODO()
+
+    fun createConversation(conversationConfig: ConversationConfig): Conversation = TODO("$conversationConfig")
+
+    override fun close(): Unit = TODO()
+}

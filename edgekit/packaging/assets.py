@@ -96,7 +96,8 @@ model out of the assets at the first start: it takes that space a second time. C
 prompts and answers together.
 
 The class is for `{coordinates()}`; 0.15 and 0.16 abort when tokens are suppressed. edgekit's own tests compile it
-against the artifact's signatures, having no access to the artifact itself. The terms in `assets/edgekit/NOTICE` must stay with the model.
+against the artifact's signatures, having no access to the artifact itself. The terms in `assets/edgekit/NOTICE` must
+stay with the model.
 """
 
 

@@ -9,8 +9,8 @@ from xml.etree import ElementTree
 import pytest
 
 from android_build import catalog
-from android_build.engine import ABIS
-from android_build.layout import MAIN, NAMESPACE, PROJECT
+from android_build.engine import ABIS, engine_version
+from android_build.layout import KOTLIN, MAIN, NAMESPACE, PROJECT
 from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.manifest import APPLICATION_ID
 from android_build.maven import Artifact, fetch_artifacts, listed
@@ -117,3 +117,8 @@ def test_both_builds_compile_the_same_files() -> None:
 def test_every_library_of_the_catalog_is_used() -> None:
     used = set(re.findall(r"libs\.([a-z0-9.]+)\b", BUILD_FILE))
     assert {name.replace("-", ".") for name in catalog.catalog()["libraries"]} <= used
+
+
+def test_the_app_says_the_release_of_the_engine_that_it_is_built_with() -> None:
+    source = (KOTLIN / "dev/edgekit/sample/engine/LiteRtLm.kt").read_text()
+    assert f'RUNTIME_VERSION = "{engine_version()}"' in source

@@ -11,7 +11,7 @@ import edgekit
 from android_build.kotlin import compile_kotlin
 from android_build.process import BuildError
 
-ARTIFACTS = sorted(Path(__file__).with_name("artifacts").glob("*.kt"))
+ARTIFACTS = Path(__file__).with_name("artifacts")
 TARGETS = ("assets", "ai-pack", "asset-pack")
 
 
@@ -32,15 +32,26 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """What the generated code calls. The two delivery libraries differ in their names only."""
+    asset_packs = tmp_path_factory.mktemp("artifacts") / "AssetPacks.kt"
+    ai_packs = (ARTIFACTS / "AiPacks.kt").read_text(encoding="utf-8")
+    asset_packs.write_text(ai_packs.replace("aipacks", "assetpacks").replace("AiPack", "AssetPack"))
+    return [*sorted(ARTIFACTS.glob("*.kt")), asset_packs]
+
+
 @pytest.mark.parametrize("target", TARGETS)
-def test_it_compiles(bundle: Path, tmp_path: Path, target: str) -> None:
+def test_it_compiles(bundle: Path, artifacts: list[Path], tmp_path: Path, target: str) -> None:
     out = edgekit.package(bundle, target, tmp_path / "out").output
-    compile_kotlin([*out.glob("*.kt"), *ARTIFACTS], tmp_path / "classes")
+    compile_kotlin([*out.glob("*.kt"), *artifacts], tmp_path / "classes")
     assert list((tmp_path / "classes/com/example/model").glob("Checkpoint*.class"))
 
 
-def test_a_call_that_the_artifact_does_not_have_is_found(bundle: Path, tmp_path: Path) -> None:
+def test_a_call_that_the_artifact_does_not_have_is_found(
+    bundle: Path, artifacts: list[Path], tmp_path: Path
+) -> None:
     (source,) = edgekit.package(bundle, "assets", tmp_path / "out").output.glob("*.kt")
     source.write_text(source.read_text().replace("cancelProcess()", "stop()"))
     with pytest.raises(BuildError, match="unresolved reference"):
-        compile_kotlin([source, *ARTIFACTS], tmp_path / "classes")
+        compile_kotlin([source, *artifacts], tmp_path / "classes")

@@ -77,7 +77,7 @@ def package(
         Path | None, typer.Option(help="File whose first line is the keystore's password.")
     ] = None,
     golden_from: Annotated[
-        Path | None, typer.Option(help="JSONL with prompts for the self-test (default: the examples).")
+        Path | None, typer.Option(help="Data with prompts for the self-test (default: the examples).")
     ] = None,
     delivery: Annotated[
         str, typer.Option(help="Packs: install-time, fast-follow or on-demand.")

@@ -95,9 +95,9 @@ def _readme(job: Job, name: str) -> str:
 model out of the assets at the first start: it takes that space a second time. Context: {manifest.kv_length:,} tokens,
 prompts and answers together.
 
-The class is for `{coordinates()}`; 0.15 and 0.16 abort when tokens are suppressed. edgekit's own tests compile it
-against the artifact's signatures, having no access to the artifact itself. The terms in `assets/edgekit/NOTICE` must
-stay with the model.
+The class is for `{coordinates()}`; 0.15 and 0.16 are reported to abort when tokens are suppressed.
+edgekit's own tests compile it against the artifact's signatures, having no access to the artifact itself. The terms in
+`assets/edgekit/NOTICE` must stay with the model.
 """
 
 

@@ -23,6 +23,7 @@ from edgekit.errors import BundleError, InputError, MissingToolError
 from edgekit.packaging.task import Golden
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.engine import failure_reason, open_engine
+from edgekit.validation.data import read_data
 
 MOST_PROMPTS = 8
 """A self-test that a person waits for on a phone."""
@@ -89,32 +90,20 @@ def ask_engine(
 
 
 def read_prompts(path: Path) -> tuple[str, ...]:
-    """Read prompts for golden answers from an evaluation file: one JSON object with a "prompt" in each line.
+    """Read prompts for golden answers from the data that `edgekit validate` reads: eight, spread over the file.
 
-    Takes eight, spread over the file. Raises InputError, with the line, for anything else.
+    Conversations with something before the prompt are passed over. Raises InputError, with the line, for what is no
+    such data, or has no prompt that stands alone.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "not text in UTF-8"
-        raise InputError(f"the golden prompts cannot be read: {reason}", where=path) from error
-    prompts = []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            prompt = json.loads(line)["prompt"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            prompt = None
-        if not isinstance(prompt, str) or not prompt.strip():
-            raise InputError(
-                f'line {number} is no JSON object with a text "prompt"',
-                where=path,
-                remedy='one such object in each line: {"prompt": "my screen is too dark"}',
-            )
-        prompts.append(prompt)
+        rows = read_data(path).rows
+    except InputError as error:
+        remedy = 'one such object in each line: {"prompt": "my screen is too dark"}'
+        what = f"the golden prompts cannot be read: {error.message}"
+        raise InputError(what, where=error.where, remedy=remedy) from error
+    prompts = [row.prompt for row in rows if len(row.messages) == 1]
     if not prompts:
-        raise InputError("there are no prompts in it", where=path)
+        raise InputError("every prompt in it has messages before it", where=path)
     count = min(MOST_PROMPTS, len(prompts))
     return tuple(prompts[number * len(prompts) // count] for number in range(count))
 
@@ -162,8 +151,7 @@ def _answer_here(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     history = [{"role": "system", "content": system}] if system else []
     try:
         with open_engine(Path(task["model"]), threads=task["threads"]) as engine:
-            others = [ids[0] for ids in engine.stop_ids[1:] if len(ids) == 1]
-            yield {"suppressed": [*others, *engine.ascii_byte_ids] if answer else []}
+            yield {"suppressed": engine.suppressed_under_format if answer else ()}
             for prompt in task["prompts"]:
                 greedy = parse_sampler("greedy")
                 with engine.chat(history, sampler=greedy, answers=answer, max_tokens=MOST_TOKENS) as chat:

@@ -2,7 +2,7 @@
 
 The API is that of litertlm-android 0.18 (its Config.kt and Conversation.kt). The artifact is on Google's Maven
 repository only: this project's tests compile what is written here against its signatures, not against the artifact.
-Releases 0.15 and 0.16 abort at a `SuppressTokensConfig`.
+Releases 0.15 and 0.16 abort at a `SuppressTokensConfig`, by LiteRT-LM's issue 3229.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ KOTLIN_NEEDED: Final = "2.4"
 """Older compilers cannot read the artifact's metadata."""
 
 KEEP_RULES: Final = f"""\
-# The engine's native code looks up these classes by name, and the artifact brings no rules of its own.
+# The engine's native code looks up these classes by name. The artifact was reported to bring no rules of its own.
 -keep class {ARTIFACT.split(":")[0]}.** {{ *; }}
 """
 """For R8, which would remove or rename them in a release build: the app would abort at its first conversation."""

@@ -1,7 +1,7 @@
 """Google Play's limits on what is downloaded, held against compressed sizes.
 
-Play counts what a device downloads, which is compressed. Here that is measured with deflate, level 6, as Play's own
-estimate in bundletool is made; large files are sampled, which is told.
+Play counts what a device downloads, which is compressed. Here that is estimated with deflate, level 6; large files are
+sampled, which is told.
 """
 
 from __future__ import annotations

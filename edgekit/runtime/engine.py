@@ -93,6 +93,16 @@ class Engine:
             return ()
         return tuple(range(first[0] - 1, first[0] + 127))
 
+    @cached_property
+    def suppressed_under_format(self) -> tuple[int, ...]:
+        """The tokens that must not be generated while answers are held to a format.
+
+        The first stop token is the one that constrained decoding ends an answer with. It knows nothing of the others:
+        inside a JSON string they pass as text, and the engine would stop there.
+        """
+        others = (ids[0] for ids in self.stop_ids[1:] if len(ids) == 1)
+        return (*others, *self.ascii_byte_ids)
+
     def tokenize(self, text: str) -> list[int]:
         """Return the ids that the engine makes of a text, without a start token."""
         if "\0" in text:
@@ -244,16 +254,13 @@ class Chat:
 
         form = litert_lm.ResponseFormat
         is_regex = self._answers.kind == "regex"
-        # The first stop token is the one that constrained decoding ends an answer with. It knows nothing of the
-        # others: inside a JSON string they pass as text, and the engine would stop there.
-        others = [ids[0] for ids in self._engine.stop_ids[1:] if len(ids) == 1]
-        others += self._engine.ascii_byte_ids
+        suppressed = list(self._engine.suppressed_under_format)
         return {
             "response_format": form.regex(self._answers.source)
             if is_regex
             else form.json(self._answers.source),
-            "suppress_tokens_config": litert_lm.SuppressTokensConfig(suppress_tokens=others)
-            if others
+            "suppress_tokens_config": litert_lm.SuppressTokensConfig(suppress_tokens=suppressed)
+            if suppressed
             else None,
         }
 

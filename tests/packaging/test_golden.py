@@ -51,3 +51,13 @@ def test_prompts_of_a_file_are_spread_over_it(tmp_path: Path) -> None:
     path.write_text('{"prompt": "a"}\n{"text": "b"}\n')
     with pytest.raises(InputError, match="line 2"):
         read_prompts(path)
+    said = [
+        {"role": "user", "content": "a"},
+        {"role": "assistant", "content": "b"},
+        {"role": "user", "content": "c"},
+    ]
+    path.write_text(json.dumps({"messages": said}) + "\n" + json.dumps({"messages": said[:1]}) + "\n")
+    assert read_prompts(path) == ("a",)
+    path.write_text(json.dumps({"messages": said}) + "\n")
+    with pytest.raises(InputError, match="has messages before it"):
+        read_prompts(path)

@@ -1,4 +1,4 @@
-// What generated Kotlin calls of com.google.android.play:ai-delivery; see LiteRtLm.kt.
+// What generated Kotlin calls of com.google.android.play:ai-delivery; asset-delivery has the same under other names.
 package com.google.android.play.core.aipacks
 
 import android.content.Context
@@ -15,5 +15,5 @@ interface AiPackManager {
 
 object AiPackManagerFactory {
     @JvmStatic
-    fun getInstance(context: Context): AiPackManager = TODO("$context")
+    external fun getInstance(context: Context): AiPackManager
 }

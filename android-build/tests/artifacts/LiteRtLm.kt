@@ -22,21 +22,21 @@ data class SuppressTokensConfig(val suppressTokens: Collection<Int>)
 
 class ResponseFormat private constructor() {
     companion object {
-        fun json(schema: String): ResponseFormat = TODO(schema)
+        external fun json(schema: String): ResponseFormat
 
-        fun regex(pattern: String): ResponseFormat = TODO(pattern)
+        external fun regex(pattern: String): ResponseFormat
     }
 }
 
 class Contents private constructor() {
     companion object {
-        fun of(text: String): Contents = TODO(text)
+        external fun of(text: String): Contents
     }
 }
 
 class Message private constructor() {
     companion object {
-        fun user(text: String): Message = TODO(text)
+        external fun user(text: String): Message
     }
 }
 
@@ -69,9 +69,9 @@ abstract class Conversation : AutoCloseable {
 }
 
 class Engine(val engineConfig: EngineConfig) : AutoCloseable {
-    fun initialize(): Unit = TODO()
+    external fun initialize(): Unit
 
-    fun createConversation(conversationConfig: ConversationConfig): Conversation = TODO("$conversationConfig")
+    external fun createConversation(conversationConfig: ConversationConfig): Conversation
 
-    override fun close(): Unit = TODO()
+    override external fun close(): Unit
 }

@@ -4,7 +4,7 @@ import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 
-/** Tokens that the prompt is fed in at a time: it keeps a long prompt's peak memory flat. */
+/** Tokens that the prompt is fed in at a time: it holds down what a long prompt takes. */
 private const val PREFILL_CHUNK = 512
 
 /** Instead of a cache directory: packed weights are not kept. The empty text would put them beside the model. */

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import random
-import sys
-from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import sentencepiece
@@ -16,36 +12,19 @@ import torch
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
+from tests.examples.scripts import load_script
+from training.loop import answer_all
+from training.phrases import LANGUAGES, split_frames, split_sentences, write_examples
+from training.settings import read_settings
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "settings-navigator"
 CHECKPOINT = EXAMPLE / "checkpoint"
 SCHEMA = json.loads((EXAMPLE / "answer-schema.json").read_text("utf-8"))
 CONTROL = ("<pad>", "<eos>", "<bos>", "<unk>")
 
 
-def load(name: str) -> ModuleType:
-    """One of the example's scripts as a module."""
-    spec = importlib.util.spec_from_file_location(name, EXAMPLE / f"{name}.py")
-    assert spec is not None and spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
-
 def rows(split: str) -> list[dict[str, str]]:
     return [json.loads(line) for line in (EXAMPLE / f"{split}.jsonl").read_text("utf-8").splitlines()]
-
-
-@pytest.fixture(scope="module")
-def scripts() -> Iterator[dict[str, ModuleType]]:
-    """The scripts, imported under their own names as they import each other, and forgotten afterwards."""
-    before = {name: sys.modules.get(name) for name in ("dataset", "build_tokenizer", "train")}
-    yield {name: load(name) for name in before}
-    for name, module in before.items():
-        if module is None:
-            sys.modules.pop(name, None)
-        else:
-            sys.modules[name] = module
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +40,16 @@ def pieces() -> sentencepiece.SentencePieceProcessor:
 # ---- data ----------------------------------------------------------------------------------------
 
 
-def test_generator_reproduces_the_committed_bytes(scripts: dict[str, ModuleType], tmp_path: Path) -> None:
-    train, evaluation = scripts["dataset"].generate()
+def test_generator_reproduces_the_committed_bytes(tmp_path: Path) -> None:
+    train, evaluation = load_script(EXAMPLE / "dataset.py").generate()
     for name, generated in (("train.jsonl", train), ("eval.jsonl", evaluation)):
-        scripts["dataset"].write(generated, tmp_path / name)
+        write_examples(generated, tmp_path / name)
         assert (tmp_path / name).read_bytes() == (EXAMPLE / name).read_bytes()
+
+
+def test_its_scripts_can_be_imported() -> None:
+    for name in ("dataset", "build_tokenizer", "train"):
+        assert callable(load_script(EXAMPLE / f"{name}.py").main)
 
 
 def test_no_prompt_is_in_both_splits() -> None:
@@ -77,19 +61,18 @@ def test_no_prompt_is_in_both_splits() -> None:
     assert len(set(evaluation)) == len(evaluation)
 
 
-def test_held_out_frames_never_train_their_intent(scripts: dict[str, ModuleType]) -> None:
-    dataset = scripts["dataset"]
-    for language in dataset.LANGUAGES:
-        for intent in dataset.read_grammar(language):
-            frames, held_out_frames = dataset.split_frames(intent)
+def test_held_out_frames_never_train_their_intent() -> None:
+    for language in LANGUAGES:
+        for intent in read_settings(language):
+            frames, held_out_frames = split_frames(intent)
             assert frames and held_out_frames and not set(frames) & set(held_out_frames)
-            seen, held_out = dataset.split_sentences(intent)
+            seen, held_out = split_sentences(intent)
             trained = {sentence for sentences in seen for sentence in sentences}
             assert not trained & {sentence for sentences in held_out for sentence in sentences}
 
 
-def test_every_language_knows_every_intent(scripts: dict[str, ModuleType]) -> None:
-    answers = [[i.answer for i in scripts["dataset"].read_grammar(lang)] for lang in ("en", "nb", "ja")]
+def test_every_language_knows_every_intent() -> None:
+    answers = [[intent.answer for intent in read_settings(language)] for language in ("en", "nb", "ja")]
     assert sorted(answers[0]) == sorted(answers[1]) == sorted(answers[2])
     assert len(set(answers[0])) == len(answers[0])
 
@@ -261,11 +244,9 @@ def test_shipped_folder_is_small() -> None:
     assert sum(p.stat().st_size for p in files) < 8_000_000
 
 
-def test_reference_answers_the_held_out_phrasings(
-    scripts: dict[str, ModuleType], tokenizer: PreTrainedTokenizerBase
-) -> None:
+def test_reference_answers_the_held_out_phrasings(tokenizer: PreTrainedTokenizerBase) -> None:
     model = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)
     evaluation = rows("eval")
-    answers = scripts["train"].answer_all(model, tokenizer, [row["prompt"] for row in evaluation])
+    answers = answer_all(model, tokenizer, [row["prompt"] for row in evaluation])
     right = sum(answer == row["expected"] for answer, row in zip(answers, evaluation, strict=True))
     assert right / len(evaluation) >= 0.95

@@ -1,0 +1,1 @@
+"""What the examples' scripts share: from grammar to sentences, and the training loop."""

@@ -1,0 +1,168 @@
+"""The training loop of the examples, and how their answers are measured.
+
+A plain loop on the CPU. The loss covers the answer and <end_of_turn>; the prompt is context only.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+from torch.nn.functional import cross_entropy
+from transformers import Gemma3ForCausalLM, PreTrainedTokenizerBase
+
+from training.phrases import Example, bare, misspell, read_examples
+
+BATCH_SIZE = 32
+POOL = 16 * BATCH_SIZE  # rows sorted by length together: little padding, still mixed batches
+WARMUP_STEPS = 150
+PIECE_DROPOUT = 0.03  # chance that a BPE merge of the prompt is skipped: one sentence, many spellings in ids
+SLIP_CHANCE = 0.05  # chance of a typing slip in a training prompt
+SEED = 7
+
+DrawTrain = Callable[[set[str], int], list[Example]]
+"""Draws train rows that are not in a set of bare prompts, other ones with each seed."""
+
+
+def render(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
+    """The text of a conversation with one user turn, up to where the model speaks."""
+    messages = [{"role": "user", "content": prompt}]
+    return tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+
+
+def encode_examples(
+    tokenizer: PreTrainedTokenizerBase, examples: list[Example], rng: random.Random
+) -> list[tuple[list[int], int]]:
+    """(ids, length of the prompt part) per example.
+
+    Prompts get typing slips and dropped merges, other ones each time; answers stay exact.
+    """
+    prompts = [
+        misspell(e.prompt, rng) if e.language != "ja" and rng.random() < SLIP_CHANCE else e.prompt
+        for e in examples
+    ]
+    bpe = tokenizer.backend_tokenizer.model
+    bpe.dropout = PIECE_DROPOUT
+    contexts = tokenizer([render(tokenizer, p) for p in prompts], add_special_tokens=False)["input_ids"]
+    bpe.dropout = None
+    answers = tokenizer([e.expected + "<end_of_turn>" for e in examples], add_special_tokens=False)[
+        "input_ids"
+    ]
+    return [(context + answer, len(context)) for context, answer in zip(contexts, answers, strict=True)]
+
+
+def batches(rows: list[tuple[list[int], int]], rng: random.Random) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    """Batches of similar lengths in random order: (ids, targets), each (batch, length).
+
+    ids are right-padded with 0; targets are -100 except on answers.
+    """
+    order = rng.sample(range(len(rows)), len(rows))
+    pools = [
+        sorted(order[at : at + POOL], key=lambda i: len(rows[i][0])) for at in range(0, len(order), POOL)
+    ]
+    groups = [pool[at : at + BATCH_SIZE] for pool in pools for at in range(0, len(pool), BATCH_SIZE)]
+    rng.shuffle(groups)
+    result = []
+    for group in groups:
+        length = max(len(rows[i][0]) for i in group)
+        ids = torch.zeros(len(group), length, dtype=torch.long)
+        targets = torch.full((len(group), length), -100)
+        for row, i in enumerate(group):
+            tokens, context = rows[i]
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+            # Position t predicts token t + 1, so the last context position predicts the answer's first token.
+            targets[row, context - 1 : len(tokens) - 1] = torch.tensor(tokens[context:])
+        result.append((ids, targets))
+    return result
+
+
+def rate_factor(step: int, steps: int) -> float:
+    """The share of the learning rate at a step: linear warm-up, then a cosine down to a hundredth."""
+    if step < WARMUP_STEPS:
+        return (step + 1) / WARMUP_STEPS
+    progress = (step - WARMUP_STEPS) / max(1, steps - WARMUP_STEPS)
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def fit(
+    model: Gemma3ForCausalLM,
+    tokenizer: PreTrainedTokenizerBase,
+    optimizers: list[torch.optim.Optimizer],
+    folder: Path,
+    draw_train: DrawTrain,
+    epochs: int,
+    learning_rate: float,
+) -> None:
+    """Train in place what the optimizers hold, printing the loss of each epoch.
+
+    folder: of the example. Its train.jsonl is the first epoch; each later one draws as many new rows, none of them
+    in its eval.jsonl.
+    """
+    rng = random.Random(SEED)
+    trained = [p for part in optimizers for group in part.param_groups for p in group["params"]]
+    examples = read_examples(folder / "train.jsonl")
+    reserved = {bare(example.prompt) for example in read_examples(folder / "eval.jsonl")}
+    steps = epochs * math.ceil(len(examples) / BATCH_SIZE)
+    step, started = 0, time.monotonic()
+    model.train()
+    for epoch in range(epochs):
+        if epoch:
+            examples = draw_train(set(reserved), epoch)
+        total = 0.0
+        epoch_batches = batches(encode_examples(tokenizer, examples, rng), rng)
+        for ids, targets in epoch_batches:
+            for group in (group for part in optimizers for group in part.param_groups):
+                group["lr"] = learning_rate * rate_factor(step, steps)
+            # Right padding needs no mask: attention is causal and padded positions carry no loss.
+            hidden = model.model(input_ids=ids).last_hidden_state  # (batch, length, hidden)
+            answer = targets != -100
+            loss = cross_entropy(model.lm_head(hidden[answer]), targets[answer])
+            model.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(trained, 1.0)
+            for part in optimizers:
+                part.step()
+            total += loss.item()
+            step += 1
+        mean, elapsed = total / len(epoch_batches), time.monotonic() - started
+        print(f"epoch {epoch + 1}/{epochs}  loss {mean:.4f}  {elapsed:.0f} s", flush=True)
+
+
+@torch.inference_mode()
+def answer_all(
+    model: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerBase, prompts: list[str], batch_size: int = 75
+) -> list[str]:
+    """The greedy answer to each prompt, through the chat template, as Transformers generates it."""
+    model.eval()
+    answers = [""] * len(prompts)
+    by_length = sorted(range(len(prompts)), key=lambda i: len(prompts[i]))
+    for at in range(0, len(prompts), batch_size):
+        group = by_length[at : at + batch_size]
+        texts = [render(tokenizer, prompts[i]) for i in group]
+        inputs = tokenizer(
+            texts, return_tensors="pt", padding=True, padding_side="left", add_special_tokens=False
+        )
+        output = model.generate(**inputs, max_new_tokens=48)
+        fresh = output[:, inputs["input_ids"].shape[1] :]
+        for i, text in zip(group, tokenizer.batch_decode(fresh, skip_special_tokens=True), strict=True):
+            answers[i] = text
+    return answers
+
+
+def report(examples: list[Example], answers: list[str], show_misses: bool = False) -> float:
+    """Print the exact match overall and per language; return the overall share."""
+    right, total = Counter[str](), Counter[str]()
+    for example, answer in zip(examples, answers, strict=True):
+        for group in (example.language, "all"):
+            total[group] += 1
+            right[group] += answer == example.expected
+        if show_misses and answer != example.expected:
+            print(f"  {example.prompt!r}\n    wanted {example.expected}\n    said   {answer}")
+    for group in total:
+        print(f"exact match {group:>3}: {right[group]}/{total[group]} = {right[group] / total[group]:.1%}")
+    return right["all"] / total["all"]

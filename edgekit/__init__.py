@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from edgekit.adapters.making import AdapterResult, adapter
     from edgekit.benchmark.bench import bench
     from edgekit.benchmark.outcome import BenchReport
     from edgekit.benchmark.plan import BenchPlan
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdapterResult",
     "BenchPlan",
     "BenchReport",
     "Checkpoint",
@@ -42,6 +44,7 @@ __all__ = [
     "ParityReport",
     "Recipe",
     "__version__",
+    "adapter",
     "bench",
     "convert",
     "inspect",
@@ -54,6 +57,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AdapterResult": "edgekit.adapters.making",
     "BenchPlan": "edgekit.benchmark.plan",
     "BenchReport": "edgekit.benchmark.outcome",
     "Checkpoint": "edgekit.checkpoint",
@@ -63,6 +67,7 @@ _HOMES = {
     "PackageResult": "edgekit.packaging.result",
     "ParityReport": "edgekit.validation.result",
     "Recipe": "edgekit.recipes",
+    "adapter": "edgekit.adapters.making",
     "bench": "edgekit.benchmark.bench",
     "convert": "edgekit.conversion",
     "inspect": "edgekit.bundle.inspect",

@@ -18,6 +18,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
+from edgekit.adapters.sidecar import sidecar_bytes
 from edgekit.bundle import manifest as manifests
 from edgekit.bundle.answers import AnswerFormat, parse_answer
 from edgekit.bundle.container import (
@@ -29,11 +30,12 @@ from edgekit.bundle.container import (
     pack_hf_tokenizer,
     write_container,
 )
-from edgekit.bundle.directory import MANIFEST_NAME, NOTICE_NAME, new_bundle
+from edgekit.bundle.directory import EMPTY_SIDECAR_NAME, MANIFEST_NAME, NOTICE_NAME, new_bundle
 from edgekit.bundle.kept import write_kept
 from edgekit.bundle.manifest import Manifest, manifest_bytes
 from edgekit.bundle.metadata import (
     MIN_RUNTIME_VERSION,
+    MIN_RUNTIME_VERSION_ADAPTERS,
     MIN_RUNTIME_VERSION_WINDOW,
     Text,
     build_executor_metadata,
@@ -41,13 +43,15 @@ from edgekit.bundle.metadata import (
     read_text,
     serialize,
 )
+from edgekit.bundle.sampling import sampler_use
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.checkpoint.adapter import AdapterConfig
 from edgekit.checkpoint.generation import Sampler, parse_sampler
-from edgekit.checkpoint.source import safe_name
-from edgekit.errors import BundleError, InputError
+from edgekit.checkpoint.source import plain_name
+from edgekit.errors import InputError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
-from edgekit.graph.format import CacheKind, Form, GraphKey
+from edgekit.graph.adapters import RANKS, TARGETS
+from edgekit.graph.format import AdapterInputs, CacheKind, Form, GraphKey
 from edgekit.graph.library import GEMMA_3_270M, GEMMA_3_VOCABULARY
 from edgekit.graph.weights import model_chunks
 from edgekit.progress import SILENT, Progress
@@ -65,10 +69,6 @@ DEFAULT_KV_LENGTH = 4096
 SHORTEST_KV_LENGTH: Mapping[Form, int] = {"dynamic": 128, "static": 1024}
 
 _PACKAGES = ("edgekit", "ai-edge-quantizer", "ai-edge-litert", "litert-lm-api")
-_OTHER_MEANS = {
-    "json_schema": "say it without that; enum, const, pattern, anyOf, minLength and the like are supported",
-    "regex": "say it with alternatives, classes, groups and counts",
-}
 _NO_NOTICE = (
     "the checkpoint says nothing of its licence; a fine-tune of Gemma is under the Gemma terms of use, "
     "which must travel with the model"
@@ -110,6 +110,8 @@ def convert(
     kv_length: int = DEFAULT_KV_LENGTH,
     shape: str = "dynamic",
     cache: str = "full",
+    adapter_ready: bool = False,
+    rank: int | None = None,
     base: str | Path | None = None,
     name: str | None = None,
     sampler: str | None = None,
@@ -133,7 +135,8 @@ def convert(
     recipe: the name of a shipped recipe or the path of a TOML file.
     kv_length: the most tokens that prompt and answer may have together.
     shape: "dynamic" or "static". cache: what sliding layers keep, "full" or, in the dynamic shape, "window" only: then
-    a long conversation takes a fraction of the memory. sampler: "greedy" or "temperature=…,top_k=…,top_p=…".
+    a long conversation takes a fraction of the memory. adapter_ready: make a base that takes adapters at run time, made
+    with `edgekit.adapter`, of rank 16 (the default) or 32. sampler: "greedy" or "temperature=…,top_k=…,top_p=…".
     answer_schema, answer_regex: what every answer is held to; at most one of them.
     file_format: "litertlm", or "tflite" for the model without tokenizer and metadata.
     vocab_from: texts of the task (JSONL, CSV, a `datasets` directory, or plain text): only the vocabulary's pieces
@@ -148,12 +151,13 @@ def convert(
     settings = _Settings(
         form=_one_of(shape, get_args(Form), "--shape"),
         cache=_cache(cache, shape),
+        adapters=_adapter_inputs(adapter_ready, rank, shape, file_format),
         suffix=_one_of(file_format, get_args(FileFormat), "--format"),
         recipe=read_recipe(recipe),
         kv_length=kv_length,
         sampler=parse_sampler(sampler) if sampler else None,
         answer=_answer_format(answer_schema, answer_regex, file_format),
-        name=None if name is None else _plain_name(name),
+        name=None if name is None else plain_name(name, where="--name"),
         vocabulary=_wish(make_wish(vocab_from, vocab_keep, vocab_lang, vocab_fields), file_format),
         examples=_examples(examples),
     )
@@ -170,6 +174,8 @@ def convert(
         manifest = _manifest(job, source_digest.result(), written)
         clock.lap("digest the checkpoint")
         (staging.path / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
+        if (empty := job.empty_sidecar) is not None:
+            (staging.path / EMPTY_SIDECAR_NAME).write_bytes(empty)
         if opened.notice is not None:
             (staging.path / NOTICE_NAME).write_text(opened.notice.rstrip() + "\n", encoding="utf-8")
         smoke = _check(job, path, answer_schema, progress) if check or settings.answer else None
@@ -184,6 +190,7 @@ class _Settings:
 
     form: Form
     cache: CacheKind
+    adapters: AdapterInputs | None
     suffix: FileFormat
     recipe: Recipe
     kv_length: int
@@ -223,6 +230,12 @@ class _Job:
             return self.link.size
         return container_size([*self.small_sections, self.model_section(())])
 
+    @property
+    def empty_sidecar(self) -> bytes | None:
+        """What a base that takes adapters is used with when there is none."""
+        inputs = self.graph.key.adapters
+        return None if inputs is None else sidecar_bytes({}, inputs.rank)
+
     def model_section(self, chunks: Iterable[bytes | memoryview]) -> Section:
         """The model as a section of the container."""
         return Section(SectionKind.TFLITE_MODEL, self.link.size, chunks, PREFILL_DECODE)
@@ -242,7 +255,7 @@ def _plan(settings: _Settings, checkpoint: Checkpoint, progress: Progress, clock
         checkpoint, text = trimmed.checkpoint, trimmed.text
         clock.lap("trim the vocabulary")
     config = checkpoint.config
-    graph = find_graph(graph_key(config, settings.form, settings.cache), progress)
+    graph = find_graph(graph_key(config, settings.form, settings.cache, settings.adapters), progress)
     clock.lap("find the graph")
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(settings.recipe, matrices)
@@ -262,6 +275,37 @@ def _cache(cache: str, shape: str) -> CacheKind:
             remedy="leave --shape static away, or use --cache full",
         )
     return kind
+
+
+def _adapter_inputs(ready: bool, rank: int | None, shape: str, suffix: str) -> AdapterInputs | None:
+    if not ready:
+        if rank is not None:
+            raise InputError(
+                "a rank is that of the adapters which a base takes",
+                where="--rank",
+                remedy="add --adapter-ready, or leave it away",
+            )
+        return None
+    if shape == "static":
+        raise InputError(
+            "only the dynamic form takes adapters",
+            where="--adapter-ready",
+            remedy="leave --shape static away, or convert each adapter merged into its base",
+        )
+    if suffix != "litertlm":
+        raise InputError(
+            "a bare graph is not opened by the LiteRT-LM engine, which fills in adapters",
+            where="--adapter-ready",
+            remedy="leave --format tflite away",
+        )
+    rank = RANKS[0] if rank is None else rank
+    if rank not in RANKS:
+        raise InputError(
+            f"LiteRT-LM takes adapters of rank {' or '.join(map(str, RANKS))}, not {rank}",
+            where="--rank",
+            remedy="take the next larger one: a smaller adapter is padded without loss",
+        )
+    return AdapterInputs(rank, TARGETS)
 
 
 def _wish(wish: Wish | None, suffix: str) -> Wish | None:
@@ -352,7 +396,9 @@ def _small_sections(
 
 
 def _minimum_runtime(settings: _Settings) -> str:
-    return MIN_RUNTIME_VERSION_WINDOW if settings.cache == "window" else MIN_RUNTIME_VERSION
+    if settings.cache == "window":
+        return MIN_RUNTIME_VERSION_WINDOW
+    return MIN_RUNTIME_VERSION if settings.adapters is None else MIN_RUNTIME_VERSION_ADAPTERS
 
 
 def _answer_format(schema: str | Path | None, regex: str | None, suffix: str) -> AnswerFormat | None:
@@ -376,20 +422,9 @@ def _check(job: _Job, path: Path, schema: str | Path | None, progress: Progress)
         with progress.step("check in the interpreter"):
             check_model(path)
         return None
-    from edgekit.runtime.engine import smoke
+    from edgekit.runtime.trial import try_bundle
 
-    answer = job.settings.answer
-    try:
-        with progress.step("check in the engine"):
-            return smoke(path, answer=answer)
-    except InputError as error:
-        if answer is None or isinstance(error, BundleError):  # the file, not the format
-            raise
-        raise InputError(
-            error.message,
-            where=error.where if schema is None else schema,
-            remedy=error.remedy or _OTHER_MEANS[answer.kind],
-        ) from error
+    return try_bundle(path, answer=job.settings.answer, answer_schema=schema, progress=progress)
 
 
 def _manifest(job: _Job, source_digest: str, written: Written) -> Manifest:
@@ -425,7 +460,7 @@ def _manifest(job: _Job, source_digest: str, written: Written) -> Manifest:
         stop_tokens=tuple(
             manifests.StopToken((token_id,), texts.get(token_id, "")) for token_id in text.stop_ids
         ),
-        sampler=_sampler_use(text.sampler),
+        sampler=sampler_use(text.sampler),
         template_sha256=hashlib.sha256(text.device.source.encode()).hexdigest(),
         answer=None if job.settings.answer is None else job.settings.answer.to_manifest(),
         minimum_runtime=_minimum_runtime(job.settings),
@@ -434,7 +469,16 @@ def _manifest(job: _Job, source_digest: str, written: Written) -> Manifest:
         examples=job.settings.examples,
         notes=text.notes if notice is not None else (*text.notes, _NO_NOTICE),
         vocabulary=_vocabulary_use(job),
+        adapters=_adapter_slots(job),
     )
+
+
+def _adapter_slots(job: _Job) -> manifests.AdapterSlots | None:
+    inputs, empty = job.graph.key.adapters, job.empty_sidecar
+    if inputs is None or empty is None:
+        return None
+    file = manifests.ModelFile(EMPTY_SIDECAR_NAME, len(empty), hashlib.sha256(empty).hexdigest())
+    return manifests.AdapterSlots(inputs.rank, inputs.targets, file)
 
 
 def _vocabulary_use(job: _Job) -> manifests.VocabularyUse | None:
@@ -443,12 +487,6 @@ def _vocabulary_use(job: _Job) -> manifests.VocabularyUse | None:
         return None
     corpora = tuple(path.name for path in wish.corpora)
     return manifests.VocabularyUse(trimmed.rows, write_kept(trimmed.kept), corpora, wish.languages)
-
-
-def _sampler_use(sampler: Sampler) -> manifests.SamplerUse:
-    if sampler.kind == "greedy":
-        return manifests.SamplerUse("greedy")
-    return manifests.SamplerUse("top_p", sampler.temperature, sampler.top_k, sampler.top_p)
 
 
 def _adapter(adapter: AdapterConfig) -> dict[str, Any]:
@@ -485,17 +523,6 @@ def _check_kv_length(settings: _Settings, checkpoint: Checkpoint) -> None:
             where="--kv-length",
             remedy=f"{min(DEFAULT_KV_LENGTH, longest)} serves most uses",
         )
-
-
-def _plain_name(name: str) -> str:
-    """Refuse a name that is no file name on a phone or in a shell."""
-    if safe_name(name) != name:
-        raise InputError(
-            f"{name!r} cannot name a file on every device",
-            where="--name",
-            remedy="use at most 64 letters (a to z), digits, dots, dashes and underscores",
-        )
-    return name
 
 
 def _examples(examples: Sequence[str]) -> tuple[str, ...]:

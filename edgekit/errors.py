@@ -68,6 +68,10 @@ class BundleError(InputError):
     """A bundle that is damaged, incomplete or in the way."""
 
 
+class AdapterError(InputError):
+    """An adapter bundle or sidecar that is damaged, or that does not belong to the base."""
+
+
 class GateError(EdgekitError):
     """A check ran and failed."""
 

@@ -37,9 +37,16 @@ from pathlib import Path
 from edgekit.errors import BundleError
 
 MANIFEST_NAME = "edgekit.json"
+ADAPTER_MANIFEST_NAME = "adapter.json"
+EMPTY_SIDECAR_NAME = "empty.lora.tflite"
+"""Of a base that takes adapters: the sidecar for conversations without one."""
 NOTICE_NAME = "NOTICE"
 REPORTS_NAME = "reports"
 
+_NAMED_FILE = {MANIFEST_NAME: "model", ADAPTER_MANIFEST_NAME: "sidecar"}
+"""The two manifests, and the key under which each names the one large file of its bundle."""
+
+_OUR_NAMES = (*_NAMED_FILE, NOTICE_NAME, EMPTY_SIDECAR_NAME)
 _STAGING = ".edgekit-staging"
 _COMMIT = ".edgekit-commit"
 _STALE = ".edgekit-stale.json"  # in staging and commit: what of the old bundle must go; removed when done
@@ -61,17 +68,20 @@ class Staging:
 
 
 @contextlib.contextmanager
-def new_bundle(directory: str | Path, *, force: bool = False, needed_bytes: int = 0) -> Iterator[Staging]:
+def new_bundle(
+    directory: str | Path, *, force: bool = False, needed_bytes: int = 0, manifest: str = MANIFEST_NAME
+) -> Iterator[Staging]:
     """Write a new bundle: yields a staging directory and, when the block ends without an exception, makes it
     the bundle.
 
+    manifest: the name of its manifest; a bundle with the other one is not replaced.
     directory: made when missing, with its parents; a symbolic link is followed. force: replace a bundle that
     is there. Its model, manifest, notice, reports and engine caches go; files that edgekit did not make stay.
     A directory that holds other files and no bundle is refused in any case. needed_bytes: the size of what
     will be written, checked against the free space first (the old bundle stays until the new one is
     complete).
 
-    The block must write the manifest and the model file it names. When the block raises (KeyboardInterrupt
+    The block must write the manifest and the file it names. When the block raises (KeyboardInterrupt
     included), everything is as before. Raises BundleError when something is in the way, another run writes
     here, the directory cannot be written, or the disk is full.
     """
@@ -83,7 +93,7 @@ def new_bundle(directory: str | Path, *, force: bool = False, needed_bytes: int 
         with _telling_os_errors(target, needed_bytes):
             _finish(target)
             _discard(target / _STAGING)
-            _refuse_if_in_the_way(target, force)
+            _refuse_if_in_the_way(target, force, manifest)
             _refuse_if_full(target, needed_bytes)
             staging = target / _STAGING
             staging.mkdir()
@@ -125,17 +135,23 @@ def was_interrupted(directory: Path) -> bool:
 # ---------------------------------------- what is ours
 
 
+def _manifest_of(directory: Path) -> str | None:
+    """Return the name of the manifest in a directory, if there is one."""
+    return next((name for name in _NAMED_FILE if (directory / name).exists()), None)
+
+
 def _old_model_name(directory: Path) -> str | None:
-    """Return the model file that a directory's manifest names; None when there is no manifest.
+    """Return the model file, or sidecar, that a directory's manifest names; None when there is no manifest.
 
     Reads no more than this, so that bundles of later versions can be replaced as well. Raises BundleError
     when the manifest does not say.
     """
-    path = directory / MANIFEST_NAME
-    if not path.exists():
+    manifest = _manifest_of(directory)
+    if manifest is None:
         return None
+    path = directory / manifest
     try:
-        name = json.loads(path.read_bytes())["model"]["file"]
+        name = json.loads(path.read_bytes())[_NAMED_FILE[manifest]]["file"]
     except (ValueError, KeyError, TypeError, RecursionError):
         name = None
     if not is_plain_name(name):
@@ -167,7 +183,7 @@ def _files_of_bundle(directory: Path, model_name: str) -> list[str]:
         path.name
         for path in directory.iterdir()
         if (path.is_symlink() or not path.is_dir())
-        and (path.name in (model_name, MANIFEST_NAME, NOTICE_NAME) or _is_cache(path.name, model_name))
+        and (path.name in (model_name, *_OUR_NAMES) or _is_cache(path.name, model_name))
     ]
     reports = directory / REPORTS_NAME
     if reports.is_dir():
@@ -212,7 +228,7 @@ def _lock(directory: Path, seconds: float) -> int:
         os.close(descriptor)
 
 
-def _refuse_if_in_the_way(directory: Path, force: bool) -> None:
+def _refuse_if_in_the_way(directory: Path, force: bool, manifest: str) -> None:
     names = sorted(path.name for path in directory.iterdir())
     if not names:
         return
@@ -222,6 +238,12 @@ def _refuse_if_in_the_way(directory: Path, force: bool) -> None:
             f"the directory is not empty and holds no bundle of edgekit's ({shown})",
             where=directory,
             remedy="name a new or an empty directory; --force replaces bundles only",
+        )
+    if (found := _manifest_of(directory)) != manifest:
+        raise BundleError(
+            f"another kind of bundle is here, with {found}",
+            where=directory,
+            remedy="name another directory; a base and its adapters have a directory each",
         )
     if not force:
         raise BundleError(
@@ -293,7 +315,7 @@ def _commit(target: Path) -> None:
     staging = target / _STAGING
     model_name = _old_model_name(staging)
     if model_name is None or not (staging / model_name).is_file():
-        raise ValueError(f"{staging}: a bundle needs {MANIFEST_NAME} and the model file that it names")
+        raise ValueError(f"{staging}: a bundle needs its manifest and the file that it names")
     for path in list(staging.iterdir()):
         if _is_cache(path.name, model_name):
             path.unlink()
@@ -336,7 +358,7 @@ def _finish(target: Path) -> None:
         stale.unlink()
     staged = [path for path in sorted(commit.rglob("*")) if not path.is_dir()]
     # The manifest last: as long as it is in the commit, some file may still have to move.
-    for path in sorted(staged, key=lambda path: path == commit / MANIFEST_NAME):
+    for path in sorted(staged, key=lambda path: path.parent == commit and path.name in _NAMED_FILE):
         place = target / path.relative_to(commit)
         place.parent.mkdir(parents=True, exist_ok=True)
         path.replace(place)

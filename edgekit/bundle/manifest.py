@@ -2,20 +2,15 @@
 checks.
 
 The file is the dataclass below as JSON, keys in the order of the fields, indented by 2, free mappings sorted,
-so that the same bundle always has the same bytes. Reading is strict: a missing key, a wrong type or a newer
-schema is an error that names the key. Unknown keys are ignored, so that a field with a default can be added
-without a new schema version.
+so that the same bundle always has the same bytes. Reading is strict (`edgekit.bundle.strict_json`), and a newer
+schema is an error.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import os
-import sys
-import types
-import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,14 +18,11 @@ from typing import Any, Final, Literal
 
 from edgekit.bundle.directory import MANIFEST_NAME, finish_interrupted, is_plain_name, was_interrupted
 from edgekit.bundle.kept import read_kept
+from edgekit.bundle.strict_json import Json, build, is_digest, plain, read_object
 from edgekit.errors import BundleError
 
 SCHEMA_VERSION: Final = 1
 
-Json = Any
-"""Whatever JSON can hold, passed on as it is."""
-
-_MAX_MANIFEST_BYTES: Final = 64 * 1024 * 1024
 _MODEL_SUFFIXES: Final = (".litertlm", ".tflite")
 _READ_BYTES: Final = 4 * 1024 * 1024
 
@@ -131,6 +123,19 @@ class VocabularyUse:
 
 
 @dataclass(frozen=True)
+class AdapterSlots:
+    """What a base takes of adapters at run time: their rank, and the projections that they may change.
+
+    empty: the sidecar of no adapter, beside the model. The engine does not clear adapter inputs that nothing fills, so
+    that a conversation of the base alone needs it.
+    """
+
+    rank: int
+    targets: tuple[str, ...]
+    empty: ModelFile
+
+
+@dataclass(frozen=True)
 class Manifest:
     """Everything that later commands know of a bundle.
 
@@ -139,7 +144,8 @@ class Manifest:
     answers are held to: {"kind": "json_schema", "schema": {…}} or {"kind": "regex", "regex": "…"}.
     minimum_runtime: the oldest LiteRT-LM version that runs the bundle. tools: versions of what made it, by
     distribution name. licence: how the model may be used, as the checkpoint says. examples: prompts to try.
-    vocabulary: what is left of a trimmed one, None when it is whole.
+    vocabulary: what is left of a trimmed one, None when it is whole. adapters: what the base takes of them, None when
+    it takes none.
     """
 
     model: ModelFile
@@ -160,6 +166,7 @@ class Manifest:
     examples: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     vocabulary: VocabularyUse | None = None
+    adapters: AdapterSlots | None = None
     schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
 
 
@@ -180,9 +187,9 @@ class Bundle:
 
 def to_json(manifest: Manifest) -> dict[str, Json]:
     """Return the manifest as JSON values, in the order in which they are written."""
-    plain = _plain(manifest)
-    assert isinstance(plain, dict)
-    return {"schema_version": plain.pop("schema_version"), **plain}
+    values = plain(manifest)
+    assert isinstance(values, dict)
+    return {"schema_version": values.pop("schema_version"), **values}
 
 
 def manifest_bytes(manifest: Manifest) -> bytes:
@@ -205,17 +212,6 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _plain(value: Any) -> Json:
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    assert value is None or isinstance(value, bool | int | float | str), value
-    return value
-
-
 # ---------------------------------------- reading
 
 
@@ -226,7 +222,7 @@ def read_manifest(directory: str | Path) -> Manifest:
     by a newer edgekit.
     """
     path = Path(directory) / MANIFEST_NAME
-    values = _read_json(path)
+    values = read_object(path, remedy=_AGAIN)
     version = values.get("schema_version")
     if not isinstance(version, int) or isinstance(version, bool) or version < 1:
         raise BundleError("schema_version is missing or no positive whole number", where=path, remedy=_AGAIN)
@@ -239,7 +235,7 @@ def read_manifest(directory: str | Path) -> Manifest:
     for step in MIGRATIONS[version - 1 :]:
         values = step(values)
     try:
-        manifest = _build(Manifest, values, path, "")
+        manifest = build(Manifest, values, path, remedy=_AGAIN)
     except RecursionError as error:  # from showing a wrong value that is nested as deep as the reader allows
         raise BundleError("nested too deeply", where=path, remedy=_AGAIN) from error
     assert isinstance(manifest, Manifest)
@@ -254,35 +250,18 @@ _AGAIN: Final = "convert the checkpoint again, or restore the file"
 _WHOLE: Final = "copy the whole bundle again, or convert again with --force"
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _MAX_MANIFEST_BYTES:
-            raise BundleError("far too large for a manifest", where=path, remedy=_AGAIN)
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"cannot be read: {error.strerror}", where=path, remedy=_AGAIN) from error
-
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is no JSON number")
-
-    try:
-        values = json.loads(data.decode("utf-8"), parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"not valid JSON: {error}", where=path, remedy=_AGAIN) from error
-    if not isinstance(values, dict):
-        raise BundleError("not a JSON object", where=path, remedy=_AGAIN)
-    return values
-
-
 def _check(manifest: Manifest, path: Path) -> None:
     """Check what types cannot say."""
     problems = {
         "model.file must be a plain file name": not is_plain_name(manifest.model.file),
         "model.size must not be negative": manifest.model.size < 0,
-        "model.sha256 must be 64 hexadecimal digits": not _is_digest(manifest.model.sha256),
+        "model.sha256 must be 64 hexadecimal digits": not is_digest(manifest.model.sha256),
         "kv_length must be positive": manifest.kv_length < 1,
+        "adapters.empty.file must be a plain file name": (
+            manifest.adapters is not None and not is_plain_name(manifest.adapters.empty.file)
+        ),
         "template_sha256 must be 64 hexadecimal digits": (
-            manifest.template_sha256 is not None and not _is_digest(manifest.template_sha256)
+            manifest.template_sha256 is not None and not is_digest(manifest.template_sha256)
         ),
     }
     for problem, present in problems.items():
@@ -300,65 +279,6 @@ def _check(manifest: Manifest, path: Path) -> None:
                 where=path,
                 remedy=_AGAIN,
             )
-
-
-def _is_digest(text: str) -> bool:
-    return len(text) == 64 and not set(text) - set("0123456789abcdef")
-
-
-def _build(kind: Any, value: Any, path: Path, key: str) -> Any:
-    """Turn JSON values into a type that the manifest's dataclasses use, naming the key where they do not
-    fit."""
-    origin = typing.get_origin(kind)
-    arguments = typing.get_args(kind)
-    if kind is Json:
-        return value
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise _wrong(path, key, "an object", value)
-        hints = typing.get_type_hints(kind)
-        found = {}
-        for part in dataclasses.fields(kind):
-            inner = f"{key}.{part.name}" if key else part.name
-            if part.name in value:
-                found[part.name] = _build(hints[part.name], value[part.name], path, inner)
-            elif part.default is dataclasses.MISSING:
-                raise BundleError(f"the key {inner} is missing", where=path, remedy=_AGAIN)
-        assert isinstance(kind, type)
-        return kind(**found)
-    if origin in (typing.Union, types.UnionType):  # only ever "something or None" here
-        wanted = next(argument for argument in arguments if argument is not type(None))
-        return None if value is None else _build(wanted, value, path, key)
-    if origin is Literal:
-        if value not in arguments:
-            raise _wrong(path, key, " or ".join(map(repr, arguments)), value)
-        return value
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise _wrong(path, key, "a list", value)
-        return tuple(_build(arguments[0], item, path, f"{key}[{index}]") for index, item in enumerate(value))
-    if origin is Mapping:
-        if not isinstance(value, dict):
-            raise _wrong(path, key, "an object", value)
-        return {name: _build(arguments[1], item, path, f"{key}.{name}") for name, item in value.items()}
-    if kind is float and _is_number(value):
-        return float(value)
-    if kind is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if kind is str and isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value):
-        return value  # half of a surrogate pair is legal JSON, but could never be printed
-    raise _wrong(path, key, {float: "a number", int: "a whole number", str: "a string"}[kind], value)
-
-
-def _is_number(value: Any) -> bool:
-    """Tell whether a JSON value is a number that a float can hold (the reader makes infinity of 1e999)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _wrong(path: Path, key: str, wanted: str, value: Any) -> BundleError:
-    shown = json.dumps(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "…"
-    return BundleError(f"{key} must be {wanted}, not {shown}", where=path, remedy=_AGAIN)
 
 
 # ---------------------------------------- opening

@@ -46,6 +46,9 @@ _TYPES: Final = (
 )
 """The schema's TensorType, by number."""
 
+ADAPTER_INPUT: Final = "lora_atten_"
+"""With which the names of adapter inputs begin (`edgekit.graph.adapters`)."""
+
 _NO_DETAILS, _BLOCKWISE = 0, 2  # of the union QuantizationDetails
 
 
@@ -151,6 +154,53 @@ def read_model(data: memoryview, section: int) -> ModelSummary:
         schemes=_schemes(constants, scales),
         parts=_parts(constants, scales, _vocabulary(signatures)),
     )
+
+
+def adapter_rank(data: memoryview) -> int | None:
+    """Return the rank of the adapters that a model takes; None when it has no inputs for them.
+
+    Raises FlatError when the model is damaged.
+    """
+    root = Flat(data).root()
+    subgraphs = list(root.tables(2, "the subgraphs"))
+    for table in root.tables(7, "the signatures"):
+        for spec in _signature(table, subgraphs).inputs:
+            if spec.name.startswith(ADAPTER_INPUT) and spec.shape:
+                return spec.shape[0]
+    return None
+
+
+@dataclass(frozen=True)
+class ExternalTensor:
+    """A tensor whose content lies behind the flatbuffer: offset and size count bytes from the file's begin."""
+
+    name: str
+    shape: tuple[int, ...]
+    dtype: str
+    offset: int
+    size: int
+
+
+def external_tensors(data: memoryview) -> tuple[ExternalTensor, ...]:
+    """List the tensors of all subgraphs that have external buffers. Raises FlatError when the file is damaged."""
+    if not is_tflite(data):
+        raise FlatError("it is no TFLite file (no TFL3 at its begin)")
+    root = Flat(data).root()
+    places = []
+    for buffer in root.tables(4, "the buffers"):
+        _buffer_bytes(buffer, len(data))
+        places.append((buffer.integer(1, _U64), buffer.integer(2, _U64)))
+    found = []
+    for subgraph in root.tables(2, "the subgraphs"):
+        for tensor in subgraph.tables(0, f"the tensors of {subgraph.what}"):
+            number = tensor.integer(2, _U32)
+            if number >= len(places):
+                raise FlatError(f"{tensor.what} refers to buffer {number} of {len(places)}")
+            offset, size = places[number]
+            if offset > 1:
+                name = tensor.text(3, f"the name of {tensor.what}") or ""
+                found.append(ExternalTensor(name, _shape(tensor), _dtype(tensor), offset, size))
+    return tuple(found)
 
 
 # ---------------------------------------- signatures

@@ -91,6 +91,14 @@ class DeviceTemplate:
     notes: tuple[str, ...] = ()
 
 
+def has_chat_template(directory: Path) -> bool:
+    """Tell whether a directory brings a chat template of its own."""
+    if (directory / TEMPLATE_FILE).exists():
+        return True
+    files = (directory / TEMPLATE_JSON, directory / CONFIG_FILE)
+    return any(path.exists() and read_json_object(path).get("chat_template") is not None for path in files)
+
+
 def read_chat_template(directory: Path) -> ChatTemplate:
     """Read a checkpoint's chat template, from the file that Transformers would take it from.
 

@@ -37,7 +37,7 @@ from edgekit.errors import CheckpointError
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 
-_Parts = dict[str, dict[str, StoredTensor]]
+Parts = dict[str, dict[str, StoredTensor]]
 """Module → role → tensor. Roles: those of `_ROLES`, "weight" (trained whole), "base" (saved as it was)."""
 
 _ROLES = {
@@ -63,7 +63,7 @@ def merge_adapter(
     Raises CheckpointError, naming the tensor with expected and found shape, when the adapter belongs to
     another base.
     """
-    parts = _parts(_open_weights(directory), config, directory)
+    parts = sort_by_module(open_adapter_weights(directory), directory, conditional=config.conditional)
     embedding = _adapted("model.embed_tokens", base[EMBEDDING], parts, adapter)
     head_base = base[HEAD] if HEAD in base else base[EMBEDDING]
     config, head = _adapted_head(head_base, embedding, parts, adapter, config)
@@ -87,7 +87,8 @@ def merge_adapter(
     return config, merged
 
 
-def _open_weights(directory: Path) -> dict[str, StoredTensor]:
+def open_adapter_weights(directory: Path) -> dict[str, StoredTensor]:
+    """Open adapter_model.safetensors. Raises CheckpointError when it is missing, pickled or empty."""
     path = directory / WEIGHTS_FILE
     if not path.is_file():
         pickled = directory / "adapter_model.bin"
@@ -112,12 +113,16 @@ def _open_weights(directory: Path) -> dict[str, StoredTensor]:
     return tensors
 
 
-def _parts(stored: Mapping[str, StoredTensor], config: Gemma3Config, directory: Path) -> _Parts:
-    """Sort the adapter's tensors by module and role."""
-    parts: _Parts = {}
+def sort_by_module(stored: Mapping[str, StoredTensor], directory: Path, *, conditional: bool) -> Parts:
+    """Sort the adapter's tensors by module and role.
+
+    conditional: whether the base has a vision part, whose tensors are left out.
+    Raises CheckpointError for tensors that no LoRA adapter has.
+    """
+    parts: Parts = {}
     for stored_name, tensor in stored.items():
         name, role = _module_and_role(stored_name)
-        if is_vision(name) and config.conditional:
+        if is_vision(name) and conditional:
             continue  # it belongs to the part of the model that is left out
         if tensor.dtype not in FLOAT_DTYPES:
             raise CheckpointError(
@@ -156,7 +161,7 @@ def _module_and_role(stored_name: str) -> tuple[str, str | None]:
     return canonical_name(".".join(bare)).removesuffix(".weight"), "base" if untrained else "weight"
 
 
-def _adapted(module: str, base: WeightTensor, parts: _Parts, adapter: AdapterConfig) -> WeightTensor:
+def _adapted(module: str, base: WeightTensor, parts: Parts, adapter: AdapterConfig) -> WeightTensor:
     """One tensor of the model as the adapter leaves it."""
     roles = parts.get(module)
     if not roles:
@@ -198,8 +203,7 @@ def _with_lora(
         raise CheckpointError(
             f"{module} is not a matrix, so it has no LoRA", where=down.source, remedy=SAVE_AGAIN
         )
-    # Patterns are written for the name in PEFT's model, which is longer in the vision model.
-    peft_module = down.name.partition(".lora_")[0].removeprefix("base_model.model.")
+    peft_module = module_in_peft(down)
     rank = adapter.module_rank(peft_module)
     rows, columns = base.shape
     _expect(down, (rank, rows) if embedding else (rank, columns), down.name)
@@ -219,6 +223,11 @@ def _with_lora(
     if magnitude is not None:
         _expect(magnitude, (rows,), magnitude.name)
     return LoraTensor(base, down, up, adapter.scaling(peft_module), embedding, magnitude)
+
+
+def module_in_peft(down: StoredTensor) -> str:
+    """The module of a LoRA matrix as PEFT's patterns name it: longer than ours in the vision model."""
+    return down.name.partition(".lora_")[0].removeprefix("base_model.model.")
 
 
 def _with_tokens(
@@ -246,7 +255,7 @@ def _with_tokens(
 
 
 def _adapted_head(
-    base: WeightTensor, embedding: WeightTensor, parts: _Parts, adapter: AdapterConfig, config: Gemma3Config
+    base: WeightTensor, embedding: WeightTensor, parts: Parts, adapter: AdapterConfig, config: Gemma3Config
 ) -> tuple[Gemma3Config, WeightTensor | None]:
     """The head as it was trained, and whether it is still the embedding; None when it is.
 

@@ -84,7 +84,7 @@ def open_checkpoint(
                 remedy="leave --base away, or pass the directory that holds adapter_config.json",
             )
         config, tensors = _open_model(path)
-        return Checkpoint(path, found.name, None, None, config, tensors, path, path, _notice(path))
+        return Checkpoint(path, found.name, None, None, config, tensors, path, path, read_notice(path))
 
     adapter = read_adapter_config(path)
     base_path = locate(base_source(adapter) if base is None else base, progress=progress).path
@@ -93,7 +93,7 @@ def open_checkpoint(
             "the base is an adapter itself", where=base_path, remedy="merge it first and pass the whole model"
         )
     config, tensors = merge_adapter(path, adapter, *_open_model(base_path))
-    notices = dict.fromkeys(text for text in (_notice(path), _notice(base_path)) if text is not None)
+    notices = dict.fromkeys(text for text in (read_notice(path), read_notice(base_path)) if text is not None)
     return Checkpoint(
         path=path,
         name=found.name,
@@ -171,8 +171,8 @@ def _file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _notice(directory: Path) -> str | None:
-    """The texts of NOTICE and LICENSE files, else the licence that a model card declares."""
+def read_notice(directory: Path) -> str | None:
+    """Return the texts of NOTICE and LICENSE files, else the licence that a model card declares."""
     texts = [
         path.read_text(encoding="utf-8", errors="replace").strip()
         for stem in _NOTICE_FILES

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.errors import CheckpointError, EdgekitError, MissingToolError
+from edgekit.errors import CheckpointError, EdgekitError, InputError, MissingToolError
 from edgekit.progress import SILENT, Progress
 
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+?)(?:@(?P<revision>[\w./-]+))?")
@@ -71,6 +71,17 @@ def name_of(directory: Path) -> str:
 def safe_name(text: str) -> str:
     """Make a name that is safe in file names: ASCII letters, digits, dot, dash and underscore, 64 at most."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text)[:64].strip("-.") or "model"
+
+
+def plain_name(name: str, *, where: str) -> str:
+    """Return a name that a user chose; raises InputError when it is no file name on a phone or in a shell."""
+    if safe_name(name) != name:
+        raise InputError(
+            f"{name!r} cannot name a file on every device",
+            where=where,
+            remedy="use at most 64 letters (a to z), digits, dots, dashes and underscores",
+        )
+    return name
 
 
 def _download(repo: str, revision: str | None, progress: Progress) -> Path:

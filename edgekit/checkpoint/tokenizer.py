@@ -130,6 +130,23 @@ def read_tokenizer(directory: Path, *, rows: int) -> Tokenizer:
     )
 
 
+@dataclass(frozen=True)
+class TokenNames:
+    """What the small files beside a tokenizer say: control tokens by Transformers' names, and added tokens by id."""
+
+    names: Mapping[str, str]
+    added: Mapping[str, int]
+
+
+def read_token_names(directory: Path) -> TokenNames:
+    """Read the small files of a tokenizer and not the tokenizer, which takes a second at Gemma's size.
+
+    Raises TokenizerError when one of them is damaged.
+    """
+    settings = _Settings.read(directory)
+    return TokenNames(settings.names, settings.added)
+
+
 def load_decoder(
     kind: Literal["sentencepiece", "huggingface"], data: bytes
 ) -> Callable[[Sequence[int]], str]:

@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from edgekit import __version__
+from edgekit.cli import adapter as adapter_command
 from edgekit.cli import bench, chat, convert
 from edgekit.cli import inspect as inspect_command
 from edgekit.cli import package as package_command
@@ -32,6 +33,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 app.command(epilog=convert.EXAMPLES)(convert.convert)
+app.command(epilog=adapter_command.EXAMPLES)(adapter_command.adapter)
 app.command(epilog=vocab_command.EXAMPLES)(vocab_command.vocab)
 app.command(epilog=inspect_command.EXAMPLES)(inspect_command.inspect)
 app.command(epilog=validate_command.EXAMPLES)(validate_command.validate)

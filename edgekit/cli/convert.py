@@ -26,6 +26,8 @@ edgekit convert ./my-fine-tune
 
 edgekit convert ./my-lora --base google/gemma-3-270m-it --recipe int4
 
+edgekit convert google/gemma-3-270m-it --adapter-ready
+
 edgekit convert me/my-fine-tune@main --answer-schema answer.json
 
 edgekit convert ./my-fine-tune --vocab-from train.jsonl --vocab-keep 32000"""
@@ -59,6 +61,15 @@ def convert(
             "conversations; LiteRT-LM 0.18 on) or full (everything)."
         ),
     ] = "full",
+    adapter_ready: Annotated[
+        bool,
+        typer.Option(
+            "--adapter-ready", help="Make a base for many adapters, each a few megabytes: see `edgekit adapter`."
+        ),
+    ] = False,
+    rank: Annotated[
+        int | None, typer.Option(help="Rank of the adapters with --adapter-ready: 16 (default) or 32.")
+    ] = None,
     base: Annotated[
         str | None, typer.Option(help="Base model of an adapter (default: the one the adapter names).")
     ] = None,
@@ -120,6 +131,8 @@ def convert(
         kv_length=kv_length,
         shape=shape,
         cache=cache,
+        adapter_ready=adapter_ready,
+        rank=rank,
         base=base,
         name=name,
         sampler=sampler,

@@ -18,6 +18,7 @@ import hashlib
 import json
 import zipfile
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -86,12 +87,27 @@ class Architecture:
 
 
 @dataclass(frozen=True)
+class AdapterInputs:
+    """The inputs by which a graph takes an adapter (`edgekit.graph.adapters`): its rank, and the projections that
+    have them."""
+
+    rank: int
+    targets: tuple[str, ...]
+
+    @classmethod
+    def from_json(cls, table: Mapping[str, Any] | None) -> AdapterInputs | None:
+        """Read them as `dataclasses.asdict` gives them; None for none."""
+        return None if table is None else cls(table["rank"], tuple(table["targets"]))
+
+
+@dataclass(frozen=True)
 class GraphKey:
     """What a graph is asked for by. Prompt lengths are baked into a static graph; its KV length is linked.
 
     cache: what sliding layers keep; only the dynamic form has rings.
     scoring: the prefill signature gives the logits behind every token, which no bundle that ships needs and
         validating does.
+    adapters: the inputs for an adapter, None for a graph that takes none.
     """
 
     architecture: Architecture
@@ -99,11 +115,15 @@ class GraphKey:
     prefill_lengths: tuple[int, ...] = ()
     scoring: bool = False
     cache: CacheKind = "full"
+    adapters: AdapterInputs | None = None
 
     def file_name(self) -> str:
         """The name under which the graph is kept in a library directory."""
         lengths = "".join(f"-{length}" for length in self.prefill_lengths)
         purpose = ("-scoring" if self.scoring else "") + ("-window" if self.cache == "window" else "")
+        if self.adapters is not None:
+            letters = "".join(target[0] for target in self.adapters.targets)
+            purpose += f"-adapter{self.adapters.rank}-{letters}"
         return f"gemma3-{self.architecture.fingerprint()}-{self.form}{lengths}{purpose}{GRAPH_SUFFIX}"
 
 
@@ -223,6 +243,7 @@ def _to_json(graph: Graph) -> dict[str, Any]:
         "prefill_lengths": graph.key.prefill_lengths,
         **({"scoring": True} if graph.key.scoring else {}),
         **({"cache": graph.key.cache} if graph.key.cache != "full" else {}),
+        **({"adapters": asdict(graph.key.adapters)} if graph.key.adapters is not None else {}),
         "vocabulary": graph.vocabulary,
         "kv_length": graph.kv_length,
         "constants": [
@@ -253,6 +274,7 @@ def _from_json(table: dict[str, Any], flatbuffer: bytes) -> Graph:
             tuple(table["prefill_lengths"]),
             table.get("scoring", False),
             table.get("cache", "full"),
+            AdapterInputs.from_json(table.get("adapters")),
         ),
         vocabulary=table["vocabulary"],
         kv_length=table["kv_length"],

@@ -11,7 +11,16 @@ from typing import cast
 
 from edgekit.checkpoint.config import FULL, SLIDING, Gemma3Config
 from edgekit.errors import GraphError, MissingToolError
-from edgekit.graph.format import Architecture, CacheKind, Form, Graph, GraphKey, read_graph, write_graph
+from edgekit.graph.format import (
+    AdapterInputs,
+    Architecture,
+    CacheKind,
+    Form,
+    Graph,
+    GraphKey,
+    read_graph,
+    write_graph,
+)
 from edgekit.progress import SILENT, Progress
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -109,7 +118,9 @@ def _converter(key: GraphKey) -> Capture:
         ) from error
 
 
-def graph_key(config: Gemma3Config, form: Form, cache: CacheKind = "full") -> GraphKey:
+def graph_key(
+    config: Gemma3Config, form: Form, cache: CacheKind = "full", adapters: AdapterInputs | None = None
+) -> GraphKey:
     """The graph that a checkpoint's configuration asks for.
 
     Raises GraphError for a rotary scaling or a soft cap that the capture does not trace.
@@ -140,4 +151,5 @@ def graph_key(config: Gemma3Config, form: Form, cache: CacheKind = "full") -> Gr
         rope_scaling_factor=float(scaling.get("factor", 1.0)),
         tied_embedding=config.tie_word_embeddings,
     )
-    return GraphKey(architecture, form, STATIC_PREFILL_LENGTHS if form == "static" else (), cache=cache)
+    lengths = STATIC_PREFILL_LENGTHS if form == "static" else ()
+    return GraphKey(architecture, form, lengths, cache=cache, adapters=adapters)

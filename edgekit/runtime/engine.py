@@ -13,6 +13,7 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -21,7 +22,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from edgekit.adapters.sidecar import sidecar_bytes
 from edgekit.bundle.answers import AnswerFormat
+from edgekit.bundle.container import SectionKind, read_container, section_bytes
+from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
+from edgekit.bundle.flat import FlatError
+from edgekit.bundle.tflite import adapter_rank
 from edgekit.checkpoint.chat_template import Message
 from edgekit.checkpoint.generation import Sampler
 from edgekit.errors import BundleError, InputError, MissingToolError
@@ -65,10 +71,13 @@ class Reply:
 class Engine:
     """An opened bundle. Made by `open_engine`."""
 
-    def __init__(self, path: Path, native: Any, max_num_tokens: int | None) -> None:
+    def __init__(
+        self, path: Path, native: Any, max_num_tokens: int | None, empty_sidecar: Path | None = None
+    ) -> None:
         self.path = path
         self._native = native
         self._max_num_tokens = max_num_tokens
+        self._empty_sidecar = empty_sidecar
 
     @property
     def start_id(self) -> int | None:
@@ -123,10 +132,13 @@ class Engine:
         with self.chat(messages[:-1], chat_template=chat_template) as chat:
             return chat.render(messages[-1])
 
-    def prompt_ids(self, messages: Sequence[Message]) -> list[int]:
-        """Return every id that the engine feeds for a conversation whose last message asks the model."""
+    def prompt_ids(self, messages: Sequence[Message], *, chat_template: str | None = None) -> list[int]:
+        """Return every id that the engine feeds for a conversation whose last message asks the model.
+
+        chat_template: to use instead of the bundle's.
+        """
         start = [] if self.start_id is None else [self.start_id]
-        return start + self.tokenize(self.render(messages))
+        return start + self.tokenize(self.render(messages, chat_template=chat_template))
 
     @contextmanager
     def chat(
@@ -138,6 +150,7 @@ class Engine:
         answers: AnswerFormat | None = None,
         max_tokens: int | None = None,
         chat_template: str | None = None,
+        sidecar: Path | None = None,
     ) -> Iterator[Chat]:
         """Open a conversation.
 
@@ -146,9 +159,13 @@ class Engine:
         seed: of the sampling; the engine's own default is always the same.
         answers: what each answer may look like; creating the constraint takes about 3 s at 262,144 pieces.
         max_tokens: most tokens to generate in a turn.
+        chat_template: instead of the bundle's.
+        sidecar: of an adapter that was checked against this bundle (`edgekit.adapters.open_adapter`); None leaves the
+            base as it is.
         """
         import litert_lm
 
+        used = self._empty_sidecar if sidecar is None else sidecar
         with self._reasons("cannot start a conversation"):
             native = self._native.create_conversation(
                 messages=[dict(message) for message in history] or None,
@@ -158,6 +175,7 @@ class Engine:
                 else litert_lm.ConstrainedDecodingConfig(
                     enable=True, provider=litert_lm.LiteRtLmConstraintProviderType.LL_GUIDANCE
                 ),
+                lora_config=None if used is None else litert_lm.LoraConfig(lora_path=str(used)),
                 max_output_tokens=max_tokens,
                 chat_template=chat_template,
             )
@@ -328,13 +346,43 @@ def open_engine(
         if limit is None:
             with native_log(), litert_lm.ModelInfo(str(path)) as info:
                 limit = info.max_context_tokens
-        yield Engine(path, native, limit)
+        with empty_sidecar(path) as empty:
+            yield Engine(path, native, limit, empty)
     finally:
         with native_log():
             native.close()
 
 
-def verify_answers(engine: Engine, answers: AnswerFormat) -> None:
+@contextmanager
+def empty_sidecar(path: Path) -> Iterator[Path | None]:
+    """Give the sidecar of no adapter to a base that takes adapters, None to a model that takes none.
+
+    path: of the .litertlm file. Without a sidecar the engine leaves adapter inputs as the memory was.
+    """
+    rank = _adapter_rank(path)
+    if rank is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as directory:
+        sidecar = Path(directory) / EMPTY_SIDECAR_NAME
+        sidecar.write_bytes(sidecar_bytes({}, rank))
+        yield sidecar
+
+
+def _adapter_rank(path: Path) -> int | None:
+    container = read_container(path)
+    for section in container.sections:
+        if section.kind is SectionKind.TFLITE_MODEL:
+            try:
+                return adapter_rank(section_bytes(container, section))
+            except FlatError:  # encrypted or foreign; the engine has opened it
+                return None
+    return None
+
+
+def verify_answers(
+    engine: Engine, answers: AnswerFormat, *, sidecar: Path | None = None, chat_template: str | None = None
+) -> None:
     """Make the engine decode under an answer format, and refuse one that it cannot take.
 
     Raises InputError with the engine's reason: an unsupported keyword, a regular expression that it does not know, a
@@ -358,7 +406,9 @@ def verify_answers(engine: Engine, answers: AnswerFormat) -> None:
                     remedy="use other words in the answer",
                 )
     try:
-        with engine.chat(answers=answers, max_tokens=SMOKE_TOKENS) as chat:
+        with engine.chat(
+            answers=answers, max_tokens=SMOKE_TOKENS, sidecar=sidecar, chat_template=chat_template
+        ) as chat:
             chat.send("Hello")
     except BundleError as error:
         reason = error.message.split("Failed to create LLGuidance constraint:")[-1].strip()
@@ -367,8 +417,6 @@ def verify_answers(engine: Engine, answers: AnswerFormat) -> None:
 
 def _spells_spaces(path: Path) -> bool:
     """Whether the pieces of a bundle's tokenizer hold real spaces, which constrained decoding takes them by."""
-    from edgekit.bundle.container import SectionKind, read_container, section_bytes
-
     container = read_container(path)
     for section in container.sections:
         if section.kind == SectionKind.SP_TOKENIZER:
@@ -397,6 +445,8 @@ def smoke(
     path: Path,
     *,
     answer: AnswerFormat | None = None,
+    sidecar: Path | None = None,
+    chat_template: str | None = None,
     tokens: int = SMOKE_TOKENS,
     threads: int | None = None,
     timeout: float = 120.0,
@@ -404,6 +454,7 @@ def smoke(
     """Open a bundle with the real engine in a child process and let it generate.
 
     answer: a format for the engine to accept and to answer in; see `verify_answers`.
+    sidecar, chat_template: of an adapter.
     The child takes a native abort with it, so that a bundle which kills the engine is an error here and not the end
     of the command. timeout: seconds.
     Raises BundleError with the engine's reason when the bundle does not open, generates nothing, crashes the engine
@@ -414,6 +465,8 @@ def smoke(
         "tokens": tokens,
         "threads": threads,
         "answer": answer and answer.to_manifest(),
+        "sidecar": None if sidecar is None else str(sidecar),
+        "chat_template": chat_template,
     }
     root = str(Path(__file__).resolve().parents[2])
     environment = os.environ | {
@@ -456,13 +509,17 @@ def smoke(
 def _smoke_here(task: Mapping[str, Any]) -> dict[str, Any]:
     """What the child process does: one turn, as a JSON object."""
     answer = None if task["answer"] is None else AnswerFormat.from_manifest(task["answer"])
+    adapter: dict[str, Any] = {
+        "sidecar": None if task["sidecar"] is None else Path(task["sidecar"]),
+        "chat_template": task["chat_template"],
+    }
     began = time.perf_counter()
     try:
         with open_engine(Path(task["path"]), threads=task["threads"]) as engine:
             opened = time.perf_counter() - began
             if answer is not None:
-                verify_answers(engine, answer)
-            with engine.chat(answers=answer, max_tokens=task["tokens"]) as chat:
+                verify_answers(engine, answer, **adapter)
+            with engine.chat(answers=answer, max_tokens=task["tokens"], **adapter) as chat:
                 reply = chat.send("Hello")
     except (BundleError, MissingToolError) as error:
         return {"error": error.message}

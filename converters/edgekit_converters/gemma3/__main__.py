@@ -9,7 +9,7 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from edgekit.graph.format import Architecture, GraphKey, write_graph
+from edgekit.graph.format import AdapterInputs, Architecture, GraphKey, write_graph
 
 _PACKAGES = ("litert-torch", "torch", "transformers", "tensorflow-cpu", "tensorflow", "litert-converter")
 
@@ -40,6 +40,7 @@ def _key(table: dict[str, object]) -> GraphKey:
         tuple(table["prefill_lengths"]),  # type: ignore[arg-type]
         bool(table["scoring"]),
         table["cache"],  # type: ignore[arg-type]
+        AdapterInputs.from_json(table["adapters"]),
     )
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import torch
 import transformers
 
+from edgekit.graph.adapters import adapter_slots, layer_sizes
 from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Architecture, GraphKey
 
 _MAX_POSITIONS = 32_768
@@ -92,8 +93,7 @@ def trace(model: Any, key: GraphKey, sizes: Placeholders, directory: Path) -> Pa
     if key.scoring:
         model.register_forward_pre_hook(_keep_all_logits, with_kwargs=True)
         model.lm_head.register_forward_pre_hook(_without_batch)
-    if key.cache == "window":
-        _keep_rings(config, key.architecture)
+    _choose_signatures(model, key, config)
     source = export_lib.SourceModelArtifacts(
         model=model, model_config=model.config, text_model_config=model.config, tokenizer=None
     )
@@ -104,16 +104,23 @@ def trace(model: Any, key: GraphKey, sizes: Placeholders, directory: Path) -> Pa
     return Path(exported.prefill_decode_model_path)
 
 
-def _keep_rings(config: Any, architecture: Architecture) -> None:
-    """Let the exporter use the rings' cache and signatures: it finds a cache by name and has no such hook for
-    signatures."""
+def _choose_signatures(model: Any, key: GraphKey, config: Any) -> None:
+    """Let the exporter use our caches and signatures: it finds a cache by name and has no such hook for signatures."""
     from litert_torch.generative.export_hf.core import export_lib
 
-    from edgekit_converters.gemma3 import ring
+    from edgekit_converters.gemma3 import adapters
 
-    config.cache_implementation = ring.RingCache.__name__
-    ring.RingCache.ring_length = architecture.ring_length
-    export_lib.get_prefill_decode_exportable_cls = lambda *_: (ring.RingPrefill, ring.RingDecode)
+    signatures = adapters.PLAIN
+    if key.cache == "window":
+        from edgekit_converters.gemma3 import ring
+
+        config.cache_implementation = ring.RingCache.__name__
+        ring.RingCache.ring_length = key.architecture.ring_length
+        signatures = (ring.RingPrefill, ring.RingDecode)
+    if key.adapters is not None:
+        slots = adapter_slots(layer_sizes(key.architecture), key.adapters.targets)
+        signatures = adapters.adapted(model, slots, key.adapters.rank, signatures)
+    export_lib.get_prefill_decode_exportable_cls = lambda *_: signatures
 
 
 def _keep_all_logits(_: Any, arguments: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:

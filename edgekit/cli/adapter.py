@@ -1,0 +1,117 @@
+"""`edgekit adapter`: a LoRA adapter becomes a sidecar beside a base bundle."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from edgekit.cli.console import (
+    DebugOption,
+    JsonOption,
+    QuietOption,
+    human_bytes,
+    print_json,
+    progress_for,
+)
+
+if TYPE_CHECKING:
+    from edgekit.adapters.making import AdapterResult
+
+EXAMPLES = """Examples:
+
+edgekit convert google/gemma-3-270m-it --adapter-ready -o base
+
+edgekit adapter ./my-lora --base-bundle base --answer-schema answer.json
+
+edgekit chat base --adapter my-lora-adapter"""
+
+
+def adapter(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="ADAPTER",
+            help="A LoRA adapter as PEFT saves it: a directory, or a Hub id (org/name[@revision]).",
+        ),
+    ],
+    base_bundle: Annotated[
+        Path,
+        typer.Option(help="The bundle that it is to run on, from `edgekit convert BASE --adapter-ready`."),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Directory of the adapter bundle (default: NAME-adapter)."),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the adapter and its file (default: the directory's).")
+    ] = None,
+    system_prompt: Annotated[
+        str | None, typer.Option(help="A system message that every conversation begins with.")
+    ] = None,
+    sampler: Annotated[
+        str | None,
+        typer.Option(
+            help="greedy, or temperature=0.7,top_k=40,top_p=0.9 (default: the adapter's, else the base's)."
+        ),
+    ] = None,
+    answer_schema: Annotated[
+        Path | None, typer.Option(help="A JSON schema that every answer is held to.")
+    ] = None,
+    answer_regex: Annotated[
+        str | None, typer.Option(help="A regular expression that every answer is held to, as (yes|no).")
+    ] = None,
+    example: Annotated[
+        list[str] | None,
+        typer.Option(help="A prompt to try, kept in the bundle: an app offers it; may be repeated."),
+    ] = None,
+    reduce_rank: Annotated[
+        bool,
+        typer.Option("--reduce-rank", help="Cut a rank above the base's to it (SVD), and tell what is lost."),
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace an adapter bundle that is there.")] = False,
+    no_check: Annotated[
+        bool, typer.Option("--no-check", help="Do not open base and adapter in the engine and generate.")
+    ] = False,
+    as_json: JsonOption = False,
+    quiet: QuietOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Turn a LoRA adapter into a sidecar of a few megabytes that a base bundle applies at run time."""
+    from edgekit.adapters.making import adapter as run
+
+    result = run(
+        source,
+        base_bundle,
+        output,
+        name=name,
+        system_prompt=system_prompt,
+        sampler=sampler,
+        answer_schema=answer_schema,
+        answer_regex=answer_regex,
+        examples=example or (),
+        reduce_rank=reduce_rank,
+        force=force,
+        check=not no_check,
+        progress=progress_for(quiet=quiet or as_json),
+    )
+    if as_json:
+        print_json(result.to_json())
+        return
+    _print_result(result, base_bundle)
+
+
+def _print_result(result: AdapterResult, base_bundle: Path) -> None:
+    manifest = result.manifest
+    trained = manifest.source.rank
+    padded = f"rank {trained}" if trained == manifest.rank else f"rank {trained} as {manifest.rank}"
+    print(
+        f"{result.sidecar}  {human_bytes(manifest.sidecar.size)}  {padded} on {', '.join(manifest.targets)}, "
+        f"for {manifest.base.name}  ({result.seconds:.1f} s)"
+    )
+    for note in manifest.notes:
+        print(f"note: {note}")
+    base, directory = shlex.quote(str(base_bundle)), shlex.quote(str(result.directory))
+    print(f"next: edgekit chat {base} --adapter {directory}")

@@ -1,4 +1,4 @@
-"""Fixtures that several tests share: the demo checkpoint, opened and in Transformers."""
+"""Fixtures that several tests share: the demo checkpoint, opened and in Transformers; its base bundle and adapters."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.adapters.making import adapter
 from edgekit.checkpoint import Checkpoint, open_checkpoint
+from edgekit.conversion import convert
 from edgekit.runtime.reference import Reference
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network
@@ -18,6 +20,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "settings-navigator"
+SENTIMENT, TRIAGE = EXAMPLE.with_name("sentiment"), EXAMPLE.with_name("support-triage")
 
 
 @pytest.fixture(scope="session")
@@ -33,3 +36,39 @@ def demo(demo_path: Path) -> Checkpoint:
 @pytest.fixture(scope="session")
 def reference(demo_path: Path) -> Reference:
     return Reference(demo_path)
+
+
+@pytest.fixture(scope="session")
+def adapter_ready_bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
+    """The demo as a base that takes adapters, with its own answer format; int8, rank 16."""
+    return convert(
+        demo_path,
+        tmp_path_factory.mktemp("base") / "settings-navigator",
+        name="settings-navigator",
+        adapter_ready=True,
+        answer_schema=EXAMPLE / "answer-schema.json",
+        check=False,
+    ).bundle
+
+
+@pytest.fixture(scope="session")
+def sentiment_adapter(tmp_path_factory: pytest.TempPathFactory, adapter_ready_bundle: Path) -> Path:
+    """An adapter bundle of the demo base: rank 8, attention only."""
+    return _adapter_bundle(SENTIMENT, adapter_ready_bundle, tmp_path_factory.mktemp("adapter"))
+
+
+@pytest.fixture(scope="session")
+def triage_adapter(tmp_path_factory: pytest.TempPathFactory, adapter_ready_bundle: Path) -> Path:
+    """An adapter bundle of the demo base: rank 16, attention and MLP."""
+    return _adapter_bundle(TRIAGE, adapter_ready_bundle, tmp_path_factory.mktemp("adapter"))
+
+
+def _adapter_bundle(example: Path, base: Path, directory: Path) -> Path:
+    return adapter(
+        example / "adapter",
+        base,
+        directory / example.name,
+        name=example.name,
+        answer_schema=example / "answer-schema.json",
+        check=False,
+    ).directory

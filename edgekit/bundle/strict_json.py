@@ -99,13 +99,18 @@ def build(kind: Any, value: Any, path: Path, key: str = "", *, remedy: str) -> A
             name: build(arguments[1], item, path, f"{key}.{name}", remedy=remedy)
             for name, item in value.items()
         }
+    if kind is bool and isinstance(value, bool):
+        return value
     if kind is float and _is_number(value):
         return float(value)
     if kind is int and isinstance(value, int) and not isinstance(value, bool):
         return value
     if kind is str and isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value):
         return value  # half of a surrogate pair is legal JSON, but could never be printed
-    raise _wrong(path, key, {float: "a number", int: "a whole number", str: "a string"}[kind], value, remedy)
+    raise _wrong(path, key, _WORDS[kind], value, remedy)
+
+
+_WORDS = {bool: "true or false", float: "a number", int: "a whole number", str: "a string"}
 
 
 def _is_number(value: Any) -> bool:

@@ -30,7 +30,8 @@ class Intent:
 
     answer: the exact text that the model has to say. own: frames written for this intent. shared: frames that it has in
     common with others, with {name}. names: what {name} may be. held_out_own, held_out_shared: how many frames of each
-    kind only eval sees.
+    kind only eval sees. kin: what intents have in common that hold out the same shared frames; a frame that one of them
+    trains and the other does not would tell them apart by itself. Without kin the answer decides.
     """
 
     language: str
@@ -40,6 +41,14 @@ class Intent:
     names: tuple[str, ...] = ()
     held_out_own: int = 1
     held_out_shared: int = 0
+    kin: str = ""
+
+
+def fill(frame: str, words: Mapping[str, str]) -> str:
+    """A frame with the alternatives of a group of words wherever the group is named; {name} stays."""
+    for group, alternatives in words.items():
+        frame = frame.replace(f"{{{group}}}", f"({alternatives})")
+    return frame
 
 
 def expansions(frame: str, names: tuple[str, ...]) -> list[str]:
@@ -211,7 +220,7 @@ def split_frames(intent: Intent) -> tuple[list[str], list[str]]:
     A model cannot know a word it never met for an intent. So the own frames that are held out are drawn from those that
     say the thing in another way but can do so in words of the frames that stay.
     """
-    rng = random.Random(f"{SEED}/frames/{intent.language}/{intent.answer}")
+    rng = random.Random(f"{SEED}/frames/{intent.language}/{intent.kin or intent.answer}")
     own, shared = list(intent.own), list(intent.shared)
     held_out = rng.sample(shared, intent.held_out_shared)
     for _ in range(intent.held_out_own):

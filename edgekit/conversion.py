@@ -50,7 +50,7 @@ from edgekit.checkpoint.generation import Sampler, parse_sampler
 from edgekit.checkpoint.source import plain_name
 from edgekit.errors import InputError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
-from edgekit.graph.adapters import RANKS, TARGETS
+from edgekit.graph.adapters import ATTENTION, RANKS, TARGETS
 from edgekit.graph.format import AdapterInputs, CacheKind, Form, GraphKey
 from edgekit.graph.library import GEMMA_3_270M, GEMMA_3_VOCABULARY
 from edgekit.graph.weights import model_chunks
@@ -67,6 +67,8 @@ FileFormat = Literal["litertlm", "tflite"]
 
 DEFAULT_KV_LENGTH = 4096
 SHORTEST_KV_LENGTH: Mapping[Form, int] = {"dynamic": 128, "static": 1024}
+
+_TARGETS = {"all": TARGETS, "attention": ATTENTION}
 
 _PACKAGES = ("edgekit", "ai-edge-quantizer", "ai-edge-litert", "litert-lm-api")
 _NO_NOTICE = (
@@ -112,6 +114,7 @@ def convert(
     cache: str = "full",
     adapter_ready: bool = False,
     rank: int | None = None,
+    adapter_targets: str | None = None,
     base: str | Path | None = None,
     name: str | None = None,
     sampler: str | None = None,
@@ -135,8 +138,9 @@ def convert(
     recipe: the name of a shipped recipe or the path of a TOML file.
     kv_length: the most tokens that prompt and answer may have together.
     shape: "dynamic" or "static". cache: what sliding layers keep, "full" or, in the dynamic shape, "window" only: then
-    a long conversation takes a fraction of the memory. adapter_ready: make a base that takes adapters at run time, made
-    with `edgekit.adapter`, of rank 16 (the default) or 32. sampler: "greedy" or "temperature=…,top_k=…,top_p=…".
+    a long conversation takes a fraction of the memory. adapter_ready: make a base that takes adapters at run time (see
+    `edgekit.adapter`), of rank 16 (the default) or 32, on "all" projections (the default) or on those of "attention"
+    only, which costs less at every step. sampler: "greedy" or "temperature=…,top_k=…,top_p=…".
     answer_schema, answer_regex: what every answer is held to; at most one of them.
     file_format: "litertlm", or "tflite" for the model without tokenizer and metadata.
     vocab_from: texts of the task (JSONL, CSV, a `datasets` directory, or plain text): only the vocabulary's pieces
@@ -151,7 +155,7 @@ def convert(
     settings = _Settings(
         form=_one_of(shape, get_args(Form), "--shape"),
         cache=_cache(cache, shape),
-        adapters=_adapter_inputs(adapter_ready, rank, shape, file_format),
+        adapters=_adapter_inputs(adapter_ready, rank, adapter_targets, shape, file_format),
         suffix=_one_of(file_format, get_args(FileFormat), "--format"),
         recipe=read_recipe(recipe),
         kv_length=kv_length,
@@ -277,14 +281,17 @@ def _cache(cache: str, shape: str) -> CacheKind:
     return kind
 
 
-def _adapter_inputs(ready: bool, rank: int | None, shape: str, suffix: str) -> AdapterInputs | None:
+def _adapter_inputs(
+    ready: bool, rank: int | None, targets: str | None, shape: str, suffix: str
+) -> AdapterInputs | None:
     if not ready:
-        if rank is not None:
-            raise InputError(
-                "a rank is that of the adapters which a base takes",
-                where="--rank",
-                remedy="add --adapter-ready, or leave it away",
-            )
+        for option, value in (("--rank", rank), ("--adapter-targets", targets)):
+            if value is not None:
+                raise InputError(
+                    "it says which adapters a base takes",
+                    where=option,
+                    remedy="add --adapter-ready, or leave it away",
+                )
         return None
     if shape == "static":
         raise InputError(
@@ -305,7 +312,7 @@ def _adapter_inputs(ready: bool, rank: int | None, shape: str, suffix: str) -> A
             where="--rank",
             remedy="take the next larger one: a smaller adapter is padded without loss",
         )
-    return AdapterInputs(rank, TARGETS)
+    return AdapterInputs(rank, _TARGETS[_one_of(targets or "all", tuple(_TARGETS), "--adapter-targets")])
 
 
 def _wish(wish: Wish | None, suffix: str) -> Wish | None:

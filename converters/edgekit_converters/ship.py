@@ -6,7 +6,8 @@ import argparse
 import time
 from pathlib import Path
 
-from edgekit.graph.format import Architecture, Form, GraphKey, write_graph
+from edgekit.graph.adapters import ATTENTION, RANKS, TARGETS
+from edgekit.graph.format import AdapterInputs, Architecture, Form, GraphKey, write_graph
 from edgekit.graph.library import GEMMA_3_270M, SHIPPED, STATIC_PREFILL_LENGTHS
 from edgekit_converters.gemma3 import capture
 
@@ -44,7 +45,15 @@ def shipped_keys(name: str) -> dict[str, GraphKey]:
         for form in forms
     }
     keys[f"{name}-window"] = GraphKey(ARCHITECTURES[name], "dynamic", cache="window")
-    return {**keys, f"{name}-scoring": GraphKey(ARCHITECTURES[name], "dynamic", scoring=True)}
+    keys[f"{name}-scoring"] = GraphKey(ARCHITECTURES[name], "dynamic", scoring=True)
+    for targets, kind in ((TARGETS, "adapter"), (ATTENTION, "attention-adapter")):
+        for rank in RANKS:
+            inputs = AdapterInputs(rank, targets)
+            keys[f"{name}-{kind}{rank}"] = GraphKey(ARCHITECTURES[name], "dynamic", adapters=inputs)
+    # Smaller ranks and fewer projections are padded with zeros, so one graph scores all adapters.
+    largest = AdapterInputs(RANKS[-1], TARGETS)
+    keys[f"{name}-adapter-scoring"] = GraphKey(ARCHITECTURES[name], "dynamic", scoring=True, adapters=largest)
+    return keys
 
 
 def main() -> None:
@@ -62,7 +71,7 @@ def main() -> None:
             path = arguments.directory / key.file_name()
             write_graph(capture(key), path)
             seconds = time.perf_counter() - started
-            print(f"{name:14} {path.name}  {path.stat().st_size:>9,} bytes  {seconds:.0f} s", flush=True)
+            print(f"{name:26} {path.name}  {path.stat().st_size:>9,} bytes  {seconds:.0f} s", flush=True)
 
 
 if __name__ == "__main__":

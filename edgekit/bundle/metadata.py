@@ -26,8 +26,8 @@ MIN_RUNTIME_VERSION = "0.11.0"
 MIN_RUNTIME_VERSION_WINDOW = "0.18.1"
 """Of bundles whose sliding layers keep a ring: 0.11.0 refuses them, the releases between were not tried."""
 
-MIN_RUNTIME_VERSION_ADAPTERS = "0.18.1"
-"""Of bases that take adapters. docs/design/adapters.md tells what other releases do."""
+MIN_RUNTIME_VERSION_ADAPTERS = "0.14.0"
+"""Of bases that take adapters: the first release tried that can be given a sidecar (docs/design/adapters.md)."""
 
 
 @dataclass(frozen=True)

@@ -64,11 +64,19 @@ def convert(
     adapter_ready: Annotated[
         bool,
         typer.Option(
-            "--adapter-ready", help="Make a base for many adapters, each a few megabytes: see `edgekit adapter`."
+            "--adapter-ready",
+            help="Make a base for many adapters, each a few megabytes: see `edgekit adapter`.",
         ),
     ] = False,
     rank: Annotated[
         int | None, typer.Option(help="Rank of the adapters with --adapter-ready: 16 (default) or 32.")
+    ] = None,
+    adapter_targets: Annotated[
+        str | None,
+        typer.Option(
+            help="Projections that adapters may change with --adapter-ready: all (default), or attention, which is "
+            "faster at every step."
+        ),
     ] = None,
     base: Annotated[
         str | None, typer.Option(help="Base model of an adapter (default: the one the adapter names).")
@@ -133,6 +141,7 @@ def convert(
         cache=cache,
         adapter_ready=adapter_ready,
         rank=rank,
+        adapter_targets=adapter_targets,
         base=base,
         name=name,
         sampler=sampler,

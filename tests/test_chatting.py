@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.chatting import open_chat
+from edgekit.adapters.making import adapter
+from edgekit.chatting import open_chat, open_chats
 from edgekit.conversion import convert
-from edgekit.errors import BundleError, InputError
+from edgekit.errors import AdapterError, BundleError, InputError
+from edgekit.examples import sentiment
 
 LABELS = "(dim|bright)"
 QUESTION = "my screen is too dark"
@@ -93,3 +95,92 @@ def test_a_changed_model_is_refused_before_the_engine_sees_it(bundle: Path, tmp_
     (copy / "checkpoint.litertlm").write_bytes(content)
     with pytest.raises(BundleError, match="it was changed"):
         said(copy)
+
+
+# --- adapters ----------------------------------------------------------------------------------------------------
+
+
+def test_an_adapter_answers_in_its_own_format(
+    adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path
+) -> None:
+    assert json.loads(said(adapter_ready_bundle, adapter=sentiment_adapter)).keys() == {"sentiment"}
+    assert json.loads(said(adapter_ready_bundle, adapter=triage_adapter)).keys() == {"team", "urgency"}
+    assert json.loads(said(adapter_ready_bundle)).keys() == {"screen", "setting", "action"}
+    sidecar = next(sentiment_adapter.glob("*.lora.tflite"))
+    assert json.loads(said(adapter_ready_bundle, adapter=sidecar)).keys() == {"sentiment"}
+
+
+def test_a_base_without_adapter_says_what_the_same_checkpoint_says(
+    adapter_ready_bundle: Path, demo_path: Path, tmp_path: Path
+) -> None:
+    plain = convert(demo_path, tmp_path / "plain", check=False).bundle
+    for question in (QUESTION, "turn off wifi please", "gjør skjermen lysere"):
+        assert said(adapter_ready_bundle, question, constrained=False, sampler="greedy") == said(
+            plain, question, sampler="greedy"
+        )
+
+
+@pytest.fixture(scope="module")
+def opinionated_adapter(adapter_ready_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One with a system prompt, a sampler and an answer format of its own."""
+    return adapter(
+        sentiment() / "adapter",
+        adapter_ready_bundle,
+        tmp_path_factory.mktemp("opinionated") / "moods",
+        name="moods",
+        system_prompt="Answer with one word.",
+        sampler="temperature=3,top_k=64,top_p=1",
+        answer_regex="(happy|unhappy|indifferent)",
+        check=False,
+    ).directory
+
+
+def test_system_prompt_sampler_and_format_are_the_adapters_unless_told_otherwise(
+    adapter_ready_bundle: Path, opinionated_adapter: Path
+) -> None:
+    def prompt_tokens(**options: object) -> int:
+        with open_chat(adapter_ready_bundle, adapter=opinionated_adapter, **options) as chat:  # type: ignore[arg-type]
+            return chat.send(QUESTION).stats.prompt_tokens
+
+    assert prompt_tokens(system="") < prompt_tokens() < prompt_tokens(system="Answer with one word. " * 2)
+    drawn = {said(adapter_ready_bundle, adapter=opinionated_adapter, seed=seed) for seed in range(6)}
+    assert len(drawn) > 1
+    assert drawn <= {"happy", "unhappy", "indifferent"}
+    greedy = {"adapter": opinionated_adapter, "sampler": "greedy", "constrained": False}
+    free = {said(adapter_ready_bundle, seed=seed, **greedy) for seed in range(3)}
+    assert len(free) == 1
+    assert not free & {"happy", "unhappy", "indifferent"}
+
+
+def test_conversations_switch_between_adapters_and_the_base(
+    adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path
+) -> None:
+    alone = {
+        name: said(adapter_ready_bundle, adapter=path)
+        for name, path in (("sentiment", sentiment_adapter), ("support-triage", triage_adapter), (None, None))
+    }
+    assert len(set(alone.values())) == 3
+    with open_chats(adapter_ready_bundle, (sentiment_adapter, triage_adapter)) as chats:
+        assert chats.adapters == ("sentiment", "support-triage")
+        assert chats.adapter == "sentiment"
+        for name in ("sentiment", None, "support-triage", "sentiment", None):
+            assert chats.begin(name) > 0
+            assert chats.adapter == name
+            assert chats.chat.send(QUESTION).text == alone[name]
+        with pytest.raises(InputError, match="no adapter 'moods'"):
+            chats.begin("moods")
+        assert chats.chat.send(QUESTION).text  # the one that was open still is
+
+
+def test_adapters_that_cannot_be_used(
+    bundle: Path, adapter_ready_bundle: Path, sentiment_adapter: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(AdapterError, match="takes no adapters"):
+        said(bundle, adapter=sentiment_adapter)
+    with pytest.raises(AdapterError, match="no such file"):
+        said(adapter_ready_bundle, adapter=tmp_path / "absent")
+    with (
+        pytest.raises(InputError, match="two adapters are called sentiment"),
+        open_chats(adapter_ready_bundle, (sentiment_adapter, sentiment_adapter)),
+    ):
+        pass

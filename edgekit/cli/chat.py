@@ -13,13 +13,20 @@ from edgekit.cli.console import DebugOption, JsonOption, QuietOption, error_cons
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
-    from edgekit.runtime.engine import Chat, Reply
+    from edgekit.chatting import Chats
+    from edgekit.runtime.engine import Reply
 
 EXAMPLES = """Examples:
 
 edgekit chat my-fine-tune
 
-edgekit chat my-fine-tune --prompt "my screen is too dark" --sampler greedy"""
+edgekit chat my-fine-tune --prompt "my screen is too dark" --sampler greedy
+
+edgekit chat base --adapter sentiment-adapter --adapter triage-adapter"""
+
+SWITCH = "/adapter"
+BASE = "none"
+"""What stands for the base alone after SWITCH."""
 
 
 def chat(
@@ -28,15 +35,24 @@ def chat(
         str | None,
         typer.Option("--prompt", "-p", help="Answer this one message and leave; - reads it from stdin."),
     ] = None,
-    system: Annotated[str | None, typer.Option(help="A system message before the first turn.")] = None,
+    adapter: Annotated[
+        list[Path] | None,
+        typer.Option(help="An adapter bundle to talk with; several: switch by typing /adapter NAME."),
+    ] = None,
+    system: Annotated[
+        str | None,
+        typer.Option(help="A system message before the first turn (default: the adapter's, if any)."),
+    ] = None,
     sampler: Annotated[
         str | None,
-        typer.Option(help="greedy, or temperature=0.7,top_k=40,top_p=0.9 (default: the bundle's)."),
+        typer.Option(
+            help="greedy, or temperature=0.7,top_k=40,top_p=0.9 (default: the adapter's or bundle's)."
+        ),
     ] = None,
     seed: Annotated[int | None, typer.Option(help="Seed of the sampling.")] = None,
     max_tokens: Annotated[int | None, typer.Option(min=1, help="The most tokens of an answer.")] = None,
     free: Annotated[
-        bool, typer.Option("--free", help="Do not hold answers to the bundle's schema or regex.")
+        bool, typer.Option("--free", help="Do not hold answers to the schema or regex of bundle or adapter.")
     ] = False,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
     as_json: JsonOption = False,
@@ -44,34 +60,37 @@ def chat(
     debug: DebugOption = False,
 ) -> None:
     """Chat with a bundle: streaming, several turns, tokens per second after each."""
-    from edgekit.chatting import open_chat
+    from edgekit.chatting import open_chats
 
     if as_json and prompt is None:
         raise typer.BadParameter("--json needs --prompt")
+    if prompt is not None and len(adapter or ()) > 1:
+        raise typer.BadParameter("--prompt goes to one --adapter")
     if prompt == "-":
         prompt = sys.stdin.read()
     if prompt is not None and not prompt.strip():
         raise InputError("the message is empty", where="--prompt", remedy="say something to the model")
-    with open_chat(
+    with open_chats(
         bundle,
+        adapter or (),
         system=system,
         sampler=sampler,
         seed=seed,
         max_tokens=max_tokens,
         constrained=not free,
         threads=threads,
-    ) as conversation:
+    ) as chats:
         if prompt is not None:
-            _answer_once(conversation, prompt, as_json, quiet)
+            _answer_once(chats, prompt, as_json, quiet)
         else:
-            _converse(conversation, quiet)
+            _converse(chats, quiet)
 
 
-def _answer_once(conversation: Chat, prompt: str, as_json: bool, quiet: bool) -> None:
+def _answer_once(chats: Chats, prompt: str, as_json: bool, quiet: bool) -> None:
     if as_json:
-        print_json(reply_json(conversation.send(prompt)))
+        print_json(reply_json(chats.chat.send(prompt), chats.adapter))
         return
-    reply = _stream(conversation, prompt)
+    reply = _stream(chats, prompt)
     if not quiet:
         _print_speed(reply)
 
@@ -82,23 +101,28 @@ def _line_editing() -> None:
         import readline  # noqa: F401 (importing it is what changes input())
 
 
-def _converse(conversation: Chat, quiet: bool) -> None:
+def _converse(chats: Chats, quiet: bool) -> None:
     """Read messages until the end of input; an interrupt while the model speaks only stops the answer."""
     if sys.stdin.isatty():
         _line_editing()
     if not quiet and sys.stdin.isatty():
-        error_console().print("Type a message; an empty line or Ctrl-D ends.", style="dim")
+        _tell("Type a message; an empty line or Ctrl-D ends.")
+        if chats.adapters:
+            _tell(f"{SWITCH} NAME switches: {', '.join(chats.adapters)}, or {BASE} for the base alone.")
     while True:
         try:
-            message = input("> " if sys.stdin.isatty() else "")
+            message = input(f"{chats.adapter or ''}> " if sys.stdin.isatty() else "")
         except (EOFError, KeyboardInterrupt):
             if sys.stdin.isatty():
                 print()  # the shell's prompt comes on a line of its own
             return
         if not message.strip():
             return
+        if chats.adapters and message.split()[0] == SWITCH:
+            _switch(chats, message.split()[1:], quiet)
+            continue
         try:
-            reply = _stream(conversation, message)
+            reply = _stream(chats, message)
         except KeyboardInterrupt:
             print()
             continue
@@ -109,28 +133,51 @@ def _converse(conversation: Chat, quiet: bool) -> None:
             return
 
 
-def _stream(conversation: Chat, message: str) -> Reply:
-    for piece in conversation.stream(message):
+def _switch(chats: Chats, words: list[str], quiet: bool) -> None:
+    """Do what a typed `/adapter [NAME]` says: list who can speak, or begin a conversation with another."""
+    if not words:
+        for name in (*chats.adapters, BASE):
+            speaks = (chats.adapter or BASE) == name
+            _tell(f"{'*' if speaks else ' '} {name}{' (the base alone)' if name == BASE else ''}")
+        return
+    name = " ".join(words)
+    if name not in (*chats.adapters, BASE):
+        there = ", ".join((*chats.adapters, BASE))
+        error_console().print(f"There is no {name} here, only {there}.", style="yellow", markup=False)
+        return
+    seconds = chats.begin(None if name == BASE else name)
+    if not quiet:
+        _tell(f"[{name}: a new conversation after {1000 * seconds:.1f} ms]")
+
+
+def _stream(chats: Chats, message: str) -> Reply:
+    for piece in chats.chat.stream(message):
         print(piece, end="", flush=True)
     print()
-    assert conversation.reply is not None
-    return conversation.reply
+    assert chats.chat.reply is not None
+    return chats.chat.reply
 
 
 def _print_speed(reply: Reply) -> None:
     stats = reply.stats
     ending = "" if reply.stop_reason == "end_of_turn" else f", stopped by {reply.stop_reason}"
-    error_console().print(
+    _tell(
         f"[{stats.generated_tokens} tokens, {stats.decode_tokens_per_second:.0f} tokens/s, "
-        f"first after {stats.time_to_first_token * 1000:.0f} ms{ending}]",
-        style="dim",
-        markup=False,
-        highlight=False,
+        f"first after {stats.time_to_first_token * 1000:.0f} ms{ending}]"
     )
 
 
-def reply_json(reply: Reply) -> dict[str, object]:
-    """A reply as JSON values."""
+def _tell(text: str) -> None:
+    error_console().print(text, style="dim", markup=False, highlight=False)
+
+
+def reply_json(reply: Reply, adapter: str | None) -> dict[str, object]:
+    """A reply as JSON values. adapter: name of the one that spoke, None for the base alone."""
     from dataclasses import asdict
 
-    return {"text": reply.text, "stop_reason": reply.stop_reason, "stats": asdict(reply.stats)}
+    return {
+        "adapter": adapter,
+        "text": reply.text,
+        "stop_reason": reply.stop_reason,
+        "stats": asdict(reply.stats),
+    }

@@ -54,7 +54,7 @@ def demo(
         with open_chat(result.bundle) as chat:
             replies[prompt] = chat.send(prompt)
     if as_json:
-        answers = {prompt: reply_json(reply) for prompt, reply in replies.items()}
+        answers = {prompt: reply_json(reply, None) for prompt, reply in replies.items()}
         print_json({"convert": result.to_json(), "answers": answers})
         return
     print_result(result)

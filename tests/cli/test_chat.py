@@ -106,3 +106,69 @@ def test_an_interrupt_at_the_prompt_leaves(bundle: Path) -> None:
     done = terminal.finish()
     assert done.code == 0
     assert "Traceback" not in done.out
+
+
+# --- adapters ----------------------------------------------------------------------------------------------------
+
+
+def test_json_names_the_adapter(
+    cli: Cli, bundle: Path, adapter_ready_bundle: Path, sentiment_adapter: Path
+) -> None:
+    done = cli(
+        "chat", adapter_ready_bundle, "--adapter", sentiment_adapter, "-p", "I love the keyboard", "--json"
+    )
+    assert done.code == 0, done.err
+    assert done.json["adapter"] == "sentiment"
+    assert json.loads(done.json["text"]).keys() == {"sentiment"}
+    assert cli("chat", bundle, "-p", QUESTION, "--json").json["adapter"] is None
+
+
+def test_a_typed_command_lists_and_switches(
+    adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path
+) -> None:
+    lines = (
+        "wifi is bad",
+        "/adapter",
+        "/adapter support-triage",
+        "wifi is bad",
+        "/adapter x",
+        "/adapter none",
+    )
+    words = ("chat", adapter_ready_bundle, "--adapter", sentiment_adapter, "--adapter", triage_adapter)
+    done = child(*words, stdin="\n".join((*lines, QUESTION)) + "\n")
+    assert done.code == 0, done.err
+    answers = [tuple(json.loads(line)) for line in done.out.splitlines()]
+    assert answers == [("sentiment",), ("team", "urgency"), ("screen", "setting", "action")]
+    assert "* sentiment\n  support-triage\n  none (the base alone)\n" in done.err
+    assert re.findall(r"\[(\S+): a new conversation after \d+\.\d ms\]", done.err) == [
+        "support-triage",
+        "none",
+    ]
+    assert "There is no x here, only sentiment, support-triage, none." in done.err
+
+
+def test_without_adapters_a_slash_is_said_to_the_model(bundle: Path) -> None:
+    done = child("chat", bundle, stdin="/adapter none\n")
+    assert len(done.out.splitlines()) == 1
+    assert is_answer(done.out)
+
+
+def test_at_a_terminal_the_prompt_names_who_speaks(
+    adapter_ready_bundle: Path, sentiment_adapter: Path
+) -> None:
+    terminal = Terminal.start("chat", adapter_ready_bundle, "--adapter", sentiment_adapter)
+    terminal.wait_for("/adapter NAME switches: sentiment, or none for the base alone.")
+    terminal.wait_for("sentiment> ")
+    terminal.type("/adapter none\n")
+    terminal.wait_for("none: a new conversation")
+    terminal.type("\x04")
+    assert terminal.finish().code == 0
+
+
+def test_one_message_goes_to_one_adapter(
+    cli: Cli, adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path
+) -> None:
+    both = ("--adapter", sentiment_adapter, "--adapter", triage_adapter)
+    done = cli("chat", adapter_ready_bundle, *both, "-p", QUESTION)
+    assert (done.code, done.out) == (2, "")
+    assert "--prompt goes to one --adapter" in done.err

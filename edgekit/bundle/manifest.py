@@ -16,7 +16,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from edgekit.bundle.directory import MANIFEST_NAME, finish_interrupted, is_plain_name, was_interrupted
+from edgekit.bundle.directory import (
+    ADAPTER_MANIFEST_NAME,
+    MANIFEST_NAME,
+    finish_interrupted,
+    is_plain_name,
+    was_interrupted,
+)
 from edgekit.bundle.kept import read_kept
 from edgekit.bundle.strict_json import Json, build, is_digest, plain, read_object
 from edgekit.errors import BundleError
@@ -383,6 +389,12 @@ def no_manifest(directory: Path) -> BundleError:
             "no bundle yet: a conversion is running, or was interrupted",
             where=directory,
             remedy="wait for it, or run `edgekit convert` again",
+        )
+    if (directory / ADAPTER_MANIFEST_NAME).is_file():
+        return BundleError(
+            "this is an adapter bundle, which is nothing without its base",
+            where=directory,
+            remedy="name its base, and pass this one with --adapter",
         )
     if len(models) == 1:
         return BundleError(

@@ -10,34 +10,89 @@ import typer
 from edgekit.cli.console import DebugOption, JsonOption, QuietOption, human_bytes, output_console, print_json
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from rich.table import Table
 
+    from edgekit.adapters.summary import AdapterSummary, TargetSummary
     from edgekit.bundle.inspect import BundleSummary, LlmSummary, SamplerSummary, TokenSummary
-    from edgekit.bundle.manifest import VocabularyUse
+    from edgekit.bundle.manifest import SamplerUse, VocabularyUse
     from edgekit.bundle.tflite import ModelSummary, TensorSpec
 
 EXAMPLES = """Examples:
 
 edgekit inspect my-fine-tune
 
-edgekit inspect downloaded.litertlm --json"""
+edgekit inspect downloaded.litertlm --json
+
+edgekit inspect sentiment-adapter
+
+edgekit inspect base --adapter sentiment-adapter"""
 
 _BAR = 30
+_LEVELS = "▁▂▃▄▅▆▇█"
 
 
 def inspect(
-    bundle: Annotated[Path, typer.Argument(help="A bundle directory, or any .litertlm or .tflite file.")],
+    bundle: Annotated[
+        Path, typer.Argument(help="A bundle directory, any .litertlm or .tflite file, or an adapter bundle.")
+    ],
+    adapter: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="An adapter bundle: does it fit this base, and what does it change? May be repeated."
+        ),
+    ] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Show what is inside a bundle: sections, metadata, signatures, weights by scheme, size by part."""
+    if _is_adapter_bundle(bundle):
+        if adapter:
+            raise typer.BadParameter("name the base first: edgekit inspect BASE --adapter ADAPTER")
+        _inspect_adapter(bundle, as_json)
+        return
     from edgekit.bundle.inspect import inspect as run
 
     summary = run(bundle)
+    fitting = _fitting(bundle, adapter or ())
     if as_json:
-        print_json(summary.to_json())
+        adapters = {"adapters": [found.to_json() for found in fitting]} if adapter else {}
+        print_json({**summary.to_json(), **adapters})
         return
+    _print(summary, quiet)
+    for found in fitting:
+        print()
+        _print_adapter(found)
+        print("fits this base")
+
+
+def _is_adapter_bundle(path: Path) -> bool:
+    """Whether a path means an adapter bundle: its directory, or the sidecar in it."""
+    from edgekit.adapters.sidecar import SIDECAR_SUFFIX
+    from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MANIFEST_NAME
+
+    directory = path.parent if path.name.endswith(SIDECAR_SUFFIX) else path
+    return (directory / ADAPTER_MANIFEST_NAME).is_file() and not (directory / MANIFEST_NAME).exists()
+
+
+def _fitting(bundle: Path, adapters: Sequence[Path]) -> list[AdapterSummary]:
+    """Summaries of adapters that fit a base. Raises AdapterError for one that does not."""
+    if not adapters:
+        return []
+    from edgekit.adapters.opening import open_adapter
+    from edgekit.adapters.summary import summarize
+    from edgekit.bundle.manifest import open_bundle
+
+    base = open_bundle(bundle)
+    return [summarize(open_adapter(path, base)) for path in adapters]
+
+
+# ---------------------------------------- a bundle
+
+
+def _print(summary: BundleSummary, quiet: bool) -> None:
     console = output_console()
     print(_title(summary))
     if summary.llm is not None:
@@ -80,8 +135,11 @@ def _metadata(summary: BundleSummary, llm: LlmSummary) -> Table:
     }
     if summary.manifest is not None and summary.manifest.vocabulary is not None:
         rows["vocabulary"] = _vocabulary(summary, summary.manifest.vocabulary)
-    if summary.manifest is not None and summary.manifest.answer is not None:
-        rows["answers"] = f"held to a {summary.manifest.answer.get('kind')}"
+    if summary.manifest is not None:
+        if summary.manifest.answer is not None:
+            rows["answers"] = f"held to a {summary.manifest.answer.get('kind')}"
+        if (slots := summary.manifest.adapters) is not None:
+            rows["adapters"] = f"takes those of rank {slots.rank} on {', '.join(slots.targets)}"
     for name, value in rows.items():
         table.add_row(name, "none" if value is None else str(value))
     return table
@@ -117,16 +175,18 @@ def _signatures(model: ModelSummary) -> Table:
 
 
 def _specs(specs: tuple[TensorSpec, ...]) -> str:
-    """Tensors in short: the layers' caches, all alike, as one entry per shape."""
+    """Tensors in short: the layers' caches, all alike, as one entry per shape, and what adapters fill as one."""
     caches: dict[str, int] = {}
     texts = []
     for spec in specs:
         shape = "x".join("?" if size == -1 else str(size) for size in spec.shape)
         if spec.name.startswith("kv_cache"):
             caches[shape] = caches.get(shape, 0) + 1
-        else:
+        elif not spec.name.startswith("lora_"):
             texts.append(f"{spec.name} {shape}")
-    return ", ".join([*texts, *(f"{count} caches {shape}" for shape, count in caches.items())])
+    texts += [f"{count} caches {shape}" for shape, count in caches.items()]
+    filled = sum(spec.name.startswith("lora_") for spec in specs)
+    return ", ".join([*texts, f"{filled} matrices of adapters"] if filled else texts)
 
 
 def _schemes(model: ModelSummary) -> Table:
@@ -169,3 +229,85 @@ def _table(title: str) -> Table:
     table = Table(box=None, pad_edge=False, title=None)
     table.add_column(title, style="bold")
     return table
+
+
+# ---------------------------------------- an adapter bundle
+
+
+def _inspect_adapter(path: Path, as_json: bool) -> None:
+    from edgekit.adapters.summary import inspect_adapter
+
+    summary = inspect_adapter(path)
+    if as_json:
+        print_json(summary.to_json())
+        return
+    _print_adapter(summary)
+
+
+def _print_adapter(summary: AdapterSummary) -> None:
+    manifest = summary.manifest
+    console = output_console()
+    print(f"{summary.path}  {human_bytes(manifest.sidecar.size)}  sha256 {manifest.sidecar.sha256[:16]}…")
+    print(f"the adapter {manifest.name}, made from {manifest.source.name} for {manifest.base.name}\n")
+    table = _table("adapter")
+    table.add_column("")
+    for name, value in _adapter_rows(summary).items():
+        table.add_row(name, "none" if value is None else value)
+    console.print(table)
+    console.print(_targets(summary.targets))
+    for note in manifest.notes:
+        print(f"note: {note}")
+
+
+def _adapter_rows(summary: AdapterSummary) -> dict[str, str | None]:
+    manifest = summary.manifest
+    source = manifest.source
+    scaling = f"alpha {source.alpha:g}{', rank-stabilized' if source.rslora else ''}"
+    lost = None if source.reduction_error is None else f"up to {source.reduction_error:.1%} of a change lost"
+    return {
+        "base": f"{manifest.base.name}, sha256 of its model {manifest.base.model_sha256[:16]}…",
+        "rank": ", ".join(
+            filter(None, (f"{source.rank} as trained, {manifest.rank} as stored", scaling, lost))
+        ),
+        "chat template": None
+        if manifest.chat_template is None
+        else f"{len(manifest.chat_template):,} characters, instead of the base's",
+        "stop tokens": ", ".join(
+            f"{' '.join(map(str, stop.ids))} {stop.text!r}" for stop in manifest.stop_tokens
+        ),
+        "system prompt": manifest.system_prompt and repr(manifest.system_prompt),
+        "sampler": _sampler_use(manifest.sampler),
+        "answers": None if manifest.answer is None else f"held to a {manifest.answer.get('kind')}",
+        "licence": manifest.licence,
+    }
+
+
+def _sampler_use(use: SamplerUse) -> str:
+    if use.kind == "greedy":
+        return "greedy"
+    settings = (("temperature", use.temperature), ("top-k", use.top_k), ("top-p", use.top_p))
+    return ", ".join(["top_p", *(f"{name} {value:g}" for name, value in settings if value is not None)])
+
+
+def _targets(targets: Sequence[TargetSummary]) -> Table:
+    """Per projection: layers, bytes, and ‖ΔW‖ by layer, drawn to the scale of the largest of all."""
+    table = _table("changes")
+    for column in ("layers", "size", "least ‖ΔW‖", "most"):
+        table.add_column(column, justify="right")
+    table.add_column("by layer")
+    largest = max((norm for target in targets for norm in target.norms), default=0.0)
+    for target in targets:
+        least, most = min(target.norms, default=0.0), max(target.norms, default=0.0)
+        table.add_row(
+            target.target,
+            str(len(target.norms)),
+            human_bytes(target.bytes),
+            f"{least:.3g}",
+            f"{most:.3g}",
+            "".join(_level(norm, largest) for norm in target.norms),
+        )
+    return table
+
+
+def _level(value: float, largest: float) -> str:
+    return _LEVELS[min(int(value / largest * len(_LEVELS)), len(_LEVELS) - 1)] if largest else _LEVELS[0]

@@ -23,6 +23,8 @@ from edgekit.errors import InputError
 if TYPE_CHECKING:
     from edgekit.benchmark.device.adb import Device
     from edgekit.packaging.result import PackageResult
+    from edgekit.packaging.source import Source
+    from edgekit.packaging.tasks import Task
     from edgekit.progress import Progress
 
 EXAMPLES = """Examples:
@@ -30,6 +32,8 @@ EXAMPLES = """Examples:
 edgekit package my-bundle --to apk --install
 
 edgekit package my-bundle --to project -o my-app --application-id com.example.navigator --label Navigator
+
+edgekit package base --adapter sentiment-adapter --adapter triage-adapter --to apk
 
 edgekit package my-bundle --to apk --keystore release.p12 --version 1.2.0+34 --abi arm64-v8a --abi x86_64
 
@@ -46,6 +50,15 @@ def package(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Directory to write (default: NAME-TARGET).")
     ] = None,
+    adapter: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="An adapter bundle of this base, from `edgekit adapter`: a task in the app; may be repeated."
+        ),
+    ] = None,
+    with_base: Annotated[
+        bool, typer.Option("--with-base", help="With adapters: list the base's own task, too.")
+    ] = False,
     presets: Annotated[
         Path | None,
         typer.Option(help="A TOML file (default: edgekit.toml beside the bundle, or here)."),
@@ -77,7 +90,7 @@ def package(
         Path | None, typer.Option(help="File whose first line is the keystore's password.")
     ] = None,
     golden_from: Annotated[
-        Path | None, typer.Option(help="Data with prompts for the self-test (default: the examples).")
+        Path | None, typer.Option(help="Data with prompts for a task's self-test (default: its examples).")
     ] = None,
     delivery: Annotated[
         str, typer.Option(help="Packs: install-time, fast-follow or on-demand.")
@@ -130,6 +143,8 @@ def package(
         bundle,
         to,
         output,
+        adapters=tuple(adapter or ()),
+        with_base=with_base,
         presets=presets,
         application_id=application_id,
         label=label,
@@ -254,13 +269,10 @@ def print_result(result: PackageResult, done: tuple[str, ...]) -> None:
     if result.fingerprint is not None:
         kind = "debug key" if result.debug_key else "key"
         facts.add_row("signed", f"{kind}, SHA-256 {result.fingerprint[:16]}…")
-    task = result.source.task
     manifest = result.source.manifest
     facts.add_row("model", f"{manifest.model.file}, {human_bytes(manifest.model.size)}")
-    facts.add_row(
-        "task",
-        f"{len(task.examples)} examples, {len(task.golden)} golden answers, {len(task.actions)} actions",
-    )
+    for task in result.source.offer.tasks:
+        facts.add_row(task.id if result.source.adapters else "task", _told(result.source, task))
     facts.add_row("terms", manifest.licence or "see NOTICE")
     facts.add_row("Google Play", result.play.sentence)
     if result.trial is not None and result.trial.outcome == "passed":
@@ -274,3 +286,11 @@ def print_result(result: PackageResult, done: tuple[str, ...]) -> None:
         console.print("next:")
         for step in result.next_steps:
             console.print(f"  {step}", soft_wrap=True)
+
+
+def _told(source: Source, task: Task) -> str:
+    counts = f"{len(task.examples)} examples, {len(task.golden)} golden answers, {len(task.actions)} actions"
+    if task.adapter is None:
+        return counts
+    sidecar = source.adapters[task.adapter].manifest.sidecar
+    return f"{sidecar.file}, {human_bytes(sidecar.size)}, {counts}"

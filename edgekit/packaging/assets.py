@@ -6,10 +6,18 @@ from pathlib import Path
 from typing import Final
 
 from edgekit.packaging.job import Job, place_assets, write_text
-from edgekit.packaging.kotlin import KEEP_RULES, KOTLIN_NEEDED, class_name, coordinates, model_class
+from edgekit.packaging.kotlin import (
+    KEEP_RULES,
+    KOTLIN_NEEDED,
+    adapters_told,
+    call,
+    class_name,
+    coordinates,
+    model_class,
+)
 
-STORED: Final = ("litertlm", "json", "NOTICE")
-"""Suffixes that aapt must not compress: the model would have to be unpacked in memory to be read."""
+STORED: Final = ("litertlm", "tflite", "json", "NOTICE")
+"""Suffixes that aapt must not compress: model and sidecars would have to be unpacked in memory to be read."""
 
 GROOVY: Final = "edgekit.gradle"
 KOTLIN_DSL: Final = "edgekit.gradle.kts"
@@ -77,9 +85,11 @@ dependencies {{
 
 
 def _readme(job: Job, name: str) -> str:
-    manifest = job.source.manifest
+    source, manifest = job.source, job.source.manifest
+    examples = source.task.examples
+    sample = call(source, examples[0] if examples else "Hello")
     return f"""\
-# {job.source.task.title}, for an app of yours
+# {source.offer.title}, for an app of yours
 
 1. Copy `assets/` into your app module's `src/main/`, and `{KEEP}` beside its build file: without these rules R8
    takes away what the engine looks up by name.
@@ -88,19 +98,14 @@ def _readme(job: Job, name: str) -> str:
 3. Add `{name}.kt` to your sources, and ask:
 
        val model = {name}.open(context)                  // once, off the main thread; seconds
-       model.answer("{_sample(job)}").collect {{ print(it) }}
+       model.{sample}.collect {{ print(it) }}
        model.close()
-
+{adapters_told(source)}
 `{manifest.model.file}` has {manifest.model.size:,} bytes. The engine maps a real file, so the class copies the
 model out of the assets at the first start: it takes that space a second time. Context: {manifest.kv_length:,} tokens,
 prompts and answers together.
 
 The class is for `{coordinates()}`; 0.15 and 0.16 are reported to abort when tokens are suppressed.
 edgekit's own tests compile it against the artifact's signatures, having no access to the artifact itself. The terms in
-`assets/edgekit/NOTICE` must stay with the model.
+`assets/edgekit/NOTICE`{", and in its adapters' folders," if source.adapters else ""} must stay with the model.
 """
-
-
-def _sample(job: Job) -> str:
-    examples = job.source.task.examples
-    return examples[0].replace("\\", "\\\\").replace('"', '\\"').replace("$", "\\$") if examples else "Hello"

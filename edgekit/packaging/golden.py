@@ -1,7 +1,8 @@
 """Golden answers: what this machine's engine answers, greedily, to compare a phone's with.
 
-Each prompt is asked in a conversation of its own, under the bundle's answer format and the app's system prompt, in a
-process of its own: a bundle that takes the engine down is an error here and not the end of the command.
+Each prompt is asked in a conversation of its own, with its task's adapter, answer format and system prompt. A child
+process opens the bundle, once for all tasks: one that takes the engine down is an error here and not the end of the
+command.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from typing import Any
 from edgekit.bundle.answers import AnswerFormat
 from edgekit.checkpoint.generation import parse_sampler
 from edgekit.errors import BundleError, InputError, MissingToolError
-from edgekit.packaging.task import Golden
+from edgekit.packaging.tasks import Golden
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.engine import failure_reason, open_engine
 from edgekit.validation.data import read_data
@@ -35,58 +36,93 @@ _PROBLEMS = (BundleError, MissingToolError)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the engine said. golden: in the order of the prompts. left_out: prompts without an answer to compare.
+class Prompts:
+    """What is asked for a task, and how.
 
-    suppressed: ids that must not be generated under the bundle's answer format: the stop tokens but the first, and the
-    bytes of ASCII characters (docs/design/text.md says why). None of them without a format.
+    texts: the first eight different ones count. answer: the format that its manifest gives. sidecar, chat_template: its
+    adapter's; None for the bundle itself.
     """
+
+    texts: tuple[str, ...]
+    system_prompt: str | None = None
+    answer: Mapping[str, Any] | None = None
+    sidecar: Path | None = None
+    chat_template: str | None = None
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Those that are asked."""
+        return tuple(dict.fromkeys(self.texts))[:MOST_PROMPTS]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """golden: in the order of the prompts. left_out: prompts without an answer to compare."""
 
     golden: tuple[Golden, ...]
     left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the engine said. tasks: in the order in which they were asked for.
+
+    suppressed: ids that must not be generated under an answer format: the stop tokens but the first, and the bytes of
+    ASCII characters (docs/design/text.md says why).
+    """
+
+    tasks: tuple[Answers, ...]
     suppressed: tuple[int, ...]
 
 
 def ask_engine(
-    model: Path,
-    prompts: Sequence[str],
-    *,
-    system_prompt: str | None = None,
-    answer: Mapping[str, Any] | None = None,
-    threads: int | None = None,
-    progress: Progress = SILENT,
+    model: Path, tasks: Sequence[Prompts], *, threads: int | None = None, progress: Progress = SILENT
 ) -> Asked:
     """Open a bundle and ask it; an answer that does not end within 256 tokens, or is empty, is left out.
 
-    prompts: the first eight different ones count; without any, the bundle is opened all the same. answer: the
-    manifest's format. Raises BundleError when the engine refuses the file, a prompt does not fit, or it crashes.
+    Without any prompts the bundle is opened all the same. Raises BundleError when the engine refuses the file, a prompt
+    does not fit, or it crashes.
     """
-    chosen = list(dict.fromkeys(prompts))[:MOST_PROMPTS]
-    task = {
-        "model": str(model),
-        "prompts": chosen,
-        "system_prompt": system_prompt,
-        "answer": None if answer is None else dict(answer),
-        "threads": threads,
-    }
+    count = sum(len(task.chosen) for task in tasks)
     events: list[dict[str, Any]] = []
-    with progress.step("golden answers", len(chosen) + 1, "answers") as advance:
-        for event in _child(task, model):
+    with progress.step("golden answers", count + 1, "answers") as advance:
+        for event in _child(
+            {"model": str(model), "threads": threads, "tasks": [_to_json(task) for task in tasks]}, model
+        ):
             if "error" in event:
-                raise BundleError(event["error"], where=model)
+                raise BundleError(event["error"], where=event["where"])
             events.append(event)
             advance(1)
-    if len(events) != len(chosen) + 1:
+    if len(events) != count + 1:
         raise BundleError("the engine's process ended before all golden prompts were answered", where=model)
-    opened, *answers = events
-    golden = tuple(
-        Golden(prompt, answered["text"])
-        for prompt, answered in zip(chosen, answers, strict=True)
-        if answered["ended"] and answered["text"]
+    opened, *answered = events
+    waiting = iter(answered)
+    return Asked(
+        tuple(_sorted_out(task.chosen, [next(waiting) for _ in task.chosen]) for task in tasks),
+        tuple(opened["suppressed"]),
     )
-    answered_prompts = {each.prompt for each in golden}
-    left_out = tuple(prompt for prompt in chosen if prompt not in answered_prompts)
-    return Asked(golden, left_out, tuple(opened["suppressed"]))
+
+
+def _to_json(task: Prompts) -> dict[str, Any]:
+    return {
+        "prompts": list(task.chosen),
+        "system_prompt": task.system_prompt,
+        "answer": None if task.answer is None else dict(task.answer),
+        "sidecar": None if task.sidecar is None else str(task.sidecar),
+        "chat_template": task.chat_template,
+    }
+
+
+def _sorted_out(prompts: Sequence[str], answered: Sequence[Mapping[str, Any]]) -> Answers:
+    ended = [answer["ended"] and answer["text"] for answer in answered]
+    return Answers(
+        tuple(
+            Golden(prompt, answer["text"])
+            for prompt, answer, good in zip(prompts, answered, ended, strict=True)
+            if good
+        ),
+        tuple(prompt for prompt, good in zip(prompts, ended, strict=True) if not good),
+    )
 
 
 def read_prompts(path: Path) -> tuple[str, ...]:
@@ -144,21 +180,30 @@ def _ending(returncode: int, log: str) -> str:
     return f"could not be asked: {last}"
 
 
-def _answer_here(task: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+def _answer_here(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What the child process does: one object when it is open, one per prompt; or one with an error."""
-    answer = None if task["answer"] is None else AnswerFormat.from_manifest(task["answer"])
-    system = task["system_prompt"]
-    history = [{"role": "system", "content": system}] if system else []
+    greedy = parse_sampler("greedy")
+    where = request["model"]
     try:
-        with open_engine(Path(task["model"]), threads=task["threads"]) as engine:
-            yield {"suppressed": engine.suppressed_under_format if answer else ()}
-            for prompt in task["prompts"]:
-                greedy = parse_sampler("greedy")
-                with engine.chat(history, sampler=greedy, answers=answer, max_tokens=MOST_TOKENS) as chat:
-                    reply = chat.send(prompt)
-                yield {"text": reply.text, "ended": reply.stop_reason == "end_of_turn"}
+        with open_engine(Path(request["model"]), threads=request["threads"]) as engine:
+            yield {"suppressed": engine.suppressed_under_format}
+            for task in request["tasks"]:
+                answer = None if task["answer"] is None else AnswerFormat.from_manifest(task["answer"])
+                system = task["system_prompt"]
+                where = task["sidecar"] or request["model"]
+                for prompt in task["prompts"]:
+                    with engine.chat(
+                        [{"role": "system", "content": system}] if system else [],
+                        sampler=greedy,
+                        answers=answer,
+                        max_tokens=MOST_TOKENS,
+                        chat_template=task["chat_template"],
+                        sidecar=None if task["sidecar"] is None else Path(task["sidecar"]),
+                    ) as chat:
+                        reply = chat.send(prompt)
+                    yield {"text": reply.text, "ended": reply.stop_reason == "end_of_turn"}
     except _PROBLEMS as error:
-        yield {"error": error.message}
+        yield {"error": error.message, "where": where}
 
 
 if __name__ == "__main__":

@@ -31,15 +31,16 @@ Write = Callable[[Path], tuple[str, ...]]
 
 
 def place_assets(contents: AppContents, directory: Path, progress: Progress = SILENT) -> None:
-    """Put the files of `assets/edgekit` into a directory, which is made."""
-    directory.mkdir(parents=True, exist_ok=True)
+    """Put the files of `assets/edgekit` into a directory; it is made, with the folders in it."""
     with progress.step("copy the bundle", contents.size, "bytes") as advance:
         for name, asset in contents.assets.items():
+            place = directory / name
+            place.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(asset, bytes):
-                (directory / name).write_bytes(asset)
+                place.write_bytes(asset)
                 advance(len(asset))
             else:
-                copy_file(asset, directory / name, advance)
+                copy_file(asset, place, advance)
 
 
 def copy_file(source: Path, place: Path, advance: Callable[[int], None]) -> None:

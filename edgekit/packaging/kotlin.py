@@ -7,13 +7,23 @@ Releases 0.15 and 0.16 abort at a `SuppressTokensConfig`, by LiteRT-LM's issue 3
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Final
 
-from edgekit.bundle.manifest import SamplerUse
+from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
+from edgekit.packaging.kotlin_values import (
+    comment,
+    ids,
+    indented,
+    response_format,
+    sampler_config,
+    sidecar,
+    string,
+    string_or_null,
+)
 from edgekit.packaging.source import Source
+from edgekit.packaging.tasks import Task
 from edgekit.runtime.library import engine_version
 
 ARTIFACT: Final = "com.google.ai.edge.litertlm:litertlm-android"
@@ -25,8 +35,6 @@ KEEP_RULES: Final = f"""\
 -keep class {ARTIFACT.split(":")[0]}.** {{ *; }}
 """
 """For R8, which would remove or rename them in a release build: the app would abort at its first conversation."""
-
-_WIDTH: Final = 100
 
 HARD_KEYWORDS: Final = frozenset(
     "as break class continue do else false for fun if in interface is null object package return super this throw true "
@@ -45,37 +53,93 @@ def class_name(name: str) -> str:
     return joined if joined[:1].isalpha() else f"Model{joined}"
 
 
-def string(text: str) -> str:
-    """A Kotlin string literal on one line."""
-    quoted = json.dumps(text, ensure_ascii=False).replace("$", "\\$")
-    # Kotlin knows \b, \t, \n, \r and \uXXXX, and not JSON's \f.
-    return quoted.replace("\\f", "\\u000c")
+def entry_name(task: Task) -> str:
+    """A task's name in the generated enum: support-triage → SUPPORT_TRIAGE."""
+    name = task.id.upper().replace("-", "_")
+    return name if name[:1].isalpha() else f"_{name}"
+
+
+def call(source: Source, prompt: str) -> str:
+    """How the generated class is asked: answer("…"), or answer(Name.Task.SENTIMENT, "…") where there are several."""
+    if not _several(source):
+        return f"answer({string(prompt)})"
+    return f"answer({class_name(source.name)}.Task.{entry_name(source.task)}, {string(prompt)})"
+
+
+def adapters_told(source: Source) -> str:
+    """What a README says of the adapters: a table of tasks and sidecars; nothing of a bundle that takes none."""
+    if not _has_sidecars(source):
+        return ""
+    rows = []
+    for task in source.offer.tasks:
+        file = source.sidecar_of(task)
+        assert file is not None
+        rows.append(f"| {task.title} | `{task.id}` | `{file.file}` | {file.size:,} |")
+    return "\n".join(
+        (
+            "",
+            "| task | id | sidecar in `assets/edgekit` | bytes |",
+            "| --- | --- | --- | --- |",
+            *rows,
+            "",
+            "The model is opened once, for all tasks. Where code of yours opens a conversation, it must give one",
+            "of these files (`ConversationConfig.loraConfig`): without any the engine leaves the model's adapter",
+            f"inputs as the memory was, and answers with noise. `{EMPTY_SIDECAR_NAME}` is for the model as it is.",
+            "",
+        )
+    )
 
 
 def model_class(source: Source, *, copies: bool) -> str:
-    """The class as a Kotlin file.
+    """The class as a Kotlin file; with an enum of the tasks where there are several.
 
-    copies: whether the model lies in the APK's assets and is copied out; otherwise open() takes the file.
+    copies: whether model and sidecars lie in the APK's assets and are copied out; otherwise open() takes the model's
+    file, and sidecars lie beside it as in the assets.
     """
-    name = class_name(source.name)
-    opening = _OPEN_COPIED if copies else _OPEN_FILE
-    constants = "\n".join(f"        {line}" for line in _constants(source))
+    name, several, sidecars = class_name(source.name), _several(source), _has_sidecars(source)
     return _TEMPLATE.format(
         coordinates=coordinates(),
         kotlin=KOTLIN_NEEDED,
         imports="\n".join(f"import {line}" for line in _imports(source, copies=copies)),
         name=name,
-        title=_comment(source.task.title),
+        title=comment(source.offer.title if several else source.task.title),
         stops=_stops(source),
-        opening=opening.format(name=name),
-        constants=constants,
-        configuration=_configuration(source),
-        sending=_sending(source),
+        state="private val engine: Engine, private val directory: File"
+        if sidecars
+        else "private val engine: Engine",
+        tasks=indented(_enum(source), 4) if several else "",
+        sidecar=(_SIDECAR_COPIED if copies else _SIDECAR_BESIDE) if sidecars else "",
+        question="task: Task, prompt: String" if several else "prompt: String",
+        configuration=indented("\n".join(_configuration(source)), 16),
+        sending=",\n                ".join(_sending(source)),
+        constants=indented("\n".join(_constants(source)), 8),
+        opening=_opening(name, copies=copies, sidecars=sidecars),
     )
 
 
-def _comment(text: str) -> str:
-    return " ".join(text.split()).replace("*/", "* /")
+def _several(source: Source) -> bool:
+    return len(source.offer.tasks) > 1
+
+
+def _has_sidecars(source: Source) -> bool:
+    """Whether conversations need sidecars: all of a base's, or none."""
+    return source.sidecar_of(source.task) is not None
+
+
+def _has_format(source: Source) -> bool:
+    return any(source.manifest_of(task).answer is not None for task in source.offer.tasks)
+
+
+def _has_system_prompt(source: Source) -> bool:
+    return any(task.system_prompt is not None for task in source.offer.tasks)
+
+
+def _has_template(source: Source) -> bool:
+    return any(_template_of(source, task) is not None for task in source.offer.tasks)
+
+
+def _template_of(source: Source, task: Task) -> str | None:
+    return None if task.adapter is None else source.adapters[task.adapter].manifest.chat_template
 
 
 def _imports(source: Source, *, copies: bool) -> list[str]:
@@ -89,11 +153,13 @@ def _imports(source: Source, *, copies: bool) -> list[str]:
         "MessageCallback",
         "SamplerConfig",
     ]
-    if source.task.system_prompt is not None:
+    if _has_sidecars(source):
+        names.append("LoraConfig")
+    if _has_system_prompt(source):
         names.append("Contents")
-    if source.manifest.answer is not None:
+    if _has_format(source):
         names.append("ResponseFormat")
-        if source.asked.suppressed:
+        if source.suppressed:
             names.append("SuppressTokensConfig")
     lines = [f"{base}.{name}" for name in names]
     lines += ["android.content.Context", "java.io.File"]
@@ -106,93 +172,133 @@ def _imports(source: Source, *, copies: bool) -> list[str]:
     return sorted(lines)
 
 
-def _constants(source: Source) -> list[str]:
-    manifest = source.manifest
-    lines = [
-        f"const val MODEL_FILE = {string(manifest.model.file)}",
-        f"const val MODEL_BYTES = {manifest.model.size:_}L",
-        f"const val MODEL_SHA256 = {string(manifest.model.sha256)}",
-        "/** The most tokens of prompts and answers together; a longer prompt aborts natively, check before. */",
-        f"const val MAX_TOKENS = {manifest.kv_length}",
-    ]
-    if source.task.system_prompt is not None:
-        lines.append(f"private const val SYSTEM_PROMPT = {string(source.task.system_prompt)}")
-    answer = manifest.answer
-    if answer is not None:
-        lines += [
-            "/** What every answer is held to. */",
-            f"private val FORMAT = {_response_format(answer['kind'], answer)}",
-        ]
-    if answer is not None and source.asked.suppressed:
-        lines += [
-            "/**",
-            " * Under a format only the first stop token may end an answer: the others would pass as text, and so",
-            " * would the tokens of single ASCII bytes.",
-            " */",
-            f"private val SUPPRESSED = SuppressTokensConfig({_ids(source.asked.suppressed)})",
-        ]
-    return lines
-
-
-def _response_format(kind: str, answer: object) -> str:
-    assert isinstance(answer, dict)
-    if kind == "regex":
-        return f"ResponseFormat.regex({string(answer['regex'])})"
-    schema = json.dumps(answer["schema"], ensure_ascii=False, separators=(",", ":"))
-    pieces = [schema[start : start + _WIDTH] for start in range(0, len(schema), _WIDTH)]
-    joined = " +\n                    ".join(string(piece) for piece in pieces)
-    return f"ResponseFormat.json(\n                    {joined},\n        )"
-
-
-def _ids(numbers: Sequence[int]) -> str:
-    """Ids as Kotlin, stretches as ranges."""
-    stretches: list[list[int]] = []
-    for number in sorted(set(numbers)):
-        if stretches and number == stretches[-1][1] + 1:
-            stretches[-1][1] = number
-        else:
-            stretches.append([number, number])
-    return " + ".join(
-        f"listOf({first})" if first == last else f"({first}..{last}).toList()" for first, last in stretches
-    )
-
-
 def _stops(source: Source) -> str:
     stops = [f"{stop.text or '?'} ({', '.join(map(str, stop.ids))})" for stop in source.manifest.stop_tokens]
-    return _comment(", ".join(stops))
+    return comment(", ".join(stops))
 
 
-def _configuration(source: Source) -> str:
-    lines = []
-    if source.task.system_prompt is not None:
-        lines.append("systemInstruction = Contents.of(SYSTEM_PROMPT),")
-    lines.append(f"samplerConfig = {_sampler(source.manifest.sampler)},")
-    if source.manifest.answer is not None:
-        lines.append("enableResponseFormat = true,")
-    return "\n".join(f"                {line}" for line in lines)
+# ---------------------------------------- values: of one task constants, of several an enum
 
 
-def _sampler(sampler: SamplerUse) -> str:
-    if sampler.kind == "greedy":  # the best of one, whatever the others say
-        return "SamplerConfig(topK = 1, topP = 1.0, temperature = 1.0)"
-    return (
-        f"SamplerConfig(topK = {sampler.top_k}, topP = {float(sampler.top_p or 0)}, "
-        f"temperature = {float(sampler.temperature or 0)})"
+def _enum(source: Source) -> str:
+    kinds = [
+        ("sidecar", "Sidecar", _has_sidecars(source)),
+        ("sampler", "SamplerConfig", True),
+        ("systemPrompt", "String?", _has_system_prompt(source)),
+        ("chatTemplate", "String?", _has_template(source)),
+        ("format", "ResponseFormat?", _has_format(source)),
+    ]
+    wanted = [name for name, _, is_wanted in kinds if is_wanted]
+    declared = "\n".join(f"    internal val {name}: {kind}," for name, kind, _ in kinds if name in wanted)
+    entries = "\n\n".join(indented(_entry(source, task, wanted), 4) for task in source.offer.tasks)
+    return f"""\
+
+/** What it does. Each task has an adapter on the one base: another task takes another conversation, and no loading. */
+enum class Task(
+{declared}
+) {{
+{entries}
+}}
+"""
+
+
+def _entry(source: Source, task: Task, wanted: list[str]) -> str:
+    manifest, file = source.manifest_of(task), source.sidecar_of(task)
+    values = {
+        "sidecar": "null" if file is None else sidecar(file),
+        "sampler": sampler_config(manifest.sampler),
+        "systemPrompt": string_or_null(task.system_prompt),
+        "chatTemplate": string_or_null(_template_of(source, task)),
+        "format": "null" if manifest.answer is None else response_format(manifest.answer),
+    }
+    arguments = "\n".join(f"{name} = {values[name]}," for name in wanted)
+    return f"/** {comment(task.title)}. */\n{entry_name(task)}(\n{indented(arguments, 4)}\n),"
+
+
+def _constants(source: Source) -> Iterator[str]:
+    model = source.manifest.model
+    yield f"const val MODEL_FILE = {string(model.file)}"
+    yield f"const val MODEL_BYTES = {model.size:_}L"
+    yield f"const val MODEL_SHA256 = {string(model.sha256)}"
+    yield "/** The most tokens of prompts and answers together; a longer prompt aborts natively, check before. */"
+    yield f"const val MAX_TOKENS = {source.manifest.kv_length}"
+    if _several(source):
+        if _has_sidecars(source):
+            yield "private val SIDECARS = Task.entries.map { it.sidecar }"
+    else:
+        yield from _task_constants(source, source.task)
+    if _has_format(source) and source.suppressed:
+        yield "/**"
+        yield " * Under a format only the first stop token may end an answer: the others would pass as text, and so"
+        yield " * would the tokens of single ASCII bytes."
+        yield " */"
+        yield f"private val SUPPRESSED = SuppressTokensConfig({ids(source.suppressed)})"
+
+
+def _task_constants(source: Source, task: Task) -> Iterator[str]:
+    file, answer, template = (
+        source.sidecar_of(task),
+        source.manifest_of(task).answer,
+        _template_of(source, task),
     )
+    if file is not None:
+        yield f"private val SIDECAR = {sidecar(file)}"
+        yield "private val SIDECARS = listOf(SIDECAR)"
+    if task.system_prompt is not None:
+        yield f"private const val SYSTEM_PROMPT = {string(task.system_prompt)}"
+    if template is not None:
+        yield f"private const val CHAT_TEMPLATE = {string(template)}"
+    if answer is not None:
+        yield "/** What every answer is held to. */"
+        yield f"private val FORMAT = {response_format(answer)}"
 
 
-def _sending(source: Source) -> str:
-    arguments = ["Message.user(prompt)", "listener"]
-    if source.manifest.answer is not None:
-        if source.asked.suppressed:
-            arguments.append("suppressTokensConfig = SUPPRESSED")
-        arguments.append("responseFormat = FORMAT")
-    return ",\n                ".join(arguments)
+def _configuration(source: Source) -> Iterator[str]:
+    several = _several(source)
+    if _has_system_prompt(source):
+        said = "task.systemPrompt?.let { Contents.of(it) }" if several else "Contents.of(SYSTEM_PROMPT)"
+        yield f"systemInstruction = {said},"
+    sampler = "task.sampler" if several else sampler_config(source.manifest_of(source.task).sampler)
+    yield f"samplerConfig = {sampler},"
+    if _has_sidecars(source):
+        yield "// Always: without one the engine would leave the base's adapter inputs as the memory was."
+        yield f"loraConfig = LoraConfig(loraPath = {'task.sidecar' if several else 'SIDECAR'}.at(directory).path),"
+    if _has_format(source):
+        yield f"enableResponseFormat = {'task.format != null' if several else 'true'},"
+    if _has_template(source):
+        yield f"chatTemplate = {'task.chatTemplate' if several else 'CHAT_TEMPLATE'},"
+
+
+def _sending(source: Source) -> Iterator[str]:
+    several = _several(source)
+    yield "Message.user(prompt)"
+    yield "listener"
+    if _has_format(source):
+        if source.suppressed:
+            suppressed = "SUPPRESSED.takeIf { task.format != null }" if several else "SUPPRESSED"
+            yield f"suppressTokensConfig = {suppressed}"
+        yield f"responseFormat = {'task.format' if several else 'FORMAT'}"
+
+
+def _opening(name: str, *, copies: bool, sidecars: bool) -> str:
+    template = _OPEN_COPIED if copies else _OPEN_FILE
+    return template.format(
+        name=name,
+        files="Copies the model and its adapters out of the assets"
+        if sidecars
+        else "Copies the model out of the assets",
+        directory=_DIRECTORY if sidecars else "",
+        made=f"{name}(Engine(configuration).also {{ it.initialize() }}{', directory' if sidecars else ''})",
+        beside="; its adapters lie beside it as in the assets" if sidecars else "",
+        checked=_CHECK_SIDECARS if sidecars else "",
+        kept="SIDECARS.map { it.at(directory) } + model" if sidecars else "listOf(model)",
+        copied=_COPY_SIDECARS if sidecars else "",
+    )
 
 
 _TEMPLATE: Final = """\
 // Written by edgekit package for {coordinates}
-// (Kotlin {kotlin} or newer). The bundle's manifest and task lie beside the model: edgekit.json, task.json.
+// (Kotlin {kotlin} or newer). The bundle's manifest and tasks lie beside the model: edgekit.json, tasks.json.
 package com.example.model // yours
 
 {imports}
@@ -202,10 +308,10 @@ package com.example.model // yours
  *
  * Thread-safe as long as one question is asked at a time. The bundle ends an answer itself, at: {stops}.
  */
-class {name} private constructor(private val engine: Engine) : AutoCloseable {{
-
+class {name} private constructor({state}) : AutoCloseable {{
+{tasks}{sidecar}
     /** Answers a question in a conversation of its own, in pieces. Cancelling stops the decoding, and waits for it. */
-    fun answer(prompt: String): Flow<String> = flow {{
+    fun answer({question}): Flow<String> = flow {{
         val configuration =
             ConversationConfig(
 {configuration}
@@ -251,11 +357,38 @@ class {name} private constructor(private val engine: Engine) : AutoCloseable {{
 }}
 """
 
-_OPEN_FILE: Final = """\
-        /** Opens the model file; takes seconds, and never the main thread. */
-        suspend fun open(context: Context, model: File): {name} =
-            withContext(Dispatchers.IO) {{
-                check(model.length() == MODEL_BYTES) {{ "$model is not the model of this build" }}
+_SIDECAR_BESIDE: Final = """\
+
+    /** An adapter's file, under its path in the assets. */
+    internal class Sidecar(val path: String, val bytes: Long, val sha256: String) {
+        fun at(directory: File) = File(directory, path)
+    }
+"""
+
+_SIDECAR_COPIED: Final = """\
+
+    /** An adapter's file, under its path in the assets. */
+    internal class Sidecar(val path: String, val bytes: Long, val sha256: String) {
+        fun at(directory: File) = File(directory, "$sha256.lora.tflite")
+    }
+"""
+
+_DIRECTORY: Final = "                val directory = checkNotNull(model.absoluteFile.parentFile)\n"
+
+_CHECK_SIDECARS: Final = """\
+                for (sidecar in SIDECARS) {
+                    val file = sidecar.at(directory)
+                    check(file.length() == sidecar.bytes) { "$file is not the adapter of this build" }
+                }
+"""
+
+_COPY_SIDECARS: Final = """\
+            for (sidecar in SIDECARS) {
+                copy(context, sidecar.path, sidecar.at(directory), sidecar.bytes, sidecar.sha256)
+            }
+"""
+
+_CONFIGURED: Final = """\
                 val configuration =
                     EngineConfig(
                         modelPath = model.path,
@@ -263,35 +396,48 @@ _OPEN_FILE: Final = """\
                         maxNumTokens = MAX_TOKENS,
                         cacheDir = context.cacheDir.path,
                     )
-                {name}(Engine(configuration).also {{ it.initialize() }})
+                {made}
             }}"""
 
+_OPEN_FILE: Final = (
+    """\
+        /** Opens the model file{beside}; takes seconds, and never the main thread. */
+        suspend fun open(context: Context, model: File): {name} =
+            withContext(Dispatchers.IO) {{
+                check(model.length() == MODEL_BYTES) {{ "$model is not the model of this build" }}
+{directory}{checked}"""
+    + _CONFIGURED
+)
+
 _OPEN_COPIED: Final = (
-    _OPEN_FILE.replace(
-        "suspend fun open(context: Context, model: File)", "suspend fun open(context: Context)"
-    )
-    .replace(
-        """                check(model.length() == MODEL_BYTES) {{ "$model is not the model of this build" }}
-""",
-        """                val model = copyOut(context)
-""",
-    )
-    .replace("/** Opens the model file;", "/** Copies the model out of the assets once and opens it;")
+    """\
+        /** {files} once and opens it; takes seconds, and never the main thread. */
+        suspend fun open(context: Context): {name} =
+            withContext(Dispatchers.IO) {{
+                val model = copyOut(context)
+{directory}"""
+    + _CONFIGURED
     + """
 
-        /** The engine maps a real file: an asset is copied out at the first start, checked, and renamed. */
+        /** The engine maps real files: assets are copied out at the first start. Gives the model. */
         private fun copyOut(context: Context): File {{
             val directory = File(context.noBackupFilesDir, "edgekit").apply {{ mkdirs() }}
             val model = File(directory, "$MODEL_SHA256.litertlm")
-            if (model.length() == MODEL_BYTES) return model
-            directory.listFiles()?.forEach(File::delete) // an older model, and the engine's caches of it
-            val part = File(directory, "part")
+            val kept = {kept}
+            directory.listFiles()?.filterNot {{ it in kept }}?.forEach(File::delete) // of an older build
+            copy(context, MODEL_FILE, model, MODEL_BYTES, MODEL_SHA256)
+{copied}            return model
+        }}
+
+        private fun copy(context: Context, asset: String, place: File, bytes: Long, sha256: String) {{
+            if (place.length() == bytes) return
+            val part = File(place.path + ".part")
             val digest = MessageDigest.getInstance("SHA-256")
-            context.assets.open("edgekit/$MODEL_FILE").use {{ asset ->
+            context.assets.open("edgekit/$asset").use {{ stream ->
                 part.outputStream().use {{ file ->
                     val buffer = ByteArray(1 shl 20)
                     while (true) {{
-                        val count = asset.read(buffer)
+                        val count = stream.read(buffer)
                         if (count < 0) break
                         digest.update(buffer, 0, count)
                         file.write(buffer, 0, count)
@@ -300,8 +446,7 @@ _OPEN_COPIED: Final = (
                 }}
             }}
             val found = digest.digest().joinToString("") {{ "%02x".format(it) }}
-            check(found == MODEL_SHA256) {{ "the model in this app is damaged" }}
-            check(part.renameTo(model)) {{ "$part cannot be renamed" }}
-            return model
+            check(found == sha256) {{ "$asset in this app is damaged" }}
+            check(part.renameTo(place)) {{ "$part cannot be renamed" }}
         }}"""
 )

@@ -1,6 +1,6 @@
 """Package: a bundle becomes an app, or what an app needs of it.
 
-    check the options → open and check the bundle → golden answers → sizes for Google Play → write the target
+    check the options → open and check bundle and adapters → golden answers → sizes for Google Play → write the target
 
 Nothing appears at the output before all of it is done.
 """
@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
 from edgekit import __version__
-from edgekit.errors import InputError
+from edgekit.bundle.manifest import Bundle
+from edgekit.errors import BundleError, InputError
 from edgekit.packaging.apk.assemble import DEFAULT_ABIS, ApkOptions, ApkResult, write_apk
 from edgekit.packaging.apk.base import BASE, read_base
 from edgekit.packaging.apk.icon import draw_foreground
@@ -29,6 +30,7 @@ from edgekit.packaging.gallery.allowlist import Hosting, check_hosting
 from edgekit.packaging.gallery.trial import Trial, try_gallery_runtime
 from edgekit.packaging.gallery.write import write_gallery
 from edgekit.packaging.job import Job, Write
+from edgekit.packaging.offering import title_of
 from edgekit.packaging.packs import (
     AI_PACK,
     ASSET_PACK,
@@ -38,11 +40,11 @@ from edgekit.packaging.packs import (
     default_pack_name,
     write_pack,
 )
-from edgekit.packaging.play import Compressed, PlaySize, judge, measure
+from edgekit.packaging.play import Compressed, PlaySize, judge, measure, megabytes, together
 from edgekit.packaging.presets import Presets, find_presets
 from edgekit.packaging.project import write_project
-from edgekit.packaging.result import PackagedFile, PackageResult
-from edgekit.packaging.source import Source, open_source, title_of
+from edgekit.packaging.result import AdapterSizes, PackagedFile, PackageResult, sizes_of
+from edgekit.packaging.source import Choice, Source, make_source, open_usable
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.library import WHEEL_PLATFORMS, engine_library
 
@@ -72,6 +74,8 @@ def package(
     to: str = "apk",
     output: str | Path | None = None,
     *,
+    adapters: Sequence[str | Path] = (),
+    with_base: bool = False,
     presets: str | Path | None = None,
     application_id: str | None = None,
     label: str | None = None,
@@ -97,11 +101,13 @@ def package(
 
     bundle: a bundle directory. to: "apk", "project", "assets", "ai-pack", "asset-pack" or "gallery".
     output: a directory; by default "NAME-TARGET" in the current one.
+    adapters: bundles that `edgekit.adapter` made for this one; the app has a task for each, in this order. An
+    `edgekit.toml` beside an adapter's manifest says what its task is for. with_base: list the bundle's own task, too.
     presets: an `edgekit.toml`; by default the one beside the bundle, or in the current directory. The arguments
     application_id, label, icon (a square PNG), version ("1.2.0" or "1.2.0+34") and version_code win over it.
     abis: of "arm64-v8a" and "x86_64". keystore: PKCS #12 with the signing key, key_alias the key in it, password its
     password or what gives it; the debug key of this machine without one. For "apk".
-    golden_from: a JSONL file with prompts for the golden answers; by default the examples.
+    golden_from: a JSONL file with prompts for the golden answers of a single task; by default the examples.
     delivery: "install-time", "fast-follow" or "on-demand"; pack_name: of the module. For the packs.
     url, or model_id and commit: where the Gallery can download the model. try_runtime: run the bundle on the Gallery's
     engine first.
@@ -116,6 +122,7 @@ def package(
         delivery=delivery,
         pack_name=pack_name,
     )
+    _check_adapters(wish.target, adapters, with_base=with_base)
     check_delivery(delivery)
     if pack_name is not None:
         check_pack_name(pack_name)
@@ -123,13 +130,17 @@ def package(
     key = _key(keystore, key_alias, password) if wish.target == "apk" else None
     if output is not None and wish.target != "apk":
         refuse_if_in_the_way(Path(output), force=force)
-    source, found = open_source(
-        Path(bundle),
-        lambda directory: find_presets(directory, None if presets is None else Path(presets)),
+    opened = open_usable(Path(bundle), progress)
+    if wish.target == "gallery":
+        _refuse_adapter_ready(opened)
+    found = find_presets(opened.directory, None if presets is None else Path(presets))
+    choice = Choice(
+        tuple(Path(adapter) for adapter in adapters),
+        with_base=with_base,
+        label=label,
         golden_from=None if golden_from is None else Path(golden_from),
-        threads=threads,
-        progress=progress,
     )
+    source = make_source(opened, found, choice, threads=threads, progress=progress)
     identity = _identity(source, found, application_id, label, number)
     picture = Path(icon) if icon is not None else found.icon
     if picture is not None:
@@ -173,6 +184,38 @@ def _target(to: str) -> Target:
         if to == target:
             return target
     raise InputError(f"{to!r} is nothing to package to", where="--to", remedy=f"one of {', '.join(TARGETS)}")
+
+
+def _check_adapters(target: Target, adapters: Sequence[str | Path], *, with_base: bool) -> None:
+    if with_base and not adapters:
+        raise InputError(
+            "a bundle without adapters is packaged with its own task anyway",
+            where="--with-base",
+            remedy="leave it away, or name adapters with --adapter",
+        )
+    if adapters and target == "gallery":
+        raise InputError(
+            "the AI Edge Gallery imports one model file, and has no place for an adapter beside it",
+            where="--adapter",
+            remedy=f"{_MERGED}, once for each adapter",
+        )
+
+
+_MERGED: Final = (
+    "merge it into a bundle of its own: edgekit convert ADAPTER --base CHECKPOINT -o MERGED, "
+    "then edgekit package MERGED --to gallery"
+)
+
+
+def _refuse_adapter_ready(opened: Bundle) -> None:
+    """Refuse a base that takes adapters as a model for the Gallery."""
+    if opened.manifest is not None and opened.manifest.adapters is not None:
+        raise BundleError(
+            "this base takes adapters, and the AI Edge Gallery gives it none: the engine would leave the inputs for "
+            "them as the memory was, and answer with noise",
+            where=opened.model_path,
+            remedy=f"convert the checkpoint again without --adapter-ready; or, for an adapter, {_MERGED}",
+        )
 
 
 def _abis(abis: Sequence[str]) -> tuple[str, ...]:
@@ -248,7 +291,9 @@ def _identity(
 
 def _play_size(job: Job, wish: _Wish, progress: Progress) -> PlaySize:
     """Measure what Google Play would deliver: with the app for all targets but the Gallery, which brings its own."""
-    model = measure(job.source.model, progress=progress)
+    source = job.source
+    sidecars = [measure(adapter.sidecar) for adapter in source.adapters.values()]
+    model = together([measure(source.model, progress=progress), *sidecars])
     libraries: dict[str, Compressed] = {}
     base = 0
     if wish.target in _APPS:
@@ -269,6 +314,9 @@ def _notes(
     job: Job, wish: _Wish, made: ApkResult | None, play: PlaySize, trial: Trial | None
 ) -> tuple[str, ...]:
     notes = []
+    sizes = sizes_of(job.source)
+    if sizes is not None:
+        notes.append(_what_adapters_save(sizes))
     if wish.target in _APPS and job.identity.application_id.startswith(f"{_PLACEHOLDER_ID}."):
         notes.append(
             f"{job.identity.application_id} is a placeholder, which Google Play refuses: --application-id"
@@ -284,6 +332,15 @@ def _notes(
             "no hosted entry: say where the model can be downloaded with --url, or --model-id and --commit"
         )
     return tuple(notes)
+
+
+def _what_adapters_save(sizes: AdapterSizes) -> str:
+    count = len(sizes.sidecars)
+    together, merged = megabytes(sizes.together), megabytes(sizes.merged)
+    if count == 1:
+        return f"base and adapter take {together}, a merged bundle {merged}"
+    times = f"{count} merged bundles would take {count} times the base"
+    return f"the base once and {count} adapters take {together}; {times}, {merged}"
 
 
 # ---------------------------------------- writing
@@ -306,10 +363,15 @@ def _file_safe(version: str) -> str:
 
 
 def _apk_steps(made: ApkResult, job: Job) -> tuple[str, ...]:
+    directory, output = shlex.quote(str(job.source.directory)), shlex.quote(str(made.path.parent))
+    tasks = "".join(
+        f"--adapter {shlex.quote(str(adapter.directory))} " for adapter in job.source.adapters.values()
+    )
+    if tasks and job.source.task.adapter is None:
+        tasks += "--with-base "
     return (
         f"adb install -r {shlex.quote(str(made.path))}",
-        f"edgekit package {shlex.quote(str(job.source.directory))} --to apk "
-        f"-o {shlex.quote(str(made.path.parent))} --force --install",
+        f"edgekit package {directory} {tasks}--to apk -o {output} --force --install",
     )
 
 
@@ -350,5 +412,8 @@ def _record(job: Job, wish: _Wish, play: PlaySize) -> dict[str, Any]:
         "target": wish.target,
         "model": job.source.manifest.model.file,
         "sha256": job.source.manifest.model.sha256,
+        "sidecars": {
+            folder: adapter.manifest.sidecar.sha256 for folder, adapter in job.source.adapters.items()
+        },
         "play": play.sentence,
     }

@@ -13,7 +13,7 @@ from typing import Final, Literal
 from edgekit.errors import InputError
 from edgekit.packaging.assets import KEEP
 from edgekit.packaging.job import Job, place_assets, write_text
-from edgekit.packaging.kotlin import KEEP_RULES, class_name, coordinates, model_class
+from edgekit.packaging.kotlin import KEEP_RULES, adapters_told, class_name, coordinates, model_class
 
 Delivery = Literal["install-time", "fast-follow", "on-demand"]
 DELIVERIES: Final[tuple[Delivery, ...]] = ("install-time", "fast-follow", "on-demand")
@@ -120,7 +120,7 @@ plugins {{
 def _app_fragment(kind: PackKind, name: str, delivery: str) -> str:
     # An install-time pack is read as assets; nothing has to be asked for.
     library = "" if delivery == "install-time" else f"    implementation '{kind.library}'\n"
-    stored = "    androidResources {\n        noCompress 'litertlm'\n    }\n" if not library else ""
+    stored = "    androidResources {\n        noCompress 'litertlm', 'tflite'\n    }\n" if not library else ""
     return f"""\
 // Into app/build.gradle.
 android {{
@@ -172,7 +172,7 @@ class {model}Pack(context: Context) {{
 
 
 def _readme(kind: PackKind, name: str, model: str, delivery: str, job: Job) -> str:
-    size = job.source.manifest.model.size
+    size = job.source.contents.size
     article = "An" if kind.title[0] in "Aa" else "A"
     if delivery == "install-time":
         how = (
@@ -196,7 +196,7 @@ published as an app bundle.
 3. Add the `.kt` files to your sources.
 
 {how}
-
+{adapters_told(job.source)}
 The pack's manifest is made by the Gradle plugin. Without Google Play, `bundletool build-apks --local-testing` and
 `bundletool install-apks` deliver it from a cable. The terms in `{name}/src/main/assets/edgekit/NOTICE` must stay with
 the model.

@@ -7,7 +7,7 @@ sampled, which is told.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,8 +42,9 @@ class Compressed:
 class PlaySize:
     """What Google Play would have a phone download.
 
-    app: code, resources and engine libraries of the largest ABI, compressed. model: the bundle, compressed. fit: "base"
-    (everything in the base module), "pack" (the bundle only as an asset pack or AI pack) or "none".
+    app: code, resources and engine libraries of the largest ABI, compressed. model: the bundle with its adapters,
+    compressed. fit: "base" (everything in the base module), "pack" (the bundle only as an asset pack or AI pack) or
+    "none".
     """
 
     app: int
@@ -60,16 +61,25 @@ class PlaySize:
     def sentence(self) -> str:
         """The verdict, for people."""
         about = "about " if self.sampled else ""
-        whole, model = _megabytes(self.download), _megabytes(self.model)
+        whole, model = megabytes(self.download), megabytes(self.model)
         if self.fit == "base":
-            limit = _megabytes(BASE_LIMIT)
+            limit = megabytes(BASE_LIMIT)
             return f"fits into the base module: {about}{whole} to download, {limit} are allowed"
         if self.fit == "pack":
             return (
-                f"fits as an asset pack or AI pack only: {about}{model} to download ({_megabytes(PACK_LIMIT)} are "
-                f"allowed), with the app {whole}, and a base module may have {_megabytes(BASE_LIMIT)}"
+                f"fits as an asset pack or AI pack only: {about}{model} to download ({megabytes(PACK_LIMIT)} are "
+                f"allowed), with the app {whole}, and a base module may have {megabytes(BASE_LIMIT)}"
             )
-        return f"does not fit: {about}{model} to download, a pack may have {_megabytes(PACK_LIMIT)}"
+        return f"does not fit: {about}{model} to download, a pack may have {megabytes(PACK_LIMIT)}"
+
+
+def together(parts: Sequence[Compressed]) -> Compressed:
+    """The sizes of several files as one."""
+    return Compressed(
+        sum(part.size for part in parts),
+        sum(part.compressed for part in parts),
+        any(part.sampled for part in parts),
+    )
 
 
 def measure(path: Path, *, threads: int = 2, progress: Progress = SILENT) -> Compressed:
@@ -110,7 +120,8 @@ def _deflated(path: Path, start: int, advance: Advance) -> Compressed:
     return Compressed(len(piece), len(zlib.compress(piece, _LEVEL)))
 
 
-def _megabytes(size: int) -> str:
+def megabytes(size: int) -> str:
+    """A size for people."""
     return (
         f"{size / 1e9:.1f} GB"
         if size >= 1e9

@@ -1,7 +1,8 @@
-"""Presets of an app, `edgekit.toml`: its name, what it is for, what to try, what its answers open.
+"""Presets, `edgekit.toml`: what an app is called; and what a task is for, what to try, what its answers open.
 
-The options of `edgekit package` win over the file. Reading is strict: an unknown key is a mistake that would otherwise
-go unnoticed until the app is on a phone.
+The file beside a bundle says both, of the app and of the bundle's own task; the one beside an adapter says what its
+task is. The options of `edgekit package` win over the file. Reading is strict: an unknown key is a mistake that would
+otherwise go unnoticed until the app is on a phone.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from edgekit.errors import InputError
-from edgekit.packaging.task import Action
+from edgekit.packaging.tasks import Action
 
 PRESETS_NAME: Final = "edgekit.toml"
 INTENT_PREFIX: Final = "android.settings."
@@ -22,11 +23,25 @@ INTENT_PREFIX: Final = "android.settings."
 
 
 @dataclass(frozen=True)
-class Presets:
-    """What `edgekit.toml` says; None and empty where it says nothing.
+class TaskPresets:
+    """What `edgekit.toml` says of a task; None and empty where it says nothing.
 
-    icon: an absolute path; in the file it is relative to the file. system_prompt: sent before each conversation.
-    source: the file itself, None when there is none.
+    system_prompt: sent before each conversation. source: the file itself, None when there is none.
+    """
+
+    title: str | None = None
+    description: str | None = None
+    system_prompt: str | None = None
+    examples: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
+    source: Path | None = None
+
+
+@dataclass(frozen=True)
+class Presets(TaskPresets):
+    """What it says of an app and of its bundle's own task.
+
+    icon: an absolute path; in the file it is relative to the file.
     """
 
     application_id: str | None = None
@@ -34,12 +49,6 @@ class Presets:
     icon: Path | None = None
     version_name: str | None = None
     version_code: int | None = None
-    title: str | None = None
-    description: str | None = None
-    system_prompt: str | None = None
-    examples: tuple[str, ...] = ()
-    actions: tuple[Action, ...] = ()
-    source: Path | None = None
 
 
 def find_presets(bundle: Path, named: Path | None = None) -> Presets:
@@ -56,10 +65,48 @@ def find_presets(bundle: Path, named: Path | None = None) -> Presets:
     return Presets()
 
 
+def find_task_presets(adapter: Path) -> TaskPresets:
+    """Read the presets beside an adapter's manifest, if there are any.
+
+    adapter: the directory of its bundle. Raises InputError when they cannot be used, or say something of the app.
+    """
+    path = adapter / PRESETS_NAME
+    return read_task_presets(path) if path.is_file() else TaskPresets()
+
+
 def read_presets(path: Path) -> Presets:
     """Read one file. Raises InputError, with the file and the key, for whatever it should not hold."""
+    values = _read_toml(path)
+    known = _keys(Presets)
+    for key in values:
+        if key not in known:
+            _refuse_unknown(path, key, known)
+    read = _read_values(path, values)
+    if "icon" in read:
+        read["icon"] = path.absolute().parent / read["icon"]
+    return Presets(**read, source=path)
+
+
+def read_task_presets(path: Path) -> TaskPresets:
+    """Read one file beside an adapter. Raises InputError as `read_presets` does, and for what only an app has."""
+    values = _read_toml(path)
+    known = _keys(TaskPresets)
+    for key in values:
+        if key in known:
+            continue
+        if key in _keys(Presets):
+            raise InputError(
+                f"{key} is the app's, and this file is about one adapter's task",
+                where=path,
+                remedy="move it into the edgekit.toml beside the base bundle",
+            )
+        _refuse_unknown(path, key, known)
+    return TaskPresets(**_read_values(path, values), source=path)
+
+
+def _read_toml(path: Path) -> dict[str, Any]:
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(
             f"the presets cannot be read: {error.strerror}",
@@ -70,14 +117,14 @@ def read_presets(path: Path) -> Presets:
         raise InputError("the presets are not text in UTF-8", where=path) from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"not TOML: {error}", where=path) from error
-    known = [field.name for field in fields(Presets) if field.name != "source"]
-    for key in values:
-        if key not in known:
-            _refuse_unknown(path, key, known)
-    read: dict[str, Any] = {key: _READERS[key](path, key, value) for key, value in values.items()}
-    if "icon" in read:
-        read["icon"] = path.absolute().parent / read["icon"]
-    return Presets(**read, source=path)
+
+
+def _keys(kind: type[TaskPresets]) -> list[str]:
+    return [field.name for field in fields(kind) if field.name != "source"]
+
+
+def _read_values(path: Path, values: Mapping[str, object]) -> dict[str, Any]:
+    return {key: _READERS[key](path, key, value) for key, value in values.items()}
 
 
 # ---------------------------------------- the kinds of values

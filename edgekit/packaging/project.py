@@ -18,7 +18,7 @@ from edgekit.errors import MissingToolError
 from edgekit.packaging.apk.icon import draw_foreground
 from edgekit.packaging.job import Job, copy_file, place_assets, write_text
 from edgekit.packaging.kotlin import HARD_KEYWORDS
-from edgekit.packaging.task import TASK_NAME
+from edgekit.packaging.tasks import TASKS_NAME
 from edgekit.runtime.library import LIBRARY, engine_library, engine_version
 
 SAMPLE_PACKAGE: Final = "dev.edgekit.sample"
@@ -181,6 +181,7 @@ def _put_icon(directory: Path, icon: Path) -> None:
 
 def _readme(job: Job) -> str:
     identity, source = job.identity, job.source
+    models = "model and `adapters`" if source.adapters else "model"
     return f"""\
 # {identity.label}
 
@@ -192,7 +193,7 @@ An Android app around the model `{source.manifest.model.file}`: Kotlin, Jetpack 
 
 | where | what |
 | --- | --- |
-| `app/src/main/assets/edgekit` | model, `edgekit.json`, `NOTICE`, `{TASK_NAME}`: examples, buttons, golden answers |
+| `app/src/main/assets/edgekit` | {models}, `edgekit.json`, `NOTICE`, and in `{TASKS_NAME}` examples and buttons |
 | `app/src/main/jniLibs` | the engine, for {", ".join(job.abis)}, from the official wheel |
 | `app/src/main/cpp` | the shim between Kotlin and the engine's C interface |
 | `app/src/main/kotlin` | `engine`, `bundle`, `tasks` without Compose, `screens` with it |

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from edgekit.packaging.apk.identity import Identity
 from edgekit.packaging.gallery.trial import Trial
 from edgekit.packaging.play import PlaySize
 from edgekit.packaging.source import Source
+from edgekit.packaging.tasks import Task
 
 
 @dataclass(frozen=True)
@@ -21,13 +23,32 @@ class PackagedFile:
 
 
 @dataclass(frozen=True)
+class AdapterSizes:
+    """What one base with adapters takes, in bytes. base: its model file, once. sidecars: each one's, by its task."""
+
+    base: int
+    sidecars: Mapping[str, int]
+
+    @property
+    def together(self) -> int:
+        """Base and sidecars."""
+        return self.base + sum(self.sidecars.values())
+
+    @property
+    def merged(self) -> int:
+        """What as many bundles would take, each with an adapter merged into a copy of the base."""
+        return self.base * len(self.sidecars)
+
+
+@dataclass(frozen=True)
 class PackageResult:
     """What `package` made.
 
     target: as asked for. output: the directory. apk: the app, for that target. files: everything written. source: the
-    bundle and its task. identity: the app's, None for a target without an app. fingerprint: SHA-256 of the signer's
-    certificate; debug_key: whether that is this machine's debug key; both for an APK only. trial: for the Gallery.
-    notes: what the user should know. next_steps: commands to type. seconds: from the call to the finished output.
+    bundle, its adapters and what the app offers. identity: the app's, None for a target without an app. fingerprint:
+    SHA-256 of the signer's certificate; debug_key: whether that is this machine's debug key; both for an APK only.
+    trial: for the Gallery. notes: what the user should know. next_steps: commands to type. seconds: from the call to
+    the finished output.
     """
 
     target: str
@@ -50,9 +71,14 @@ class PackageResult:
         """Bytes of all files together."""
         return sum(file.size for file in self.files)
 
+    @property
+    def adapter_sizes(self) -> AdapterSizes | None:
+        """What the adapters save; None where there are none."""
+        return sizes_of(self.source)
+
     def to_json(self) -> dict[str, Any]:
         """The result as JSON values."""
-        task = self.source.task
+        sizes = self.adapter_sizes
         return {
             "target": self.target,
             "output": str(self.output),
@@ -63,10 +89,16 @@ class PackageResult:
             "model": asdict(self.source.manifest.model),
             "identity": None if self.identity is None else asdict(self.identity),
             "abis": list(self.abis),
-            "examples": len(task.examples),
-            "golden": [asdict(golden) for golden in task.golden],
-            "actions": len(task.actions),
-            "quality": None if task.quality is None else {"passed": task.quality.passed},
+            "title": self.source.offer.title,
+            "tasks": [_task_json(self.source, task) for task in self.source.offer.tasks],
+            "adapter_sizes": None
+            if sizes is None
+            else {
+                "base": sizes.base,
+                "sidecars": dict(sizes.sidecars),
+                "together": sizes.together,
+                "merged": sizes.merged,
+            },
             "play": {**asdict(self.play), "download": self.play.download, "sentence": self.play.sentence},
             "signer": None
             if self.fingerprint is None
@@ -76,3 +108,24 @@ class PackageResult:
             "next_steps": list(self.next_steps),
             "seconds": round(self.seconds, 3),
         }
+
+
+def sizes_of(source: Source) -> AdapterSizes | None:
+    """Return what base and adapters take; None where there are none."""
+    if not source.adapters:
+        return None
+    sidecars = {folder: adapter.manifest.sidecar.size for folder, adapter in source.adapters.items()}
+    return AdapterSizes(source.manifest.model.size, sidecars)
+
+
+def _task_json(source: Source, task: Task) -> dict[str, Any]:
+    sidecar = None if task.adapter is None else asdict(source.adapters[task.adapter].manifest.sidecar)
+    return {
+        "id": task.id,
+        "title": task.title,
+        "sidecar": sidecar,
+        "examples": len(task.examples),
+        "golden": [asdict(golden) for golden in task.golden],
+        "actions": len(task.actions),
+        "quality": None if task.quality is None else {"passed": task.quality.passed},
+    }

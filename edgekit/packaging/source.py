@@ -1,57 +1,141 @@
-"""The bundle that is packaged, with everything that all targets need to know of it."""
+"""The bundle that is packaged, with everything that all targets need to know of it and of its adapters."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.bundle.manifest import Manifest, open_bundle
-from edgekit.errors import BundleError
-from edgekit.packaging.contents import AppContents, app_contents
-from edgekit.packaging.golden import Asked, ask_engine, read_prompts
+from edgekit.adapters.manifest import AdapterManifest
+from edgekit.adapters.opening import Adapter
+from edgekit.bundle.manifest import Bundle, Manifest, ModelFile, file_digest, open_bundle
+from edgekit.errors import BundleError, InputError
+from edgekit.packaging.contents import ADAPTERS_NAME, AppContents, app_contents
+from edgekit.packaging.golden import ask_engine, read_prompts
+from edgekit.packaging.offering import Planned, plan_adapters, plan_base
 from edgekit.packaging.presets import Presets
-from edgekit.packaging.quality import read_quality
-from edgekit.packaging.task import Task
+from edgekit.packaging.tasks import Offer, Task
 from edgekit.progress import SILENT, Progress
 
 
 @dataclass(frozen=True)
 class Source:
-    """A checked bundle. name: of the model file, without its suffix. asked: what the engine answered.
+    """A checked bundle with its adapters, and what an app offers of them.
 
-    notes: what the user should know, one sentence each.
+    adapters: by folder, which a task names. suppressed: ids that must not be generated under an answer format
+    (`edgekit.packaging.golden.Asked`). notes: what the user should know, one sentence each.
     """
 
     directory: Path
     manifest: Manifest
     model: Path
-    task: Task
-    asked: Asked
+    offer: Offer
+    adapters: Mapping[str, Adapter]
+    suppressed: tuple[int, ...]
     contents: AppContents
     notes: tuple[str, ...]
 
     @property
     def name(self) -> str:
-        """What the bundle is called."""
+        """What the bundle is called: its model file, without the suffix."""
         return self.model.stem
 
+    @property
+    def task(self) -> Task:
+        """The first task: the only one of a bundle without adapters."""
+        return self.offer.tasks[0]
 
-def open_source(
-    bundle: Path,
-    presets_of: Callable[[Path], Presets],
-    *,
-    golden_from: Path | None = None,
-    threads: int | None = None,
-    progress: Progress = SILENT,
-) -> tuple[Source, Presets]:
-    """Open a bundle, check it against its manifest, and ask the engine for golden answers.
+    def manifest_of(self, task: Task) -> Manifest | AdapterManifest:
+        """The manifest that says how a task's answers are sampled, and what they are held to."""
+        return self.manifest if task.adapter is None else self.adapters[task.adapter].manifest
 
-    presets_of: gives the presets for the bundle's directory. Raises BundleError when it is no bundle that an app can
-    use, InputError for presets or golden prompts that cannot be used.
+    def sidecar_of(self, task: Task) -> ModelFile | None:
+        """The sidecar that each of a task's conversations needs, named as an asset: an adapter's, or that of none.
+
+        None for a bundle that takes no adapters.
+        """
+        if task.adapter is not None:
+            sidecar = self.adapters[task.adapter].manifest.sidecar
+            return replace(sidecar, file=f"{ADAPTERS_NAME}/{task.adapter}/{sidecar.file}")
+        return None if self.manifest.adapters is None else self.manifest.adapters.empty
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is to be packaged beside the bundle.
+
+    adapters: bundles, in the order of their tasks. with_base: list the bundle's own task too, first. label: the app's
+    name, where an option says it. golden_from: data with prompts for the golden answers, of a single task only.
     """
+
+    adapters: Sequence[Path] = ()
+    with_base: bool = False
+    label: str | None = None
+    golden_from: Path | None = None
+
+
+def open_usable(bundle: Path, progress: Progress = SILENT) -> Bundle:
+    """Open a bundle and check it against its manifest. Raises BundleError when it is none that an app can talk with."""
     with progress.step("check the bundle"):
         opened = open_bundle(bundle)
+        _refuse_unusable(opened)
+    return opened
+
+
+def make_source(
+    opened: Bundle,
+    presets: Presets,
+    choice: Choice,
+    *,
+    threads: int | None = None,
+    progress: Progress = SILENT,
+) -> Source:
+    """Check adapters against a usable bundle, and ask the engine for golden answers.
+
+    Raises AdapterError for an adapter that is not the bundle's, InputError for presets or golden prompts that cannot be
+    used, BundleError when the engine cannot answer.
+    """
+    manifest = opened.manifest
+    assert manifest is not None
+    planned = plan_adapters(choice.adapters, opened)
+    base = plan_base(opened, manifest, presets)
+    if choice.with_base or not planned:
+        planned = (base, *planned)
+    if choice.golden_from is not None:
+        planned = (_asked_from(choice.golden_from, planned),)
+    asked = ask_engine(
+        opened.model_path, [plan.prompts for plan in planned], threads=threads, progress=progress
+    )
+    tasks, notes = [], []
+    for plan, answers in zip(planned, asked.tasks, strict=True):
+        tasks.append(replace(plan.task, golden=answers.golden))
+        said = [*plan.notes, *(_no_answer(prompt) for prompt in answers.left_out)]
+        if not plan.prompts.texts:
+            said.append(_NO_EXAMPLES)
+        notes += [f"{plan.task.id}: {note}" if choice.adapters else note for note in said]
+    offer = Offer(choice.label or presets.label or base.task.title, tuple(tasks))
+    adapters = {plan.task.id: plan.adapter for plan in planned if plan.adapter is not None}
+    contents = app_contents(opened.directory, manifest, offer, adapters)
+    return Source(
+        directory=opened.directory,
+        manifest=manifest,
+        model=opened.model_path,
+        offer=offer,
+        adapters=adapters,
+        suppressed=asked.suppressed,
+        contents=contents,
+        notes=tuple(notes),
+    )
+
+
+_NO_EXAMPLES = "no examples: list some in edgekit.toml, and the app offers them and tests itself by them"
+
+
+def _no_answer(prompt: str) -> str:
+    return f"no golden answer to “{prompt}”: it did not end within its limit"
+
+
+def _refuse_unusable(opened: Bundle) -> None:
     manifest = opened.manifest
     if opened.model_path.suffix != ".litertlm":
         raise BundleError(
@@ -71,41 +155,23 @@ def open_source(
             where=opened.model_path,
             remedy="convert a checkpoint that has one",
         )
-    presets = presets_of(opened.directory)
-    examples = tuple(dict.fromkeys((*presets.examples, *manifest.examples)))
-    prompts = examples if golden_from is None else read_prompts(golden_from)
-    asked = ask_engine(
-        opened.model_path,
-        prompts,
-        system_prompt=presets.system_prompt,
-        answer=manifest.answer,
-        threads=threads,
-        progress=progress,
-    )
-    verdict = read_quality(opened.directory, manifest)
-    task = Task(
-        title=presets.title or presets.label or title_of(opened.model_path.stem),
-        description=presets.description,
-        system_prompt=presets.system_prompt,
-        examples=examples,
-        golden=asked.golden,
-        actions=presets.actions,
-        quality=verdict.quality,
-    )
-    notes = [] if verdict.note is None else [verdict.note]
-    notes += [f"no golden answer to “{prompt}”: it did not end within its limit" for prompt in asked.left_out]
-    if not prompts:
-        notes.append(
-            "no examples: list some in edgekit.toml, and the app offers them and tests itself by them"
+    if manifest.adapters is not None:
+        empty = manifest.adapters.empty
+        path = opened.directory / empty.file
+        if not path.is_file() or file_digest(path) != empty.sha256:
+            raise BundleError(
+                "the sidecar for conversations without an adapter is missing or was changed",
+                where=path,
+                remedy="copy the whole bundle again, or convert again with --force",
+            )
+
+
+def _asked_from(path: Path, planned: Sequence[Planned]) -> Planned:
+    if len(planned) > 1:
+        raise InputError(
+            f"these prompts are for one task, and there are {len(planned)}",
+            where="--golden-from",
+            remedy="list examples in the edgekit.toml beside each adapter",
         )
-    contents = app_contents(opened.directory, manifest, task)
-    return (
-        Source(opened.directory, manifest, opened.model_path, task, asked, contents, tuple(notes)),
-        presets,
-    )
-
-
-def title_of(name: str) -> str:
-    """A name as people write it: settings-navigator → Settings navigator."""
-    words = name.replace("-", " ").replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
+    (plan,) = planned
+    return replace(plan, prompts=replace(plan.prompts, texts=read_prompts(path)))

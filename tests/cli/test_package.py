@@ -37,7 +37,9 @@ def test_the_demo_becomes_the_settings_navigator(cli: Cli, demo: Path, tmp_path:
     again = cli("package", demo, "--to", "assets", "-o", tmp_path / "out")
     assert again.code == 2
     assert "--force" in again.err
-    assert cli("package", demo, "--to", "assets", "-o", tmp_path / "out", "--force", "--json").json["golden"]
+    assert cli("package", demo, "--to", "assets", "-o", tmp_path / "out", "--force", "--json").json["tasks"][
+        0
+    ]["golden"]
 
 
 def test_presets_that_were_edited_survive_the_next_demo(cli: Cli, demo: Path) -> None:

@@ -10,16 +10,17 @@ import pytest
 from edgekit.bundle.manifest import open_bundle
 from edgekit.chatting import open_chat
 from edgekit.errors import BundleError, InputError
-from edgekit.packaging.golden import ask_engine, read_prompts
+from edgekit.packaging.golden import Prompts, ask_engine, read_prompts
 
 
 def test_they_are_what_edgekit_chat_answers_greedily(navigator: Path) -> None:
     opened = open_bundle(navigator)
     assert opened.manifest is not None
     prompts = ("my screen is too dark", "gjør skjermen lysere", "my screen is too dark")
-    asked = ask_engine(opened.model_path, prompts, answer=opened.manifest.answer)
-    assert [golden.prompt for golden in asked.golden] == ["my screen is too dark", "gjør skjermen lysere"]
-    for golden in asked.golden:
+    asked = ask_engine(opened.model_path, [Prompts(prompts, answer=opened.manifest.answer)])
+    (answers,) = asked.tasks
+    assert [golden.prompt for golden in answers.golden] == ["my screen is too dark", "gjør skjermen lysere"]
+    for golden in answers.golden:
         with open_chat(navigator, sampler="greedy") as chat:
             assert chat.send(golden.prompt).text == golden.answer
     # All stop tokens but the first, and the 128 bytes of ASCII.
@@ -31,13 +32,13 @@ def test_a_system_prompt_goes_before_each(navigator: Path) -> None:
     opened = open_bundle(navigator)
     with open_chat(navigator, system="Turn off wifi", sampler="greedy", constrained=False) as chat:
         expected = chat.send("my screen is too dark").text
-    asked = ask_engine(opened.model_path, ["my screen is too dark"], system_prompt="Turn off wifi")
-    assert [golden.answer for golden in asked.golden] in ([expected], [])
-    assert asked.suppressed == ()
+    prompts = Prompts(("my screen is too dark",), system_prompt="Turn off wifi")
+    (answers,) = ask_engine(opened.model_path, [prompts]).tasks
+    assert [golden.answer for golden in answers.golden] in ([expected], [])
 
 
 def test_without_prompts_the_bundle_is_opened_all_the_same(navigator: Path, tmp_path: Path) -> None:
-    assert ask_engine(open_bundle(navigator).model_path, ()).golden == ()
+    assert ask_engine(open_bundle(navigator).model_path, ()).tasks == ()
     broken = tmp_path / "x.litertlm"
     broken.write_bytes(open_bundle(navigator).model_path.read_bytes()[:70_000])
     with pytest.raises(BundleError, match="engine"):

@@ -37,11 +37,14 @@ def test_the_apk_holds_the_bundle_and_its_task(navigator: Path, tmp_path: Path) 
     assert result.apk == tmp_path / "out/settings-navigator-2.0.apk"
     assert verify_apk(result.apk).fingerprint == result.fingerprint
     assets = assets_of(result.apk)
-    assert sorted(assets) == ["NOTICE", "edgekit.json", MODEL, "task.json"]
+    assert sorted(assets) == ["NOTICE", "edgekit.json", MODEL, "tasks.json"]
     for name in ("edgekit.json", "NOTICE", MODEL):
         assert assets[name] == (navigator / name).read_bytes()
-    task = json.loads(assets["task.json"])
-    assert task["schema_version"] == 1
+    offer = json.loads(assets["tasks.json"])
+    assert list(offer) == ["schema_version", "title", "tasks"]
+    assert (offer["schema_version"], offer["title"]) == (2, "Settings navigator")
+    (task,) = offer["tasks"]
+    assert (task["id"], task["adapter"]) == ("base", None)
     assert (task["title"], task["quality"], len(task["actions"])) == ("Settings navigator", None, 30)
     assert task["golden"][0] == {
         "prompt": "my screen is too dark",
@@ -145,8 +148,11 @@ def test_a_label_is_written_as_android_reads_it(label: str, written: str) -> Non
 def test_assets_come_with_what_an_app_needs(navigator: Path, tmp_path: Path) -> None:
     out = edgekit.package(navigator, "assets", tmp_path / "out").output
     assert (out / "assets/edgekit" / MODEL).read_bytes() == (navigator / MODEL).read_bytes()
-    assert "noCompress 'litertlm', 'json', 'NOTICE'" in (out / "edgekit.gradle").read_text()
-    assert 'noCompress += listOf("litertlm", "json", "NOTICE")' in (out / "edgekit.gradle.kts").read_text()
+    assert "noCompress 'litertlm', 'tflite', 'json', 'NOTICE'" in (out / "edgekit.gradle").read_text()
+    assert (
+        'noCompress += listOf("litertlm", "tflite", "json", "NOTICE")'
+        in (out / "edgekit.gradle.kts").read_text()
+    )
     kotlin = (out / "SettingsNavigator.kt").read_text()
     model = json.loads((navigator / "edgekit.json").read_text())["model"]
     for words in (

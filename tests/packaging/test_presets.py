@@ -9,7 +9,7 @@ import pytest
 
 from edgekit.errors import InputError
 from edgekit.packaging.presets import Presets, find_presets, read_presets
-from edgekit.packaging.task import Action
+from edgekit.packaging.tasks import Action
 from tests.conftest import EXAMPLE
 
 

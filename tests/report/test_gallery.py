@@ -11,10 +11,10 @@ import pytest
 from edgekit.packaging.gallery.card import ImportCard
 from edgekit.packaging.gallery.trial import Trial
 from edgekit.packaging.source import Source
-from edgekit.packaging.task import Golden
+from edgekit.packaging.tasks import Golden
 from edgekit.report.gallery import import_page, render_html, render_markdown
 from edgekit.report.page import write_page
-from tests.packaging.gallery.conftest import source  # noqa: F401 - a fixture
+from tests.packaging.gallery.conftest import source, with_task  # noqa: F401 - one is a fixture
 
 from .browser import Browser, open_browser, why_no_browser
 from .html import find, read_html
@@ -27,10 +27,10 @@ GOLDEN = (Golden("my screen is too dark", '{"screen": "display"}'),)
 @pytest.fixture(scope="module")
 def card(source: Source) -> ImportCard:  # noqa: F811
     return ImportCard(
-        replace(
-            source,
-            manifest=replace(source.manifest, kv_length=2048),
-            task=replace(source.task, title="Navigator <&>", golden=GOLDEN),
+        with_task(
+            replace(source, manifest=replace(source.manifest, kv_length=2048)),
+            title="Navigator <&>",
+            golden=GOLDEN,
         ),
         PASSED,
     )
@@ -41,10 +41,12 @@ def held(card: ImportCard) -> ImportCard:
     """One with an answer format and a system prompt, neither of which the Gallery has a place for."""
     return replace(
         card,
-        source=replace(
-            card.source,
-            manifest=replace(card.source.manifest, answer={"kind": "regex", "regex": "on|off"}),
-            task=replace(card.source.task, system_prompt="You find settings.\nAnswer in JSON."),
+        source=with_task(
+            replace(
+                card.source,
+                manifest=replace(card.source.manifest, answer={"kind": "regex", "regex": "on|off"}),
+            ),
+            system_prompt="You find settings.\nAnswer in JSON.",
         ),
     )
 

@@ -8,7 +8,7 @@ from edgekit.bundle.manifest import Manifest
 from edgekit.packaging.gallery.settings import Field, dialog_fields
 from edgekit.packaging.gallery.trial import Trial
 from edgekit.packaging.source import Source
-from edgekit.packaging.task import Task
+from edgekit.packaging.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import edgekit
 from edgekit.bundle.manifest import open_bundle
 from edgekit.packaging.contents import app_contents
-from edgekit.packaging.golden import Asked
 from edgekit.packaging.source import Source
-from edgekit.packaging.task import Task
+from edgekit.packaging.tasks import Offer, Task
 
 TASK = Task(
+    "base",
+    None,
     "Settings navigator",
     "Finds the page of the settings that a sentence means.",
     examples=("my screen is too dark", "turn the volume up"),
@@ -26,5 +29,11 @@ def source(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Source:
     edgekit.convert(demo_path, folder)
     opened = open_bundle(folder)
     assert opened.manifest is not None
-    contents = app_contents(opened.directory, opened.manifest, TASK)
-    return Source(opened.directory, opened.manifest, opened.model_path, TASK, Asked((), (), ()), contents, ())
+    offer = Offer(TASK.title, (TASK,))
+    contents = app_contents(opened.directory, opened.manifest, offer)
+    return Source(opened.directory, opened.manifest, opened.model_path, offer, {}, (), contents, ())
+
+
+def with_task(source: Source, **changes: Any) -> Source:
+    """The same bundle with something else said of its task."""
+    return replace(source, offer=replace(source.offer, tasks=(replace(source.task, **changes),)))

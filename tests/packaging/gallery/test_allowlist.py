@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from copy import deepcopy
-from dataclasses import replace
 from typing import Any
 
 import jsonschema
@@ -22,6 +21,7 @@ from edgekit.packaging.gallery.allowlist import (
     safe_file_name,
 )
 from edgekit.packaging.source import Source
+from tests.packaging.gallery.conftest import with_task
 
 DOCUMENT = json.loads(SCHEMA.read_text())
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -96,7 +96,7 @@ def test_without_a_word_on_hosting_there_is_none() -> None:
 
 
 def test_an_app_without_a_description_is_described_by_its_title(source: Source) -> None:
-    bare = replace(source, task=replace(source.task, description=None))
+    bare = with_task(source, description=None)
     assert pushed_list(bare)["models"][0]["description"] == "Settings navigator"
 
 

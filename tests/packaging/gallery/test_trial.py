@@ -12,7 +12,8 @@ import pytest
 from edgekit.packaging.gallery import trial
 from edgekit.packaging.gallery.trial import Trial, try_gallery_runtime
 from edgekit.packaging.source import Source
-from edgekit.packaging.task import Golden
+from edgekit.packaging.tasks import Golden
+from tests.packaging.gallery.conftest import with_task
 
 
 def really(tried: Trial) -> Trial:
@@ -55,7 +56,7 @@ def test_prompts_reach_it_as_lists_of_parts(
 ) -> None:
     asked = tmp_path / "asked.json"
     stand_in(tmp_path, monkeypatch, f"open({str(asked)!r}, 'w').write(sys.stdin.read())")
-    golden = replace(source, task=replace(source.task, golden=(Golden("what time is it", "x"),)))
+    golden = with_task(source, golden=(Golden("what time is it", "x"),))
     try_gallery_runtime(golden)
     prompts = [messages[0]["content"] for messages in json.loads(asked.read_text())["prompts"]]
     texts = ["what time is it", *source.task.examples]

@@ -1,0 +1,115 @@
+"""What an app offers: the bundle's own task, and one for each adapter.
+
+Everything is read and checked here, before the engine is asked and before anything is written.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from edgekit.adapters.opening import Adapter, open_adapter
+from edgekit.bundle.manifest import Bundle, Manifest
+from edgekit.errors import AdapterError
+from edgekit.packaging.golden import Prompts
+from edgekit.packaging.presets import Presets, find_task_presets
+from edgekit.packaging.quality import read_adapter_quality, read_quality
+from edgekit.packaging.tasks import BASE_ID, Task
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A task before its golden answers, and what they are asked with.
+
+    adapter: None for the bundle itself. notes: what the user should know, one sentence each.
+    """
+
+    task: Task
+    prompts: Prompts
+    adapter: Adapter | None
+    notes: tuple[str, ...]
+
+
+def plan_base(bundle: Bundle, manifest: Manifest, presets: Presets) -> Planned:
+    """The bundle's own task. Its title is the presets', else the app's label, else the model's name."""
+    verdict = read_quality(bundle.directory, manifest)
+    task = Task(
+        id=BASE_ID,
+        adapter=None,
+        title=presets.title or presets.label or title_of(bundle.model_path.stem),
+        description=presets.description,
+        system_prompt=presets.system_prompt,
+        examples=tuple(dict.fromkeys((*presets.examples, *manifest.examples))),
+        actions=presets.actions,
+        quality=verdict.quality,
+    )
+    prompts = Prompts(task.examples, task.system_prompt, manifest.answer)
+    return Planned(task, prompts, None, () if verdict.note is None else (verdict.note,))
+
+
+def plan_adapters(paths: Sequence[Path], base: Bundle) -> tuple[Planned, ...]:
+    """A task for each adapter, in the order in which they are named.
+
+    paths: adapter bundles. Raises AdapterError for one that does not belong to the base or was changed, for the same
+    one named twice, and for two whose names give the same id; InputError for presets that cannot be used.
+    """
+    opened: dict[str, Adapter] = {}
+    for path in paths:
+        adapter = open_adapter(path, base)
+        task_id = id_of(adapter)
+        other = opened.get(task_id)
+        if other is not None and other.directory.resolve() == adapter.directory.resolve():
+            raise AdapterError("this adapter is named twice", where=path, remedy="name it once")
+        if other is not None:
+            raise AdapterError(
+                f"two adapters would be the task “{task_id}”: {other.manifest.name} in {other.directory} and "
+                f"{adapter.manifest.name} in {adapter.directory}",
+                where="--adapter",
+                remedy="make one of them under another name: edgekit adapter … --name NAME",
+            )
+        opened[task_id] = adapter
+    return tuple(_plan_adapter(task_id, adapter) for task_id, adapter in opened.items())
+
+
+def _plan_adapter(task_id: str, adapter: Adapter) -> Planned:
+    manifest, presets = adapter.manifest, find_task_presets(adapter.directory)
+    verdict = read_adapter_quality(adapter)
+    task = Task(
+        id=task_id,
+        adapter=task_id,
+        title=presets.title or title_of(manifest.name),
+        description=presets.description,
+        system_prompt=presets.system_prompt or manifest.system_prompt,
+        examples=tuple(dict.fromkeys((*presets.examples, *manifest.examples))),
+        actions=presets.actions,
+        quality=verdict.quality,
+    )
+    prompts = Prompts(
+        task.examples, task.system_prompt, manifest.answer, adapter.sidecar, manifest.chat_template
+    )
+    return Planned(task, prompts, adapter, () if verdict.note is None else (verdict.note,))
+
+
+def id_of(adapter: Adapter) -> str:
+    """An adapter's name as the id of its task: Support_Triage → support-triage.
+
+    Raises AdapterError when nothing of it is left, or it would be the base's own.
+    """
+    name = adapter.manifest.name
+    task_id = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
+    if task_id in ("", BASE_ID):
+        raise AdapterError(
+            f"an adapter called “{name}” cannot be a task: "
+            + (f"{BASE_ID} is the base's own" if task_id else "an id is of letters and digits"),
+            where=adapter.directory,
+            remedy="make it under another name: edgekit adapter … --name NAME",
+        )
+    return task_id
+
+
+def title_of(name: str) -> str:
+    """A name as people write it: settings-navigator → Settings navigator."""
+    words = name.replace("-", " ").replace("_", " ").strip()
+    return words[:1].upper() + words[1:]

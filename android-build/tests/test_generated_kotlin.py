@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,26 +11,56 @@ import pytest
 import edgekit
 from android_build.kotlin import compile_kotlin
 from android_build.process import BuildError
+from edgekit.examples import sentiment, settings_navigator, support_triage
 
 ARTIFACTS = Path(__file__).with_name("artifacts")
 TARGETS = ("assets", "ai-pack", "asset-pack")
+PRESETS = "edgekit.toml"
+
+WORDS = {"title": 'Say "hi" */ for $5', "system_prompt": 'Answer in\n"JSON" for $user \\ ok'}
+"""What a Kotlin string must escape, and a comment must not end at."""
+
+
+def write_presets(directory: Path) -> None:
+    text = "".join(f"{key} = {json.dumps(value)}\n" for key, value in WORDS.items())
+    (directory / PRESETS).write_text(text, encoding="utf-8")
 
 
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from edgekit.examples import settings_navigator
-
     directory = tmp_path_factory.mktemp("bundle") / "navigator"
     example = settings_navigator()
     edgekit.convert(
         example / "checkpoint", directory, answer_schema=example / "answer-schema.json", check=False
     )
-    # What a Kotlin string must escape, and a comment must not end at.
-    words = {"label": 'Say "hi" */ for $5', "system_prompt": 'Answer in\n"JSON" for $user \\ ok'}
-    (directory / "edgekit.toml").write_text(
-        "".join(f"{key} = {json.dumps(value)}\n" for key, value in words.items()), encoding="utf-8"
-    )
+    write_presets(directory)
     return directory
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("base") / "navigator"
+    edgekit.convert(settings_navigator() / "checkpoint", directory, adapter_ready=True, check=False)
+    return directory
+
+
+@pytest.fixture(scope="module")
+def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """One with an answer format, one with a system prompt and a chat template of its own."""
+    folder = tmp_path_factory.mktemp("adapters")
+    trained = shutil.copytree(support_triage() / "adapter", folder / "trained")
+    checkpoint = settings_navigator() / "checkpoint"
+    template = (checkpoint / "chat_template.jinja").read_text(encoding="utf-8")
+    otherwise = template.replace("<start_of_turn>", "<start_of_turn>dear ", 1)
+    (trained / "chat_template.jinja").write_text("{# $5 #}" + otherwise, encoding="utf-8")
+    shutil.copy(checkpoint / "tokenizer_config.json", trained)
+    schema = sentiment() / "answer-schema.json"
+    first = edgekit.adapter(
+        sentiment() / "adapter", base, folder / "1", name="3-moods", answer_schema=schema, check=False
+    )
+    second = edgekit.adapter(trained, base, folder / "2", name="triage", check=False)
+    write_presets(second.directory)
+    return [first.directory, second.directory]
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +77,30 @@ def test_it_compiles(bundle: Path, artifacts: list[Path], tmp_path: Path, target
     out = edgekit.package(bundle, target, tmp_path / "out").output
     compile_kotlin([*out.glob("*.kt"), *artifacts], tmp_path / "classes")
     assert list((tmp_path / "classes/com/example/model").glob("Checkpoint*.class"))
+
+
+@pytest.mark.parametrize("target", ["assets", "asset-pack"])
+def test_it_compiles_with_several_adapters(
+    base: Path, adapters: list[Path], artifacts: list[Path], tmp_path: Path, target: str
+) -> None:
+    out = edgekit.package(base, target, tmp_path / "out", adapters=adapters, with_base=True).output
+    text = (out / "Checkpoint.kt").read_text(encoding="utf-8")
+    for words in ("BASE(", "_3_MOODS(", "TRIAGE(", "chatTemplate = task.chatTemplate", "task.systemPrompt?"):
+        assert words in text
+    compile_kotlin([*out.glob("*.kt"), *artifacts], tmp_path / "classes")
+    assert (tmp_path / "classes/com/example/model/Checkpoint$Task.class").is_file()
+
+
+def test_it_compiles_with_one_adapter_and_with_none(
+    base: Path, adapters: list[Path], artifacts: list[Path], tmp_path: Path
+) -> None:
+    """One task needs no name to be asked; a base that takes adapters needs its empty sidecar even then."""
+    for number, used in enumerate((adapters[:1], adapters[1:], [])):
+        out = edgekit.package(base, "assets", tmp_path / f"out{number}", adapters=used).output
+        text = (out / "Checkpoint.kt").read_text(encoding="utf-8")
+        assert "fun answer(prompt: String)" in text
+        assert "LoraConfig(loraPath = SIDECAR.at(directory).path)" in text
+        compile_kotlin([out / "Checkpoint.kt", *artifacts], tmp_path / f"classes{number}")
 
 
 def test_a_call_that_the_artifact_does_not_have_is_found(

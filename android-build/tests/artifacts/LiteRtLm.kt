@@ -40,11 +40,15 @@ class Message private constructor() {
     }
 }
 
+data class LoraConfig(val loraPath: String? = null, val audioLoraPath: String? = null)
+
 data class ConversationConfig(
     val systemInstruction: Contents? = null,
     val initialMessages: List<Message> = listOf(),
     val samplerConfig: SamplerConfig? = null,
+    val loraConfig: LoraConfig? = null,
     val enableResponseFormat: Boolean = false,
+    val chatTemplate: String? = null,
 )
 
 interface MessageCallback {

@@ -60,9 +60,12 @@ def read_stop_tokens(directory: Path, base: Bundle) -> tuple[StopToken, ...]:
     """Return the stop tokens of the adapter's generation_config.json, which must be among the base's; without the file
     the base's."""
     assert base.manifest is not None
-    stops = base.manifest.stop_tokens
+    stops, vocabulary = base.manifest.stop_tokens, base.manifest.vocabulary
+    known = {stop.ids for stop in stops}
+    if vocabulary is not None:  # the adapter was trained with the ids of the whole one
+        known = {tuple(vocabulary.old_ids[number] for number in ids) for ids in known}
     wanted = read_generation(directory).eos_token_ids
-    if missing := [number for number in wanted if (number,) not in {stop.ids for stop in stops}]:
+    if missing := [number for number in wanted if (number,) not in known]:
         raise AdapterError(
             f"the adapter ends its answers with the tokens {missing}, at which the base does not stop",
             where=directory / "generation_config.json",

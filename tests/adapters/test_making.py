@@ -161,6 +161,26 @@ def test_a_stop_token_that_the_base_does_not_know_is_refused(
         adapter(trained, adapter_ready_bundle, tmp_path / "out", check=False)
 
 
+def test_stop_tokens_are_found_under_their_new_ids_in_a_trimmed_base(
+    tmp_path: Path, demo_path: Path, trained: Path
+) -> None:
+    base = convert(
+        demo_path,
+        tmp_path / "trimmed",
+        adapter_ready=True,
+        vocab_from=[demo_path.parent / "train.jsonl"],
+        vocab_keep=2000,
+        check=False,
+    )
+    assert base.manifest.vocabulary is not None
+    old = {
+        base.manifest.vocabulary.old_ids[number] for stop in base.manifest.stop_tokens for number in stop.ids
+    }
+    (trained / "generation_config.json").write_text(json.dumps({"eos_token_id": sorted(old)}))
+    result = adapter(trained, base.bundle, tmp_path / "out")
+    assert result.manifest.stop_tokens == base.manifest.stop_tokens
+
+
 def test_tokens_of_its_own_are_refused_by_name(
     tmp_path: Path, adapter_ready_bundle: Path, trained: Path
 ) -> None:

@@ -115,7 +115,7 @@ def adapter(
         base=BaseUse(base.model_path.stem, base_manifest.model.sha256),
         source=AdapterSource(
             name=found.name,
-            digest=_digest(found.path),
+            digest=adapter_digest(found.path),
             rank=config.rank,
             alpha=config.alpha,
             rslora=config.use_rslora,
@@ -173,8 +173,8 @@ def _read_back(path: Path, matrices: AdapterMatrices) -> None:
         raise AdapterError("what was written does not read back the same", where=path, remedy="try again")
 
 
-def _digest(directory: Path) -> str:
-    """SHA-256 of what `sha256sum adapter_config.json adapter_model.safetensors` prints."""
+def adapter_digest(directory: Path) -> str:
+    """Identify an adapter by the SHA-256 of what `sha256sum adapter_config.json adapter_model.safetensors` prints."""
     lines = [f"{file_digest(directory / name)}  {name}\n" for name in (CONFIG_FILE, WEIGHTS_FILE)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 

@@ -18,7 +18,11 @@ edgekit validate my-fine-tune-int8 ./my-fine-tune --data eval.jsonl
 
 edgekit validate my-fine-tune-int4 --against my-fine-tune-int8
 
-edgekit validate my-fine-tune-int8 ./my-fine-tune --runtime 0.11.0 --max-kl 0.05 --min-task 0.95"""
+edgekit validate my-fine-tune-int8 ./my-fine-tune --runtime 0.11.0 --max-kl 0.05 --min-task 0.95
+
+edgekit validate base ./my-lora --base ./base-checkpoint --adapter my-lora-adapter --data eval.jsonl
+
+edgekit validate base ./my-lora --base ./base-checkpoint --adapter my-lora-adapter --against my-lora-int8"""
 
 _STYLES = {"passed": "green", "failed": "bold red", "warned": "yellow", "skipped": "dim"}
 
@@ -29,8 +33,18 @@ def validate(
         str | None,
         typer.Argument(help="The checkpoint or LoRA adapter that it was made from: a directory or a Hub id."),
     ] = None,
+    adapter: Annotated[
+        Path | None,
+        typer.Option(
+            help="An adapter bundle to lay over a base; the checkpoint is the LoRA it was made from."
+        ),
+    ] = None,
     against: Annotated[
-        Path | None, typer.Option(help="Another bundle to hold it against, instead of a checkpoint.")
+        Path | None,
+        typer.Option(
+            help="Another bundle to hold it against, instead of a checkpoint; "
+            "with --adapter and a checkpoint: the adapter merged into its base, to compare both ways."
+        ),
     ] = None,
     data: Annotated[
         Path | None,
@@ -79,13 +93,14 @@ def validate(
     ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit XML file for CI systems.")] = None,
     no_report: Annotated[
-        bool, typer.Option("--no-report", help="Write no reports into the bundle's directory.")
+        bool,
+        typer.Option("--no-report", help="Write no reports into the bundle's, or the adapter's, directory."),
     ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Hold a bundle against the checkpoint it was made from; exit 1 when a check fails."""
+    """Hold a bundle, or a base with an adapter, against the checkpoint it was made from; exit 1 when a check fails."""
     from edgekit.validation.data import parse_fields
     from edgekit.validation.gates import Thresholds, find_config
     from edgekit.validation.run import validate as run
@@ -94,6 +109,7 @@ def validate(
     report = run(
         bundle,
         checkpoint,
+        adapter=adapter,
         against=against,
         data=data,
         fields=parse_fields(field or []),
@@ -139,6 +155,9 @@ def print_report(report: ParityReport) -> None:
         status = Text(check.status, style=_STYLES[check.status])
         table.add_row(status, check.title, Text(check.summary))
     console.print(table)
+    if report.against_merged is not None:
+        for text in filter(None, (report.against_merged.summary, report.against_merged.note)):
+            console.print(f"beside the merged bundle: {text}", highlight=False, markup=False)
     for row in report.data.skipped[:5]:
         console.print(f"left out line {row.line}: {row.reason}", highlight=False, markup=False)
     used = f"{report.data.used} of {report.data.rows} rows of {report.data.source}"

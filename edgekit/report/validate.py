@@ -38,6 +38,7 @@ from edgekit.report.page import (
 from edgekit.report.passages import side_by_side
 from edgekit.report.text import sentence, shorten, visible
 from edgekit.validation.result import (
+    AdapterRow,
     Check,
     CheckName,
     Figure,
@@ -94,6 +95,7 @@ def validation_page(report: ParityReport) -> Page:
     skipped = [check for check in report.checks if check.status == "skipped"]
     sections = [
         _overview(report),
+        *_merged(report),
         *_worst(report),
         *(_check_section(report, check) for check in report.checks if check.status != "skipped"),
         *_not_checked(skipped),
@@ -101,7 +103,7 @@ def validation_page(report: ParityReport) -> Page:
     ]
     return Page(
         kind="Validation report",
-        title=report.bundle.name,
+        title=_title(report),
         verdict=_verdict(report),
         facts=_subject(report),
         tiles=_key_figures(report),
@@ -150,6 +152,11 @@ def _by_how_much(gate: Gate) -> str:
     return f" ({number(distance, 2)} {side})" if distance else ""
 
 
+def _title(report: ParityReport) -> str:
+    adapter = report.bundle.adapter
+    return report.bundle.name if adapter is None else f"{adapter.name} on {report.bundle.name}"
+
+
 def _subject(report: ParityReport) -> Facts:
     reference = {
         "checkpoint": report.reference.name,
@@ -157,8 +164,14 @@ def _subject(report: ParityReport) -> Facts:
         "none": "none",
     }[report.reference.kind]
     data = f"{report.data.source}, {report.data.used:,} of {report.data.rows:,} rows"
+    adapter = report.bundle.adapter
+    if adapter is not None and report.reference.base is not None:
+        reference = f"{reference} on {report.reference.base}, in peft"
     pairs = [("Held against", reference), ("Recipe", report.bundle.recipe or "unknown")]
-    pairs += [("Size", size(report.bundle.size)), ("Engine", report.bundle.engine), ("Data", data)]
+    sizes = size(report.bundle.size)
+    if adapter is not None:
+        sizes = f"{size(adapter.size)} on a base of {sizes}"
+    pairs += [("Size", sizes), ("Engine", report.bundle.engine), ("Data", data)]
     return Facts(pairs)
 
 
@@ -291,7 +304,7 @@ def _not_checked(skipped: Sequence[Check]) -> list[Section]:
 def _environment(report: ParityReport) -> Section:
     bundle, reference, data = report.bundle, report.reference, report.data
     pairs = [
-        ("Bundle file", bundle.file),
+        ("Base file" if bundle.adapter else "Bundle file", bundle.file),
         ("SHA-256", bundle.sha256),
         ("Size", f"{bundle.size:,} bytes"),
         ("Recipe", bundle.recipe or "unknown: not made by edgekit"),
@@ -299,6 +312,15 @@ def _environment(report: ParityReport) -> Section:
         ("KV cache", _MISSING if bundle.kv_length is None else f"{bundle.kv_length:,} tokens"),
         ("litert-lm-api", bundle.engine),
     ]
+    if (adapter := bundle.adapter) is not None:
+        pairs += [
+            ("Sidecar", adapter.file),
+            ("Its SHA-256", adapter.sha256),
+            ("Its size", f"{adapter.size:,} bytes"),
+            ("Its rank", f"{adapter.rank}"),
+            ("Projections", ", ".join(adapter.targets)),
+            ("System prompt", adapter.system_prompt or _MISSING),
+        ]
     if reference.kind != "none":
         pairs += [
             ("Reference", f"{reference.name} ({reference.kind})"),
@@ -350,6 +372,46 @@ def _check_section(report: ParityReport, check: Check) -> Section:
     )
 
 
+def _merged(report: ParityReport) -> list[Section]:
+    """The two ways to ship an adapter side by side."""
+    comparison = report.against_merged
+    if comparison is None:
+        return []
+    ways = (comparison.sidecar, comparison.merged)
+    reference = ways[0].task_reference
+
+    def row(name: str, found: Sequence[str], of_reference: str = _MISSING) -> tuple[str, ...]:
+        return (name, *found, of_reference)
+
+    rows = [
+        row("Size that the adapter costs", [size(way.size) for way in ways]),
+        row("Recipe", [way.recipe or "unknown" for way in ways]),
+        row("Mean KL, nats", [_interval(way.kl_mean) for way in ways]),
+        row("Same top token", [_interval(way.top1, percent) for way in ways]),
+        row("Same answer", [_interval(way.exact, percent) for way in ways]),
+    ]
+    if comparison.metric is not None:
+        scores = [_interval(way.task, percent) for way in ways]
+        rows.append(row(f"Task: {comparison.metric}", scores, _interval(reference, percent)))
+    columns = (
+        Column("Figure"),
+        Column("Sidecar on the base", numeric=True),
+        Column("Merged", numeric=True),
+        Column("Reference", numeric=True),
+    )
+    caption = f"{ways[0].name} against {ways[1].name}; ranges are 95% intervals"
+    blocks: list[Block] = [Prose(sentence(comparison.summary))]
+    if comparison.note is not None:
+        blocks.append(Remark("warning", sentence(comparison.note)))
+    blocks.append(Table(caption, columns, rows))
+    if comparison.difference is not None:
+        change = f"Sidecar minus merged, paired by row: {_interval(comparison.difference, percent_points)}"
+        if comparison.p_value is not None:
+            change += f"; p = {number(comparison.p_value, 2)} ({comparison.test})"
+        blocks.append(Prose(f"{change}."))
+    return [Section("merged", "Sidecar or merged", blocks)]
+
+
 def _merge(report: ParityReport) -> list[Block]:
     section = report.merge
     if section is None:
@@ -375,10 +437,11 @@ def _merge(report: ParityReport) -> list[Block]:
         row("Base + adapter, against merged", section.merged),
         row("Fine-tune, against its base", section.from_base),
     ]
+    aside = " The bundle reads the adapter from its sidecar: the first row is what merging it would change."
     explanation = (
         f"The adapter {section.adapter} changes {section.changed_tensors:,} of {section.tensors:,} tensors. The first "
         f"row should be rounding and nothing else; the second says how far the fine-tune is from its base. "
-        f"{section.positions:,} positions; KL in nats."
+        f"{section.positions:,} positions; KL in nats.{aside if report.bundle.adapter else ''}"
     )
     return [Prose(explanation), Table("Distances between logits", columns, rows)]
 
@@ -791,9 +854,56 @@ def _p_value(metric: TaskMetric) -> str:
 
 
 def _weights(report: ParityReport) -> list[Block]:
-    if report.weights is None or not report.weights.tensors:
+    if report.weights is None:
         return []
-    tensors = _worst_first(report.weights.tensors)
+    return [*_sidecar(report.weights.adapter), *_base_weights(report.weights.tensors)]
+
+
+def _sidecar(rows: Sequence[AdapterRow]) -> list[Block]:
+    if not rows:
+        return []
+    worst = sorted(rows, key=lambda row: row.error - (row.expected_error or 0.0), reverse=True)
+    shown, rest = worst[:_WORST_TENSORS], worst[_WORST_TENSORS:]
+    intro = (
+        f"The sidecar changes {_count(len(rows), 'projection', 'projections')}. What it adds to each weight is held "
+        "against scaling times B A of the adapter as trained. More than rounding, or than reducing the rank costs, "
+        "is a fault."
+    )
+    blocks: list[Block] = [
+        Prose(intro),
+        _sidecar_table("The sidecar against the adapter, the worst first", shown),
+    ]
+    if rest:
+        table = _sidecar_table("The rest of the sidecar, in the same order", rest)
+        blocks.append(Fold(_count(len(rest), "more projection", "more projections"), [table]))
+    return blocks
+
+
+def _sidecar_table(caption: str, rows: Sequence[AdapterRow]) -> Table:
+    columns = (
+        Column("Projection", code=True),
+        Column("Rank as trained", numeric=True),
+        Column("Relative error", numeric=True),
+        Column("Expected", numeric=True),
+        Column("Remark"),
+    )
+    cells: list[tuple[Cell, ...]] = [
+        (
+            shorten(row.tensor, 120),
+            f"{row.rank}",
+            number(row.error, 2),
+            _MISSING if row.expected_error is None else number(row.expected_error, 2),
+            "" if row.faithful else Badge("failed", "not the adapter's"),
+        )
+        for row in rows
+    ]
+    return Table(caption, columns, cells)
+
+
+def _base_weights(all_tensors: Sequence[WeightRow]) -> list[Block]:
+    if not all_tensors:
+        return []
+    tensors = _worst_first(all_tensors)
     blocks: list[Block] = []
     lines = _sqnr_lines(tensors)
     if lines:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import BundleError
+from edgekit.bundle.tflite import ADAPTER_INPUT
+from edgekit.errors import AdapterError, BundleError
 from edgekit.runtime.native_log import native_log
 
 _BLOCKED = np.float32(-0.7) * np.finfo(np.float32).max
@@ -25,7 +26,19 @@ class GraphInterpreter:
     extend it while a text is being fed; the graph's own for a static one.
     """
 
-    def __init__(self, model: Path | bytes, *, kv_length: int | None = None, threads: int = 2) -> None:
+    def __init__(
+        self,
+        model: Path | bytes,
+        *,
+        kv_length: int | None = None,
+        threads: int = 2,
+        adapter: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> None:
+        """Load a model.
+
+        adapter: what fills adapter inputs, as `edgekit.adapters.sidecar.read_sidecar` gives it; a smaller rank than the
+            graph's is padded with zeros, and zeros fill every other one. Raises AdapterError when it does not fit.
+        """
         from ai_edge_litert.interpreter import Interpreter
 
         source: dict[str, Any] = (
@@ -50,6 +63,7 @@ class GraphInterpreter:
             for name, detail in self._details.items()
             if name.startswith("kv_cache")
         }
+        self._adapter = self._adapter_inputs(adapter or {})
 
     @property
     def prefill_lengths(self) -> tuple[int, ...]:
@@ -108,11 +122,34 @@ class GraphInterpreter:
         positions = np.arange(self.position, self.position + length, dtype=np.int32)
         mask = np.where(np.arange(self.kv_length)[None, :] <= positions[:, None], np.float32(0), _BLOCKED)
         outputs: dict[str, NDArray[Any]] = signature(
-            tokens=ids, input_pos=positions, mask=mask[None, None].astype(np.float32), **self._cache
+            tokens=ids,
+            input_pos=positions,
+            mask=mask[None, None].astype(np.float32),
+            **self._cache,
+            **self._adapter,
         )
         self._cache = {name: outputs[name] for name in self._cache}
         self.position += len(tokens)
         return outputs
+
+    def _adapter_inputs(self, adapter: Mapping[str, NDArray[np.float32]]) -> dict[str, NDArray[np.float32]]:
+        """Fill every adapter input of the graph; a graph that takes no adapters has none."""
+        shapes = {
+            name: tuple(map(int, detail["shape"]))
+            for name, detail in self._details.items()
+            if name.startswith(ADAPTER_INPUT)
+        }
+        if unknown := sorted(adapter.keys() - shapes.keys()):
+            raise AdapterError(f"the graph has no input for {unknown[0]}, which the sidecar fills")
+        filled = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        for name, values in adapter.items():
+            rank, width = shapes[name]
+            if values.ndim != 2 or len(values) > rank or values.shape[1] != width:
+                raise AdapterError(
+                    f"the graph takes {(rank, width)} for {name}, the sidecar has {values.shape}"
+                )
+            filled[name][: len(values)] = values
+        return filled
 
     def _shape(self, detail: dict[str, Any]) -> list[int]:
         return [self.kv_length if size == -1 else int(size) for size in detail["shape_signature"]]

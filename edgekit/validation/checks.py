@@ -55,11 +55,15 @@ def failed(name: CheckName, reason: str, remedy: str | None = None) -> Check:
 
 
 def check_container(
-    summary: BundleSummary, source_digest: str | None, refusal: str | None
+    summary: BundleSummary,
+    source_digest: str | None,
+    refusal: str | None,
+    adapters: Sequence[ContainerItem] = (),
 ) -> tuple[Check, ContainerSection]:
     """Hold the file to what its manifest promises, and to what an engine needs.
 
     source_digest: of the checkpoint that it is validated against. refusal: why the engine did not open it.
+    adapters: what is found of the adapters that it takes, and of one that is laid over it.
     """
     items = [*_needed_sections(summary)]
     if summary.manifest is not None:
@@ -68,6 +72,7 @@ def check_container(
             made_from = summary.manifest.source.digest
             same: Status = "passed" if made_from == source_digest else "warned"
             items.append(ContainerItem("made from this checkpoint", same, source_digest[:12], made_from[:12]))
+    items += adapters
     engine = version("litert-lm-api")
     opens: Status = "passed" if refusal is None else "failed"
     items.append(ContainerItem("opened by the engine", opens, f"by {engine}", refusal or "yes"))
@@ -84,7 +89,8 @@ def check_container(
     return check, ContainerSection(tuple(items))
 
 
-def _item(name: str, promised: object, found: object) -> ContainerItem:
+def promise(name: str, promised: object, found: object) -> ContainerItem:
+    """Hold one thing that was found to what was promised."""
     return ContainerItem(name, "passed" if promised == found else "failed", str(promised), str(found))
 
 
@@ -92,8 +98,8 @@ def _digests(summary: BundleSummary) -> list[ContainerItem]:
     assert summary.manifest is not None
     model = summary.manifest.model
     return [
-        _item("bytes", model.size, summary.size),
-        _item("SHA-256", model.sha256[:12], summary.sha256[:12]),
+        promise("bytes", model.size, summary.size),
+        promise("SHA-256", model.sha256[:12], summary.sha256[:12]),
     ]
 
 
@@ -119,19 +125,19 @@ def _promises(summary: BundleSummary) -> list[ContainerItem]:
         start = None if llm.start_token is None else llm.start_token.ids
         promised = None if manifest.start_token is None else (manifest.start_token,)
         items += [
-            _item("start token", promised, start),
-            _item("stop tokens", _ids(manifest.stop_tokens), _ids(llm.stop_tokens)),
-            _item("template", (manifest.template_sha256 or "")[:12], (llm.template_sha256 or "")[:12]),
-            _item("KV length", manifest.kv_length, llm.max_num_tokens),
-            _item("minimum runtime", manifest.minimum_runtime, llm.minimum_runtime),
+            promise("start token", promised, start),
+            promise("stop tokens", _ids(manifest.stop_tokens), _ids(llm.stop_tokens)),
+            promise("template", (manifest.template_sha256 or "")[:12], (llm.template_sha256 or "")[:12]),
+            promise("KV length", manifest.kv_length, llm.max_num_tokens),
+            promise("minimum runtime", manifest.minimum_runtime, llm.minimum_runtime),
         ]
     if summary.models:
         model = summary.models[0]
-        items.append(_item("form", manifest.graph.form, "dynamic" if model.dynamic else "static"))
+        items.append(promise("form", manifest.graph.form, "dynamic" if model.dynamic else "static"))
         if not model.dynamic:
             lengths = sorted(model.prefill_lengths)
-            items.append(_item("prefill lengths", sorted(manifest.graph.prefill_lengths), lengths))
-            items.append(_item("cache length", manifest.kv_length, model.kv_length))
+            items.append(promise("prefill lengths", sorted(manifest.graph.prefill_lengths), lengths))
+            items.append(promise("cache length", manifest.kv_length, model.kv_length))
     if summary.tokenizer is not None:
         covered = summary.tokenizer.pieces >= manifest.architecture.vocab_size
         items.append(

@@ -35,15 +35,21 @@ def main() -> None:
         return
     stops = [list(ids) for ids in engine.eos_token_ids]
     say("opened", {"start_id": engine.bos_token_id, "stop_ids": stops})
+    if task["sidecar"] is not None and not hasattr(litert_lm, "LoraConfig"):
+        say("takes_no_sidecar", True)
+        out.close()
+        os._exit(0)
+    adapter = _adapter_options(litert_lm, task)
     for text in task["texts"]:
         say("ids", _ids(engine, text))
     for messages in task["conversations"]:
-        say("prompt", _prompt(litert_lm, engine, messages))
+        say("prompt", _prompt(engine, messages, adapter))
     for messages in task["prompts"]:
-        say("asked", _ids(engine, _prompt(litert_lm, engine, messages)["text"] or ""))
-        say("answer", _answer(litert_lm, engine, messages, task["max_tokens"], None, stops))
+        say("asked", _ids(engine, _prompt(engine, messages, adapter)["text"] or ""))
+        say("answer", _answer(litert_lm, engine, messages, task["max_tokens"], None, stops, adapter))
     for messages in task["prompts"] if task["format"] else ():
-        say("constrained", _answer(litert_lm, engine, messages, task["max_tokens"], task["format"], stops))
+        held = _answer(litert_lm, engine, messages, task["max_tokens"], task["format"], stops, adapter)
+        say("constrained", held)
     say("done", True)
     out.close()
     os._exit(0)  # some releases crash while they are torn down; everything was said
@@ -65,14 +71,24 @@ def _ids(engine: Any, text: str) -> list[int] | None:
         return None
 
 
-def _conversation(lm: Any, engine: Any, messages: Sequence[Any], **options: Any) -> Any:
+def _adapter_options(lm: Any, task: dict[str, Any]) -> dict[str, Any]:
+    """What every conversation is created with, even one that only renders: it may feed what stands before."""
+    options: dict[str, Any] = {}
+    if task["sidecar"] is not None:
+        options["lora_config"] = lm.LoraConfig(lora_path=task["sidecar"])
+    if task["chat_template"] is not None:
+        options["chat_template"] = task["chat_template"]
+    return options
+
+
+def _conversation(engine: Any, messages: Sequence[Any], **options: Any) -> Any:
     return engine.create_conversation(messages=list(messages[:-1]) or None, **options)
 
 
-def _prompt(lm: Any, engine: Any, messages: Sequence[Any]) -> dict[str, Any]:
+def _prompt(engine: Any, messages: Sequence[Any], adapter: dict[str, Any]) -> dict[str, Any]:
     """Render a conversation; a refusal is an answer, too."""
     try:
-        conversation = _conversation(lm, engine, messages)
+        conversation = _conversation(engine, messages, **adapter)
     except (RuntimeError, TypeError) as error:
         return {"text": None, "error": str(error)}
     try:
@@ -91,9 +107,11 @@ def _answer(
     max_tokens: int,
     answer_format: dict[str, Any] | None,
     stops: Sequence[Sequence[int]],
+    adapter: dict[str, Any],
 ) -> dict[str, Any]:
     """Answer a prompt greedily: the best of one."""
     options: dict[str, Any] = {
+        **adapter,
         "sampler_config": lm.SamplerConfig(top_k=1, top_p=1.0, temperature=1.0),
         "max_output_tokens": max_tokens,
     }
@@ -112,10 +130,10 @@ def _answer(
         if others:
             send["suppress_tokens_config"] = lm.SuppressTokensConfig(suppress_tokens=others)
     try:
-        conversation = _conversation(lm, engine, messages, **options)
+        conversation = _conversation(engine, messages, **options)
     except TypeError:  # 0.11: no limit of the output; it is applied here
         del options["max_output_tokens"]
-        conversation = _conversation(lm, engine, messages, **options)
+        conversation = _conversation(engine, messages, **options)
     try:
         text, tokens = _send(conversation, messages[-1], send, max_tokens)
     except RuntimeError as error:

@@ -11,31 +11,64 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.adapters.opening import Adapter
 from edgekit.errors import BundleError, InputError
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.engine import failure_reason
+from edgekit.runtime.engine import empty_sidecar, failure_reason
 from edgekit.validation.voice import Answer, Questions, Rendered, Voice
 
+_TAKES_NO_SIDECAR = (
+    "it opens the file but cannot be given a sidecar (its Python package has no LoraConfig), so that an adapter has no "
+    "effect; and it leaves the inputs for adapters as the memory was, which makes the base's answers worthless, too"
+)
 _PROBE = Path(__file__).with_name("probe.py")
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """The engine did not open the file, or crashed on it; reason: in the engine's own words."""
+    """The engine did not open the file, or crashed on it; reason: in the engine's own words.
+
+    opened: it did open the file, but this release cannot be given the sidecar that the file needs.
+    """
 
     reason: str
+    opened: bool = False
 
 
 def ask_engine(
-    model: Path, questions: Questions, *, name: str, python: str | None = None, progress: Progress = SILENT
+    model: Path,
+    questions: Questions,
+    *,
+    name: str,
+    adapter: Adapter | None = None,
+    python: str | None = None,
+    progress: Progress = SILENT,
 ) -> Voice | Refusal:
     """Let a release of the engine answer questions.
 
+    adapter: to answer with. A base that takes adapters gets the sidecar of none when there is none.
     python: of an environment with another release; this one's by default.
     Raises BundleError when the engine stops in the middle.
     """
+    if adapter is not None:
+        return _ask(model, questions, name, adapter.sidecar, adapter.manifest.chat_template, python, progress)
+    with empty_sidecar(model) as sidecar:
+        return _ask(model, questions, name, sidecar, None, python, progress)
+
+
+def _ask(
+    model: Path,
+    questions: Questions,
+    name: str,
+    sidecar: Path | None,
+    chat_template: str | None,
+    python: str | None,
+    progress: Progress,
+) -> Voice | Refusal:
     task = {
         "path": str(model),
+        "sidecar": None if sidecar is None else str(sidecar),
+        "chat_template": chat_template,
         "texts": questions.texts,
         "conversations": questions.conversations,
         "prompts": questions.prompts,
@@ -70,6 +103,8 @@ def ask_engine(
         return Refusal(failure_reason(reasons, said["refused"][0]))
     if "opened" not in said:
         return Refusal(_ending(process.returncode, reasons))
+    if "takes_no_sidecar" in said:
+        return Refusal(_TAKES_NO_SIDECAR, opened=True)
     if "done" not in said:
         done = len(said.get("answer", ()))
         raise BundleError(

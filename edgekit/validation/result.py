@@ -21,6 +21,9 @@ from edgekit.errors import InputError
 
 SCHEMA_VERSION: Final = 1
 
+_ADAPTER_ROUNDING: Final = 1e-5
+"""Relative: float32, and the scaling folded into one of the matrices, differ by some 1e-7 from what PEFT computes."""
+
 Status = Literal["passed", "failed", "skipped", "warned"]
 CheckName = Literal[
     "merge",
@@ -88,8 +91,27 @@ class Check:
 
 
 @dataclass(frozen=True)
+class AdapterIdentity:
+    """The adapter bundle that was laid over the base. file, size, sha256, rank: of its sidecar.
+
+    targets: projections that it changes. system_prompt: with which every conversation began that has none of its own.
+    """
+
+    name: str
+    file: str
+    size: int
+    sha256: str
+    rank: int
+    targets: tuple[str, ...]
+    system_prompt: str | None = None
+
+
+@dataclass(frozen=True)
 class BundleIdentity:
-    """The bundle that was validated. recipe, form: None for a file that edgekit did not make."""
+    """The bundle that was validated. recipe, form: None for a file that edgekit did not make.
+
+    adapter: what was laid over it, None when it was validated by itself.
+    """
 
     name: str
     file: str
@@ -100,6 +122,7 @@ class BundleIdentity:
     kv_length: int | None
     engine: str
     """Version of litert-lm-api that ran it."""
+    adapter: AdapterIdentity | None = None
 
 
 @dataclass(frozen=True)
@@ -158,7 +181,7 @@ class LogitDistance:
 
 @dataclass(frozen=True)
 class MergeSection:
-    """An adapter: base plus adapter in peft against the merged weights that were converted.
+    """An adapter: base plus adapter in peft against the merged weights, which are converted unless a sidecar is used.
 
     merged: peft against the merged weights; should be nothing but rounding.
     from_base: the fine-tune against its base; next to nothing means that the adapter has no effect.
@@ -479,10 +502,33 @@ class WeightRow:
 
 
 @dataclass(frozen=True)
+class AdapterRow:
+    """What a sidecar adds to a projection's weight, against what PEFT's matrices add.
+
+    tensor: the projection. rank: as trained, 0 when PEFT does not change it.
+    error: ‖found - trained‖ / ‖trained‖ (Frobenius); 1 when the sidecar does not change it, infinite when only it does.
+    expected_error: what the best approximation of the sidecar's rank gives; None when the rank was not reduced.
+    """
+
+    tensor: str
+    layer: int | None
+    kind: str
+    rank: int
+    error: float
+    expected_error: float | None = None
+
+    @property
+    def faithful(self) -> bool:
+        """Whether rounding, and the reduction of the rank, account for the error."""
+        return self.error <= _ADAPTER_ROUNDING + (self.expected_error or 0.0)
+
+
+@dataclass(frozen=True)
 class WeightsSection:
-    """Every weight tensor, in the order of the model."""
+    """Every weight tensor, in the order of the model; with an adapter the base's, and what the sidecar adds to them."""
 
     tensors: tuple[WeightRow, ...]
+    adapter: tuple[AdapterRow, ...] = ()
 
 
 # ---------------------------------------- 9 runtimes
@@ -492,7 +538,7 @@ class WeightsSection:
 class RuntimeResult:
     """Another release of the engine on the same file.
 
-    opens: whether it loads the file; reason: the engine's own, when it does not.
+    opens: whether it loads the file; reason: the engine's own, when it does not, or why it is of no use all the same.
     checks: of tokens, template, stop and generation, those that ran, with a sentence each.
     """
 
@@ -507,6 +553,49 @@ class RuntimesSection:
     """All releases that were asked for, in that order."""
 
     releases: tuple[RuntimeResult, ...]
+
+
+# ---------------------------------------- a sidecar beside the merged bundle
+
+
+@dataclass(frozen=True)
+class AdapterWay:
+    """One way to ship an adapter, against the reference.
+
+    size: bytes that it costs in this way: its sidecar's, or the whole merged file's. positions: of the logits, inside
+    answers where there are any. exact: answers that are the reference's. task: the first metric against the expected
+    outputs, None when there are none.
+    """
+
+    name: str
+    recipe: str | None
+    size: int
+    positions: int
+    kl_mean: Interval | None
+    top1: Interval | None
+    exact: Interval | None
+    task: Interval | None = None
+    task_reference: Interval | None = None
+
+
+@dataclass(frozen=True)
+class MergedComparison:
+    """A sidecar on the base beside the bundle with the adapter merged in.
+
+    metric: the task's. difference: of the metric, sidecar minus merged, paired by row, with p_value by `test`.
+    better: the way that keeps the task better, as far as 95% confidence vouches for it; without expected outputs, the
+        way whose logits are nearer to the reference. note: what makes the comparison doubtful.
+    """
+
+    sidecar: AdapterWay
+    merged: AdapterWay
+    metric: str | None
+    difference: Interval | None
+    p_value: float | None
+    test: str | None
+    better: Literal["sidecar", "merged", "equal"]
+    summary: str
+    note: str | None = None
 
 
 # ---------------------------------------- all of it
@@ -534,6 +623,7 @@ class ParityReport:
 
     verdict: "failed" when any check failed. headline: the verdict in one sentence.
     checks: all ten, in order, skipped ones with their reason. A section is None when its check was skipped.
+    against_merged: of an adapter that was also held beside its merged bundle.
     """
 
     bundle: BundleIdentity
@@ -555,6 +645,7 @@ class ParityReport:
     worst: tuple[WorstExample, ...]
     seconds: float
     edgekit_version: str
+    against_merged: MergedComparison | None = field(default=None, kw_only=True)
     schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
 
     def check(self, name: CheckName) -> Check:

@@ -9,15 +9,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
+from edgekit.adapters.opening import Adapter, open_adapter
 from edgekit.bundle.answers import AnswerFormat
 from edgekit.bundle.container import Container, read_container
 from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.inspect import BundleSummary, inspect
+from edgekit.bundle.manifest import Bundle
 from edgekit.bundle.metadata import Text, read_text
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.checkpoint.chat_template import Message
 from edgekit.checkpoint.trimming import gather_rows
-from edgekit.errors import BundleError, GraphError, InputError, MissingToolError
+from edgekit.errors import BundleError, InputError
 from edgekit.graph import find_graph, graph_key
 from edgekit.progress import SILENT, Progress
 from edgekit.validation.answers import check_generation, check_task, worst_examples
@@ -34,9 +36,9 @@ from edgekit.validation.corpus import AWKWARD
 from edgekit.validation.data import Data, built_in, read_data
 from edgekit.validation.files import HTML_NAME, write_json, write_junit
 from edgekit.validation.gates import Gates, Thresholds, gates_for
-from edgekit.validation.logits import check_logits
+from edgekit.validation.merged import adapter_way, compare_ways
 from edgekit.validation.model import StoredWeight, model_bytes, stored_weights
-from edgekit.validation.probing import Refusal, ask_engine
+from edgekit.validation.probing import Refusal
 from edgekit.validation.reference import (
     ForcedText,
     HeadScorer,
@@ -45,24 +47,22 @@ from edgekit.validation.reference import (
     run_reference,
 )
 from edgekit.validation.result import (
+    AdapterIdentity,
     BundleIdentity,
     Check,
     CheckName,
+    GenerationSection,
+    LogitsSection,
+    MergedComparison,
     MergeSection,
     ParityReport,
     ReferenceIdentity,
 )
 from edgekit.validation.runtimes import check_runtimes
-from edgekit.validation.scoring import GraphScorer, Scorer, relink, scoring_key, without_scoring
-from edgekit.validation.trimmed import (
-    Decode,
-    SharedScorer,
-    bundle_decoder,
-    in_old_ids,
-    removed_mass,
-    shared_ids,
-    shared_texts,
-)
+from edgekit.validation.scoring import scoring_key, without_scoring
+from edgekit.validation.side import Side, compare_logits
+from edgekit.validation.sidecars import check_sidecar, sidecar_items, slot_items, with_sidecar
+from edgekit.validation.trimmed import Decode, bundle_decoder, in_old_ids
 from edgekit.validation.voice import Questions, Voice
 from edgekit.validation.weights import check_weights, originals_of
 
@@ -73,12 +73,14 @@ DEFAULT_MAX_TOKENS = 128
 _NO_REFERENCE = "there is nothing to hold it against: name the checkpoint, or another bundle with --against"
 _MERGE_KL = 1e-4
 _NO_EFFECT_KL = 1e-6
+_EFFECT = "Effect of the adapter"
 
 
 def validate(
     bundle: str | Path,
     checkpoint: str | Path | None = None,
     *,
+    adapter: str | Path | None = None,
     against: str | Path | None = None,
     data: str | Path | None = None,
     fields: Mapping[str, str] | None = None,
@@ -97,19 +99,26 @@ def validate(
     """Does a bundle still say what the fine-tune said?
 
     bundle: a bundle directory or any .litertlm file. checkpoint: the fine-tune, or a LoRA adapter (then `base`
-    may name its base). against: another bundle to compare with instead; needs no torch.
+    may name its base). adapter: an adapter bundle to lay over the bundle, a base that takes adapters; the checkpoint is
+    then the LoRA adapter that it was made from. against: another bundle to compare with instead of a checkpoint; needs
+    no torch. With an adapter and a checkpoint it is the bundle with the same adapter merged in, and both are held
+    against the checkpoint.
     data: JSONL, CSV, or a directory saved by `datasets`; built-in prompts by default. fields: our name → the
     data's. skip_bad_rows: leave out rows that cannot be used. limit: rows to use, None for all.
     positions: tokens that are read by teacher forcing. max_tokens: of an answer.
     runtimes: other releases of the engine to try. thresholds: of the gates, over those of `config` (an
     edgekit.toml) and the recipe's defaults.
-    junit: a file for CI systems. report: write reports/validate.json and validate.html into the bundle.
+    junit: a file for CI systems. report: write reports/validate.json and validate.html into the bundle, with an adapter
+    into the adapter bundle.
     Returns the report, whose verdict is "failed" when a check failed. Raises EdgekitError when it cannot be made.
     """
-    if checkpoint is not None and against is not None:
-        raise InputError("name a checkpoint or --against another bundle, not both")
+    if checkpoint is not None and against is not None and adapter is None:
+        raise InputError(
+            "name a checkpoint or --against another bundle; both go together only with --adapter"
+        )
     began = time.perf_counter()
     summary = inspect(bundle)
+    side = Side(summary, None if adapter is None else _adapter(adapter, summary))
     rows = (
         built_in(limit)
         if data is None
@@ -120,37 +129,62 @@ def validate(
         thresholds or Thresholds(),
         None if config is None else Path(config),
     )
-    run = _Run(
-        summary, rows, _questions(summary, rows, max_tokens), gates, positions, tuple(runtimes), progress
-    )
+    run = _Run(side, rows, _questions(side, rows, max_tokens), gates, positions, tuple(runtimes), progress)
     if checkpoint is not None:
         run.hold_against_checkpoint(open_checkpoint(checkpoint, base=base, progress=progress))
-    elif against is not None:
-        run.hold_against_bundle(inspect(against))
+    if against is not None:
+        other = Side(inspect(against))
+        if checkpoint is None:
+            run.hold_against_bundle(other)
+        else:
+            run.hold_beside(other)
     result = run.report(time.perf_counter() - began, lambda: time.perf_counter() - began)
     if report:
         from edgekit.report.validate import write_html
 
-        write_json(result, summary.path.parent)
-        write_html(result, summary.path.parent / REPORTS_NAME / HTML_NAME)
+        directory = summary.path.parent if side.adapter is None else side.adapter.directory
+        write_json(result, directory)
+        write_html(result, directory / REPORTS_NAME / HTML_NAME)
     if junit is not None:
         write_junit(result, Path(junit))
     return result
 
 
-def _questions(summary: BundleSummary, data: Data, max_tokens: int) -> Questions:
-    answer = None if summary.manifest is None else summary.manifest.answer
+def _adapter(path: str | Path, base: BundleSummary) -> Adapter:
+    return open_adapter(path, Bundle(base.path.parent, base.manifest, base.path))
+
+
+def _questions(side: Side, data: Data, max_tokens: int) -> Questions:
+    system = None if side.adapter is None else side.adapter.manifest.system_prompt
     return Questions(
-        texts=tuple(dict.fromkeys([*data.texts, *AWKWARD])),
-        conversations=tuple(messages for _, messages in conversations(data)),
-        prompts=tuple(row.messages for row in data.rows),
+        texts=tuple(dict.fromkeys([*data.texts, *([] if system is None else [system]), *AWKWARD])),
+        conversations=tuple(messages for _, messages in conversations(data, system)),
+        prompts=tuple(_begun(row.messages, system) for row in data.rows),
         max_tokens=max_tokens,
-        answers=None if answer is None else AnswerFormat.from_manifest(answer),
+        answers=_answer_format(side),
     )
 
 
-def conversations(data: Data) -> list[tuple[str, tuple[Message, ...]]]:
-    """The conversations to render, by name; the last message is always the user's."""
+def _answer_format(side: Side) -> AnswerFormat | None:
+    """What answers are held to; an adapter's task has a format of its own, or none."""
+    if side.adapter is not None:
+        return side.adapter.answer
+    answer = None if side.manifest is None else side.manifest.answer
+    return None if answer is None else AnswerFormat.from_manifest(answer)
+
+
+def _begun(messages: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:
+    """A conversation with the adapter's system prompt before it, unless it has one of its own."""
+    if system is None or messages[0]["role"] == "system":
+        return messages
+    return ({"role": "system", "content": system}, *messages)
+
+
+def conversations(data: Data, system: str | None = None) -> list[tuple[str, tuple[Message, ...]]]:
+    """The conversations to render, by name; the last message is always the user's.
+
+    system: the system prompt of an adapter.
+    """
 
     def said(role: str, text: str) -> Message:
         return {"role": role, "content": text}
@@ -178,27 +212,17 @@ def conversations(data: Data) -> list[tuple[str, tuple[Message, ...]]]:
             ),
         ),
     ]
+    if system is not None:
+        cases.append(("the adapter's system prompt", (said("system", system), said("user", prompt))))
     longer = [(f"row {row.line}", row.messages) for row in data.rows if len(row.messages) > 1]
     return cases + longer[:5]
-
-
-def _old_ids(summary: BundleSummary | None) -> tuple[int, ...] | None:
-    """The checkpoint's id of each id of a trimmed bundle; None for one that is whole."""
-    manifest = None if summary is None else summary.manifest
-    return None if manifest is None or manifest.vocabulary is None else manifest.vocabulary.old_ids
-
-
-def _rows(summary: BundleSummary) -> int | None:
-    """Pieces of the vocabulary that a bundle's was trimmed from; None for one that is whole."""
-    manifest = summary.manifest
-    return None if manifest is None or manifest.vocabulary is None else manifest.vocabulary.rows
 
 
 @dataclass
 class _Run:
     """One validation under way: what is known so far, and the checks that follow from it."""
 
-    summary: BundleSummary
+    side: Side
     data: Data
     questions: Questions
     gates: Gates
@@ -207,21 +231,35 @@ class _Run:
     progress: Progress
     identity: ReferenceIdentity = field(default_factory=lambda: ReferenceIdentity("none", "nothing", ""))
     checkpoint: Checkpoint | None = None
+    base: Checkpoint | None = None
+    """Of which the bundle holds the weights: the checkpoint, or the base of one that is an adapter beside it."""
     text: Text | None = None
-    other: BundleSummary | None = None
+    other: Side | None = None
+    """The bundle that is the reference."""
+    merged: Side | None = None
+    """The bundle with the adapter merged in, to hold beside the sidecar."""
 
     # ---------------------------------------- the other side
 
     def hold_against_checkpoint(self, checkpoint: Checkpoint) -> None:
-        vocabulary = None if self.summary.manifest is None else self.summary.manifest.vocabulary
-        if vocabulary is not None and vocabulary.rows != checkpoint.config.vocab_size:
+        if self.side.adapter is not None and checkpoint.adapter is None:
             raise InputError(
-                f"the bundle's vocabulary was trimmed from {vocabulary.rows:,} pieces, this checkpoint has "
+                "this is a whole model; a sidecar is held against the LoRA adapter that it was made from",
+                where=checkpoint.path,
+                remedy="name the directory that holds adapter_config.json, and with --base the adapter's base",
+            )
+        rows = self.side.rows
+        if rows is not None and rows != checkpoint.config.vocab_size:
+            raise InputError(
+                f"the bundle's vocabulary was trimmed from {rows:,} pieces, this checkpoint has "
                 f"{checkpoint.config.vocab_size:,}",
                 where=checkpoint.path,
                 remedy="name the checkpoint that the bundle was made from",
             )
-        self.checkpoint = checkpoint
+        self.checkpoint = self.base = checkpoint
+        if self.side.adapter is not None:
+            assert checkpoint.base_path is not None
+            self.base = open_checkpoint(checkpoint.base_path)
         self.text = read_text(
             checkpoint.text_path,
             generation_directory=checkpoint.generation_path,
@@ -234,11 +272,14 @@ class _Run:
             None if checkpoint.base_path is None else checkpoint.base_path.name,
         )
 
-    def hold_against_bundle(self, other: BundleSummary) -> None:
-        if other.digest_matches is False:
-            raise BundleError("the file is not the one its manifest describes", where=other.path)
+    def hold_against_bundle(self, other: Side) -> None:
+        _refuse_changed(other)
         self.other = other
-        self.identity = ReferenceIdentity("bundle", other.path.stem, other.sha256)
+        self.identity = ReferenceIdentity("bundle", other.path.stem, other.summary.sha256)
+
+    def hold_beside(self, merged: Side) -> None:
+        _refuse_changed(merged)
+        self.merged = merged
 
     # ---------------------------------------- all checks
 
@@ -254,15 +295,14 @@ class _Run:
             checks[name], sections[name] = replace(check, seconds=round(now - lap, 3)), section
             lap = now
 
-        intact = self.summary.digest_matches is not False and self.summary.size_matches is not False
+        intact = self.side.summary.digest_matches is not False and self.side.summary.size_matches is not False
         voice: Voice | Refusal | None = None
-        if intact and self.summary.llm is not None:
-            voice = ask_engine(self.summary.path, self.questions, name="the bundle", progress=self.progress)
+        if intact and self.side.summary.llm is not None:
+            voice = self.side.ask(self.questions, name="the bundle", progress=self.progress)
         refusal = voice.reason if isinstance(voice, Refusal) else None
         if voice is None:
             refusal = "not tried, because the file is not whole"
-        source = self.identity.digest if self.checkpoint is not None else None
-        note("container", check_container(self.summary, source, refusal))
+        note("container", self._container(refusal))
         if not isinstance(voice, Voice):
             reason = "the bundle is not the file that was converted, or does not open: see the container"
             for name in TITLES:
@@ -284,8 +324,9 @@ class _Run:
             note("task", skipped("task", "the data has no expected outputs"))
         note("logits", self._logits(run, spoken))
         note("weights", self._weights())
-        note("runtimes", self._runtimes(spoken))
-        return self._assemble(checks, sections, clock())
+        note("runtimes", self._runtimes(voice, spoken))
+        beside = None if run is None else self._beside(run, sections["logits"], sections["generation"])
+        return self._assemble(checks, sections, clock(), beside)
 
     def _ask_reference(self) -> ReferenceRun | Voice | None:
         if self.checkpoint is not None:
@@ -304,10 +345,22 @@ class _Run:
         if self.other is None:
             return None
         questions = replace(self.questions, answers=None)
-        voice = ask_engine(self.other.path, questions, name="the other bundle", progress=self.progress)
+        return self._ask_other(self.other, questions, "the other bundle")
+
+    def _ask_other(self, other: Side, questions: Questions, name: str) -> Voice:
+        voice = other.ask(questions, name=name, progress=self.progress)
         if isinstance(voice, Refusal):
-            raise BundleError(f"the engine refuses the file: {voice.reason}", where=self.other.path)
-        return in_old_ids(voice, _old_ids(self.other))
+            raise BundleError(f"the engine refuses the file: {voice.reason}", where=other.path)
+        return in_old_ids(voice, other.old_ids)
+
+    # ---------------------------------------- 1
+
+    def _container(self, refusal: str | None) -> tuple[Check, Any]:
+        summary, adapter = self.side.summary, self.side.adapter
+        items = slot_items(summary)
+        if adapter is not None:
+            items += sidecar_items(adapter, summary, self.checkpoint)
+        return check_container(summary, None if self.base is None else digest(self.base), refusal, items)
 
     # ---------------------------------------- 0
 
@@ -315,6 +368,8 @@ class _Run:
         if run is None or run.merge is None:
             return skipped("merge", "the checkpoint is no adapter" if run else _NO_REFERENCE)
         merge = run.merge
+        if self.side.adapter is not None:
+            return _effect(merge), merge
         said = (
             f"{merge.adapter}: merged, mean KL {merge.merged.kl_mean:.2g} from peft on {merge.positions} positions; "
             f"{merge.from_base.kl_mean:.2g} from the base, {merge.changed_tensors} of {merge.tensors} tensors changed"
@@ -339,7 +394,7 @@ class _Run:
 
     def _texts(self, voice: Voice, reference: Voice | None) -> dict[CheckName, tuple[Check, Any] | Check]:
         found: dict[CheckName, tuple[Check, Any] | Check] = {}
-        old_ids, other_ids = _old_ids(self.summary), _old_ids(self.other)
+        old_ids, other_ids = self.side.old_ids, None if self.other is None else self.other.old_ids
         voice = in_old_ids(voice, old_ids)
         if reference is None:
             found["tokens"] = skipped("tokens", _NO_REFERENCE)
@@ -354,10 +409,14 @@ class _Run:
                 reference_kept=None if other_ids is None else frozenset(other_ids),
                 decode=self._old_decoder(old_ids) if trimmed else None,
             )
-            cases = conversations(self.data)
+            cases = conversations(self.data, self._system_prompt)
             found["template"] = check_template(cases, reference, voice, self._start_text())
         found["stop"] = check_stop(reference, voice, self.questions.max_tokens)
-        found["generation"] = check_generation(
+        found["generation"] = self._generation(voice, reference)
+        return found
+
+    def _generation(self, voice: Voice, reference: Voice | None) -> tuple[Check, GenerationSection]:
+        return check_generation(
             self.data.rows,
             reference,
             voice,
@@ -366,15 +425,18 @@ class _Run:
             gates=self.gates,
             encode=None if self.text is None else self.text.tokenizer.encode,
         )
-        return found
 
     def _old_decoder(self, old_ids: Sequence[int] | None) -> Decode | None:
         """What the bundle's own tokenizer makes of its ids, given as those of the whole vocabulary."""
-        decode = bundle_decoder(read_container(self.summary.path))
+        decode = bundle_decoder(read_container(self.side.path))
         if old_ids is None:
             return decode
         new = {old: number for number, old in enumerate(old_ids)}
         return None if decode is None else lambda ids: decode([new[number] for number in ids])
+
+    @property
+    def _system_prompt(self) -> str | None:
+        return None if self.side.adapter is None else self.side.adapter.manifest.system_prompt
 
     def _start_text(self) -> str:
         """The text of the start token, with which Transformers' prompts begin; another engine's do not."""
@@ -386,52 +448,40 @@ class _Run:
         if reference is None:
             return skipped("logits", _NO_REFERENCE)
         try:
-            model = model_bytes(read_container(self.summary.path))
-            theirs = None if self.other is None else model_bytes(read_container(self.other.path))
+            for side in (self.side, self.other):
+                if side is not None:
+                    model_bytes(read_container(side.path))
         except BundleError as error:
             return skipped("logits", error.message)
         texts = self._other_texts(reference) if run is None else run.texts
         if not texts:
             return skipped("logits", "there is no text of two tokens or more")
-        longest = max(len(text.tokens) for text in texts)
         try:
-            bundle = self._scorer(self.summary, model, longest)
-            if run is not None:
-                assert self.checkpoint is not None
-                return self._compare(texts, HeadScorer(run, self.checkpoint), bundle)
-            assert theirs is not None
-            assert self.other is not None
-            return self._compare(texts, self._scorer(self.other, theirs, longest), bundle)
+            return self._compare(self.side, texts, run)
         except (RuntimeError, ValueError, KeyError) as error:
-            if self.summary.manifest is None:
+            if self.side.manifest is None:
                 return skipped("logits", f"its graph is not like edgekit's ({error})")
             return failed("logits", f"the LiteRT interpreter does not run the model: {error}")
 
     def _compare(
-        self, texts: Sequence[ForcedText], reference: Scorer, bundle: GraphScorer
+        self, side: Side, texts: Sequence[ForcedText], run: ReferenceRun | None
     ) -> tuple[Check, Any] | Check:
-        """Compare logits on texts in the ids of the whole vocabulary."""
-        method = "scoring graph" if bundle.by_prefill else "decode signature"
-        theirs, ours = _old_ids(self.other), _old_ids(self.summary)
-        shared = shared_ids(theirs, ours)
-        if shared is None:
-            if ours is not None:  # both are trimmed alike: any numbering will do, the bundles have theirs
-                new = {old: number for number, old in enumerate(ours)}
-                texts = [replace(t, tokens=tuple(new[token] for token in t.tokens)) for t in texts]
-            return check_logits(texts, reference, bundle, self.gates, self.progress, method=method)
-        known, cut = shared_texts(texts, shared)
-        if not known:
-            return skipped("logits", "every text begins with tokens that the bundle does not have")
-        held = SharedScorer(reference, shared.reference)
-        rows = _rows(self.summary)
-        return check_logits(
-            known,
-            held,
-            SharedScorer(bundle, shared.bundle),
+        """Hold a bundle's logits to the reference's: those of a run, or of the other bundle."""
+        longest = max(len(text.tokens) for text in texts)
+        bundle = side.scorer(longest, self.checkpoint, self.progress)
+        if run is not None:
+            assert self.checkpoint is not None
+            reference = HeadScorer(run, self.checkpoint)
+            return compare_logits(texts, reference, bundle, side, self.gates, progress=self.progress)
+        assert self.other is not None
+        return compare_logits(
+            texts,
+            self.other.scorer(longest, progress=self.progress),
+            bundle,
+            side,
             self.gates,
-            self.progress,
-            method=method,
-            removed=lambda: None if rows is None else removed_mass(known, cut, held, rows),
+            reference_ids=self.other.old_ids,
+            progress=self.progress,
         )
 
     def _other_texts(self, reference: Voice) -> tuple[ForcedText, ...]:
@@ -443,34 +493,26 @@ class _Run:
             answer.ids if row.expected is None else ids[row.expected]
             for row, answer in zip(self.data.rows, reference.answers, strict=True)
         ]
-        longest = min(length for length in (self.summary.kv_length, 4096) if length)
+        longest = min(length for length in (self.side.summary.kv_length, 4096) if length)
         return forced_texts(prompts, answers, self.positions, longest)
-
-    def _scorer(self, summary: BundleSummary, model: memoryview, longest: int) -> GraphScorer:
-        """Open a model by its scoring graph; by its decode signature when there is none for its shape."""
-        fallback = None if self.checkpoint is None else graph_key(self.checkpoint.config, "dynamic")
-        key = None
-        if summary.manifest is not None:
-            key = scoring_key(summary.manifest.graph.id, fallback)
-        if key is not None:
-            try:
-                graph = find_graph(key, self.progress)
-                relinked = relink(graph, stored_weights(model))
-                return GraphScorer(relinked, longest=longest, by_prefill=True)
-            except (MissingToolError, GraphError):  # no such graph, and none can be captured here
-                pass
-        return GraphScorer(bytes(model), longest=longest, by_prefill=False)
 
     # ---------------------------------------- 8
 
     def _weights(self) -> tuple[Check, Any] | Check:
         if self.checkpoint is None and self.other is None:
             return skipped("weights", _NO_REFERENCE)
+        if self.checkpoint is None and self.side.adapter is not None:
+            return skipped(
+                "weights", "the other bundle's are not the base's: name the LoRA adapter to compare them"
+            )
         try:
-            container = read_container(self.summary.path)
+            container = read_container(self.side.path)
             stored = stored_weights(model_bytes(container))
             if self.checkpoint is not None:
-                return self._weights_of_checkpoint(container, stored)
+                found = self._weights_of_checkpoint(container, stored)
+                if self.side.adapter is None:
+                    return found
+                return with_sidecar(found, check_sidecar(self.side.adapter, self.checkpoint))
             assert self.other is not None
             others = stored_weights(model_bytes(read_container(self.other.path)))
         except BundleError as error:
@@ -484,15 +526,15 @@ class _Run:
     def _weights_of_checkpoint(
         self, container: Container, stored: Mapping[str, StoredWeight]
     ) -> tuple[Check, Any] | Check:
-        assert self.checkpoint is not None
-        manifest = self.summary.manifest
+        assert self.base is not None
+        manifest = self.side.manifest
         if manifest is None:
             return skipped("weights", "edgekit did not make the file, so its tensors have other names")
-        key = scoring_key(manifest.graph.id, graph_key(self.checkpoint.config, "dynamic"))
+        key = scoring_key(manifest.graph.id, graph_key(self.base.config, "dynamic"))
         assert key is not None
         graph = find_graph(without_scoring(key), self.progress)
-        old_ids = _old_ids(self.summary)
-        checkpoint = self.checkpoint if old_ids is None else gather_rows(self.checkpoint, old_ids)
+        old_ids = self.side.old_ids
+        checkpoint = self.base if old_ids is None else gather_rows(self.base, old_ids)
         originals = originals_of(graph, checkpoint.tensors)
         named = {name: weight for name, weight in stored.items() if name in originals}
         other_shape = [
@@ -509,7 +551,7 @@ class _Run:
 
     # ---------------------------------------- 9
 
-    def _runtimes(self, reference: Voice | None) -> tuple[Check, Any] | Check:
+    def _runtimes(self, voice: Voice, reference: Voice | None) -> tuple[Check, Any] | Check:
         if not self.runtimes:
             return skipped("runtimes", "no other release was asked for (--runtime 0.11.0,0.14.0)")
         questions = replace(self.questions, answers=None)  # 0.11 cannot hold answers to a format
@@ -518,14 +560,53 @@ class _Run:
             found = self._texts(voice, reference).values()
             return [check[0] if isinstance(check, tuple) else check for check in found]
 
-        return check_runtimes(self.summary.path, self.runtimes, questions, judge, self.progress)
+        return check_runtimes(self.side, self.runtimes, questions, voice, judge, self.progress)
+
+    # ---------------------------------------- the merged bundle
+
+    def _beside(
+        self, run: ReferenceRun, logits: LogitsSection | None, generation: GenerationSection
+    ) -> MergedComparison | None:
+        """Ask the bundle with the adapter merged in the same questions."""
+        merged, adapter = self.merged, self.side.adapter
+        if merged is None or adapter is None:
+            return None
+        voice = self._ask_other(merged, replace(self.questions, answers=None), "the merged bundle")
+        answers = self._generation(voice, run.voice)[1]
+        compared = self._compare(merged, run.texts, run) if run.texts else None
+        theirs = compared[1] if isinstance(compared, tuple) else None
+        recipe = None if merged.manifest is None else merged.manifest.recipe.name
+        assert self.side.manifest is not None
+        return compare_ways(
+            adapter_way(
+                adapter.manifest.name,
+                self.side.manifest.recipe.name,
+                adapter.manifest.sidecar.size,
+                logits,
+                generation,
+            ),
+            adapter_way(_bundle_name(merged.summary), recipe, merged.summary.size, theirs, answers),
+            generation.rows,
+            [answer.text for answer in voice.answers],
+            note=self._merged_note(merged),
+        )
+
+    def _merged_note(self, merged: Side) -> str | None:
+        made_from = None if merged.manifest is None else merged.manifest.source.digest
+        if made_from is None or made_from == self.identity.digest:
+            return None
+        return "the merged bundle was made from another checkpoint than this adapter on this base"
 
     # ---------------------------------------- the report
 
     def _assemble(
-        self, checks: Mapping[CheckName, Check], sections: Mapping[str, Any], seconds: float
+        self,
+        checks: Mapping[CheckName, Check],
+        sections: Mapping[str, Any],
+        seconds: float,
+        beside: MergedComparison | None = None,
     ) -> ParityReport:
-        manifest = self.summary.manifest
+        summary, manifest = self.side.summary, self.side.manifest
         bad = [check for check in checks.values() if check.status == "failed"]
         verdict: Literal["passed", "failed"] = "failed" if bad else "passed"
         ran = sum(check.status != "skipped" for check in checks.values())
@@ -537,14 +618,15 @@ class _Run:
         generation = sections["generation"]
         return ParityReport(
             bundle=BundleIdentity(
-                name=self.summary.path.parent.name if manifest is not None else self.summary.path.stem,
-                file=self.summary.path.name,
-                size=self.summary.size,
-                sha256=self.summary.sha256,
+                name=_bundle_name(summary),
+                file=summary.path.name,
+                size=summary.size,
+                sha256=summary.sha256,
                 recipe=None if manifest is None else manifest.recipe.name,
                 form=None if manifest is None else manifest.graph.form,
-                kv_length=self.summary.kv_length,
+                kv_length=summary.kv_length,
                 engine=version("litert-lm-api"),
+                adapter=None if self.side.adapter is None else _identity(self.side.adapter),
             ),
             reference=self.identity,
             data=self.data.identity,
@@ -554,5 +636,42 @@ class _Run:
             worst=() if generation is None else worst_examples(generation.rows),
             seconds=round(seconds, 3),
             edgekit_version=version("edgekit"),
+            against_merged=beside,
             **{name: sections[name] for name in TITLES},
         )
+
+
+def _bundle_name(summary: BundleSummary) -> str:
+    return summary.path.parent.name if summary.manifest is not None else summary.path.stem
+
+
+def _identity(adapter: Adapter) -> AdapterIdentity:
+    manifest = adapter.manifest
+    return AdapterIdentity(
+        name=manifest.name,
+        file=manifest.sidecar.file,
+        size=manifest.sidecar.size,
+        sha256=manifest.sidecar.sha256,
+        rank=manifest.rank,
+        targets=manifest.targets,
+        system_prompt=manifest.system_prompt,
+    )
+
+
+def _refuse_changed(side: Side) -> None:
+    if side.summary.digest_matches is False:
+        raise BundleError("the file is not the one its manifest describes", where=side.path)
+
+
+def _effect(merge: MergeSection) -> Check:
+    """Judge an adapter that is not merged: does it change anything?"""
+    base = merge.from_base
+    said = (
+        f"{merge.adapter}, in a sidecar and not merged; in peft it is mean KL {base.kl_mean:.2g} from its base "
+        f"on {merge.positions} positions"
+    )
+    figures = {"mean KL, peft to base": base.kl_mean, "mean KL, peft to merged": merge.merged.kl_mean}
+    if base.kl_mean <= _NO_EFFECT_KL:
+        remedy = "the adapter changes nothing: is it the trained one?"
+        return Check("merge", _EFFECT, "failed", said, (), figures, remedy)
+    return Check("merge", _EFFECT, "passed", said, (), figures)

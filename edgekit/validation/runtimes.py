@@ -8,19 +8,26 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from edgekit.errors import InputError, MissingToolError
+from edgekit.adapters.opening import Adapter
+from edgekit.errors import BundleError, InputError, MissingToolError
 from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
 from edgekit.validation.checks import TITLES
 from edgekit.validation.probing import Refusal, ask_engine
 from edgekit.validation.result import Check, RuntimeResult, RuntimesSection
+from edgekit.validation.side import Side
 from edgekit.validation.voice import Questions, Voice
 
 PACKAGE = "litert-lm-api"
 _VERSION = re.compile(r"\d+(\.\d+){1,3}([a-z]+\d+)?")
 _PIP_SECONDS = 600
+_PROMPTS_WITHOUT = 8
+"""Asked once more without the adapter."""
+
+_NO_EFFECT = "the sidecar has no effect: it answers what it answers without one"
 
 Judge = Callable[[Voice], Sequence[Check]]
 
@@ -37,34 +44,71 @@ def parse_versions(text: str) -> tuple[str, ...]:
 
 
 def check_runtimes(
-    model: Path, versions: Sequence[str], questions: Questions, judge: Judge, progress: Progress = SILENT
+    side: Side,
+    versions: Sequence[str],
+    questions: Questions,
+    expected: Voice,
+    judge: Judge,
+    progress: Progress = SILENT,
 ) -> tuple[Check, RuntimesSection]:
     """Ask each release, and judge what it says as this installation's engine is judged.
 
-    judge: gives the checks of tokens, template, stop and generation.
+    expected: what this installation's engine said. judge: gives the checks of tokens, template, stop and generation.
     Raises MissingToolError when an environment cannot be made.
     """
-    results = tuple(_try(model, release, questions, judge, progress) for release in versions)
+    results = tuple(_try(side, release, questions, expected, judge, progress) for release in versions)
     section = RuntimesSection(results)
     wrong = [f"{r.version}: {_problem(r)}" for r in results if _problem(r) is not None]
     if wrong:
         remedy = "ship with a runtime that passes, or convert with --shape static"
+        if side.adapter is not None:
+            remedy = "ship with a runtime that passes, or convert the adapter merged into its base"
         return Check("runtimes", TITLES["runtimes"], "failed", "; ".join(wrong), remedy=remedy), section
     said = f"{', '.join(versions)} run it and pass the same checks"
     return Check("runtimes", TITLES["runtimes"], "passed", said), section
 
 
-def _try(model: Path, release: str, questions: Questions, judge: Judge, progress: Progress) -> RuntimeResult:
-    python = environment(release, progress)
-    voice = ask_engine(model, questions, name=release, python=str(python), progress=progress)
-    if isinstance(voice, Refusal):
-        return RuntimeResult(release, opens=False, reason=voice.reason)
+def _try(
+    side: Side, release: str, questions: Questions, expected: Voice, judge: Judge, progress: Progress
+) -> RuntimeResult:
+    python = str(environment(release, progress))
+
+    def ask(adapter: Adapter | None, questions: Questions) -> Voice | Refusal:
+        return ask_engine(
+            side.path, questions, name=release, adapter=adapter, python=python, progress=progress
+        )
+
+    try:
+        voice = ask(side.adapter, questions)
+        if isinstance(voice, Refusal):
+            return RuntimeResult(release, opens=voice.opened, reason=voice.reason)
+        if side.adapter is not None and _has_no_effect(voice, expected, ask(None, _few(questions))):
+            return RuntimeResult(release, opens=True, reason=_NO_EFFECT)
+    except BundleError as error:  # it stopped in the middle
+        return RuntimeResult(release, opens=True, reason=error.message)
     return RuntimeResult(release, opens=True, reason=None, checks=tuple(judge(voice)))
+
+
+def _few(questions: Questions) -> Questions:
+    return replace(questions, texts=(), conversations=(), prompts=questions.prompts[:_PROMPTS_WITHOUT])
+
+
+def _has_no_effect(voice: Voice, expected: Voice, without: Voice | Refusal) -> bool:
+    """Whether a release answers as if there were no adapter, where this installation's engine answers otherwise."""
+    if isinstance(without, Refusal):
+        return False
+
+    def texts(said: Voice) -> list[str]:
+        return [answer.text for answer in said.answers[:_PROMPTS_WITHOUT]]
+
+    return texts(voice) == texts(without) != texts(expected)
 
 
 def _problem(result: RuntimeResult) -> str | None:
     if not result.opens:
         return f"it does not open the file ({result.reason})"
+    if result.reason is not None:
+        return result.reason
     bad = [check for check in result.checks if check.status == "failed"]
     return "; ".join(f"{check.title}: {check.summary}" for check in bad) or None
 

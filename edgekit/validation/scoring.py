@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import GraphError
-from edgekit.graph.format import Graph, GraphKey, read_graph
+from edgekit.graph.adapters import RANKS, TARGETS
+from edgekit.graph.format import AdapterInputs, Graph, GraphKey, read_graph
 from edgekit.graph.library import SHIPPED, cache_directory
 from edgekit.graph.linker import plan_link
 from edgekit.runtime.interpreter import GraphInterpreter
@@ -38,10 +39,17 @@ class Scorer(Protocol):
 class GraphScorer:
     """A model in the LiteRT interpreter, by its scoring graph or, token by token, by its decode signature."""
 
-    def __init__(self, model: bytes, *, longest: int, by_prefill: bool) -> None:
-        """Open a model; longest: tokens of the longest text."""
+    def __init__(
+        self,
+        model: bytes,
+        *,
+        longest: int,
+        by_prefill: bool,
+        adapter: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> None:
+        """Open a model; longest: tokens of the longest text. adapter: the matrices of a sidecar."""
         self.by_prefill = by_prefill
-        self._runner = GraphInterpreter(model, kv_length=-(-longest // CHUNK) * CHUNK)
+        self._runner = GraphInterpreter(model, kv_length=-(-longest // CHUNK) * CHUNK, adapter=adapter)
 
     def logits(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
         """Yield the logits behind each token."""
@@ -51,18 +59,29 @@ class GraphScorer:
             yield self._runner.prefill_logits(chunk) if self.by_prefill else self._runner.logits(chunk)
 
 
-def scoring_key(graph_id: str | None, fallback: GraphKey | None) -> GraphKey | None:
+def scoring_key(
+    graph_id: str | None, fallback: GraphKey | None, *, adapters: bool = False
+) -> GraphKey | None:
     """Return the scoring form of the graph that a bundle was linked into.
 
     graph_id: the manifest's. fallback: the checkpoint's graph, when the bundle's is not found here any more.
+    adapters: the bundle takes adapters. There is one such form for every rank and every choice of projections: zeros
+        pad the rank, and fill the inputs of the others.
     """
+    inputs = AdapterInputs(max(RANKS), TARGETS) if adapters else None
+    found = fallback
     if graph_id is not None:
-        for directory in (SHIPPED, cache_directory()):
-            for path in sorted(directory.glob("*.graph")):
-                graph = read_graph(path)
-                if not graph.key.scoring and graph.digest().startswith(graph_id):
-                    return GraphKey(graph.key.architecture, "dynamic", scoring=True)
-    return None if fallback is None else GraphKey(fallback.architecture, "dynamic", scoring=True)
+        found = next((key for key in _linked_keys(graph_id)), fallback)
+    return None if found is None else GraphKey(found.architecture, "dynamic", scoring=True, adapters=inputs)
+
+
+def _linked_keys(graph_id: str) -> Iterator[GraphKey]:
+    """Find the graph of which a manifest holds the digest's beginning."""
+    for directory in (SHIPPED, cache_directory()):
+        for path in sorted(directory.glob("*.graph")):
+            graph = read_graph(path)
+            if not graph.key.scoring and graph.digest().startswith(graph_id):
+                yield graph.key
 
 
 def relink(graph: Graph, weights: Mapping[str, StoredWeight]) -> bytes:
@@ -93,5 +112,5 @@ def relink(graph: Graph, weights: Mapping[str, StoredWeight]) -> bytes:
 
 
 def without_scoring(key: GraphKey) -> GraphKey:
-    """Return the shipped form of a scoring graph."""
-    return replace(key, scoring=False)
+    """Return the plain form of a scoring graph: it has the same constants, whatever adapters it takes."""
+    return replace(key, scoring=False, adapters=None)

@@ -2,7 +2,8 @@
 
 The API is that of litertlm-android 0.18 (its Config.kt and Conversation.kt). The artifact is on Google's Maven
 repository only: this project's tests compile what is written here against its signatures, not against the artifact.
-Releases 0.15 and 0.16 abort at a `SuppressTokensConfig`, by LiteRT-LM's issue 3229.
+Releases 0.15 and 0.16 abort at a `SuppressTokensConfig`, by LiteRT-LM's issue 3229. `ConversationConfig.loraConfig` and
+`.chatTemplate` are handed to the same native functions as the Python API's, with which sidecars were tried.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ REPORT_NAME = "validate.json"
 
 @dataclass(frozen=True)
 class Verdict:
-    """quality: None when there is no report on this very bundle. note: why there is none, for people."""
+    """quality: None when there is no report on these very files. note: why there is none, for people."""
 
     quality: Quality | None
     note: str | None = None
@@ -29,17 +29,32 @@ def read_quality(directory: Path, manifest: Manifest) -> Verdict:
 
     Skipped checks are left out: the app shows what was found, not what was not looked at.
     """
+    verdict = _read(directory, manifest.model.sha256, sidecar=None)
+    return verdict or Verdict(None, "not validated: edgekit validate compares it with its checkpoint")
+
+
+def read_adapter_quality(adapter: Adapter) -> Verdict:
+    """Read the report in an adapter bundle; it counts when it is about this very sidecar on this very base."""
+    manifest = adapter.manifest
+    verdict = _read(adapter.directory, manifest.base.model_sha256, sidecar=manifest.sidecar.sha256)
+    return verdict or Verdict(
+        None, "not validated: edgekit validate --adapter compares it with what was trained"
+    )
+
+
+def _read(directory: Path, model: str, *, sidecar: str | None) -> Verdict | None:
+    """Read the report in a directory; None when there is none. model, sidecar: SHA-256 of what it must be about."""
     path = directory / REPORTS_NAME / REPORT_NAME
     try:
         report = ParityReport.from_json(json.loads(path.read_bytes()))
     except FileNotFoundError:
-        return Verdict(None, "not validated: edgekit validate compares it with its checkpoint")
+        return None
     except (OSError, ValueError, RecursionError, AttributeError, InputError) as error:
         return Verdict(None, f"{path} is left out, it cannot be read: {error}")
-    if report.bundle.sha256 != manifest.model.sha256:
-        return Verdict(
-            None, f"{path} is left out: it is about another model file; run edgekit validate again"
-        )
+    adapter = report.bundle.adapter
+    if (report.bundle.sha256, None if adapter is None else adapter.sha256) != (model, sidecar):
+        what = "model file" if sidecar is None else "base or sidecar"
+        return Verdict(None, f"{path} is left out: it is about another {what}; run edgekit validate again")
     checks = tuple(
         QualityCheck(check.name, check.status == "passed", check.summary)
         for check in report.checks
@@ -47,8 +62,3 @@ def read_quality(directory: Path, manifest: Manifest) -> Verdict:
     )
     note = None if report.passed else f"the app will show that validation failed: {report.headline}"
     return Verdict(Quality(report.passed, checks), note)
-
-
-def read_adapter_quality(adapter: Adapter) -> Verdict:
-    """Read the report in an adapter bundle's directory, which counts as a bundle's does."""
-    return Verdict(None)

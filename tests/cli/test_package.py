@@ -42,6 +42,23 @@ def test_the_demo_becomes_the_settings_navigator(cli: Cli, demo: Path, tmp_path:
     ]["golden"]
 
 
+def test_one_base_and_its_adapters_are_told_one_by_one(
+    cli: Cli, adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path, tmp_path: Path
+) -> None:
+    words = ("package", adapter_ready_bundle, "--adapter", sentiment_adapter, "--adapter", triage_adapter)
+    done = cli(*words, "--to", "assets", "-o", tmp_path / "out")
+    assert (done.code, done.err) == (0, "")
+    rows = [line.split() for line in done.out.splitlines()]
+    assert [row[:2] for row in rows if row and row[0] in ("sentiment", "support-triage")] == [
+        ["sentiment", "sentiment.lora.tflite,"],
+        ["support-triage", "support-triage.lora.tflite,"],
+    ]
+    assert "2 merged bundles would take 2 times the base" in done.out
+    told = cli(*words, "--with-base", "--to", "assets", "-o", tmp_path / "out", "--force", "--json").json
+    assert [task["id"] for task in told["tasks"]] == ["base", "sentiment", "support-triage"]
+    assert told["adapter_sizes"]["merged"] == 2 * told["model"]["size"]
+
+
 def test_presets_that_were_edited_survive_the_next_demo(cli: Cli, demo: Path) -> None:
     (demo / "edgekit.toml").write_text('label = "Mine"')
     assert cli("demo", "-o", demo, "--quiet").code == 0
@@ -89,6 +106,8 @@ def test_without_a_password_and_without_a_terminal_it_says_how(
         (("--to", "apk", "--pack-name", "x"), "it is for --to ai-pack or --to asset-pack"),
         (("--to", "gallery", "--abi", "x86_64"), "it is for --to apk or --to project"),
         (("--to", "apk", "--url", "https://example.com/x"), "it is for --to gallery"),
+        (("--to", "gallery", "--adapter", "x"), "no place for an adapter"),
+        (("--to", "apk", "--with-base"), "with its own task anyway"),
     ],
 )
 def test_an_option_that_would_be_ignored_is_an_error(

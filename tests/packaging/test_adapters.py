@@ -228,6 +228,20 @@ def test_without_presets_the_manifest_says_what_there_is_to_say(
     assert (result.output / "assets/edgekit/adapters/mood-2/Mood_2.lora.tflite").is_file()
 
 
+def test_the_verdict_on_a_sidecar_goes_along_when_it_is_about_this_sidecar_on_this_base(
+    adapter_ready_bundle: Path, copies: list[Path], tmp_path: Path
+) -> None:
+    edgekit.validate(adapter_ready_bundle, adapter=copies[0])
+    report = copies[0] / "reports/validate.json"
+    shutil.copytree(report.parent, copies[1] / "reports")  # of another adapter
+    result = edgekit.package(adapter_ready_bundle, "assets", tmp_path / "out", adapters=copies)
+    sentiment, triage = offer_of(result.output)["tasks"]
+    assert sentiment["quality"]["passed"] is True
+    assert "container" in [check["name"] for check in sentiment["quality"]["checks"]]
+    assert triage["quality"] is None
+    assert any("support-triage" in note and "another base or sidecar" in note for note in result.notes)
+
+
 @pytest.mark.parametrize(
     ("target", "folder"),
     [

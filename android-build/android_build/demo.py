@@ -1,4 +1,4 @@
-"""The assets of the app under test: the demo bundle, as `edgekit package` gives it to an app."""
+"""The assets of the app under test, made by `edgekit package`: the demo bundle, and one base with two adapters."""
 
 from __future__ import annotations
 
@@ -11,32 +11,87 @@ from android_build.layout import ROOT
 from android_build.outputs import made
 from android_build.process import run
 
-PRESETS: Final = ROOT / "examples" / "settings-navigator" / "edgekit.toml"
-_MADE_BY: Final = ("bundle", "checkpoint", "graph", "recipes", "packaging", "conversion.py")
+_EXAMPLES: Final = ROOT / "examples"
+_NAVIGATOR: Final = _EXAMPLES / "settings-navigator"
+_ADAPTERS: Final = ("sentiment", "support-triage")
+_PRESETS: Final = "edgekit.toml"
+_MADE_BY: Final = (
+    *("adapters", "bundle", "checkpoint", "graph", "recipes", "packaging", "runtime"),
+    *("conversion.py", "examples.py"),
+)
 
 
 def demo_assets() -> Path:
-    """Return an assets directory whose subdirectory `edgekit` holds manifest, model, task and notice."""
+    """Return an assets directory whose subdirectory `edgekit` holds manifest, model, tasks and notice."""
 
     def build(directory: Path) -> None:
-        edgekit = (sys.executable, "-m", "edgekit")
-        bundle, package = directory / "bundle", directory / "package"
-        run(*edgekit, "demo", "--output", bundle, "--quiet")
-        run(
-            *edgekit,
-            "package",
-            bundle,
-            "--to",
-            "assets",
-            "--presets",
-            PRESETS,
-            "--output",
-            package,
-            "--quiet",
-        )
-        (package / "assets").rename(directory / "assets")
-        shutil.rmtree(package)
-        shutil.rmtree(bundle)
+        bundle = directory / "bundle"
+        _edgekit("demo", "--output", bundle)
+        _package(bundle, directory)
 
-    inputs = [*(ROOT / "edgekit" / name for name in _MADE_BY), PRESETS.parent, Path(__file__)]
-    return made("demo", inputs, build) / "assets"
+    return made("demo", [*_made_by(), _NAVIGATOR], build) / "assets"
+
+
+def adapter_assets() -> Path:
+    """Return such a directory of the demo's base with its own task and those of two adapters."""
+
+    def build(directory: Path) -> None:
+        base = directory / "settings-navigator"
+        _edgekit(
+            "convert", _NAVIGATOR / "checkpoint", "--adapter-ready", *_answers(_NAVIGATOR), "--output", base
+        )
+        adapters = [_adapter(name, base, directory / name) for name in _ADAPTERS]
+        listed = [word for adapter in adapters for word in ("--adapter", adapter)]
+        _package(base, directory, *listed, "--with-base", "--label", "Phone helper")
+        for adapter in adapters:
+            shutil.rmtree(adapter)
+
+    return (
+        made(
+            "demo-adapters",
+            [*_made_by(), *(_EXAMPLES / name for name in ("settings-navigator", *_ADAPTERS))],
+            build,
+        )
+        / "assets"
+    )
+
+
+def _adapter(name: str, base: Path, output: Path) -> Path:
+    example = _EXAMPLES / name
+    _edgekit(
+        *(
+            "adapter",
+            example / "adapter",
+            "--base-bundle",
+            base,
+            "--name",
+            name,
+            *_answers(example),
+            "--output",
+            output,
+        )
+    )
+    shutil.copy(example / _PRESETS, output)
+    return output
+
+
+def _answers(example: Path) -> tuple[str | Path, ...]:
+    return ("--answer-schema", example / "answer-schema.json")
+
+
+def _package(bundle: Path, directory: Path, *options: str | Path) -> None:
+    """Leave the bundle's assets in a directory, and nothing of the bundle."""
+    package = directory / "package"
+    presets = _NAVIGATOR / _PRESETS
+    _edgekit("package", bundle, "--to", "assets", "--presets", presets, *options, "--output", package)
+    (package / "assets").rename(directory / "assets")
+    shutil.rmtree(package)
+    shutil.rmtree(bundle)
+
+
+def _edgekit(*words: str | Path) -> None:
+    run(sys.executable, "-m", "edgekit", *words, "--quiet")
+
+
+def _made_by() -> list[Path]:
+    return [*(ROOT / "edgekit" / name for name in _MADE_BY), Path(__file__)]

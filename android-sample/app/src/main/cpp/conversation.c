@@ -90,24 +90,34 @@ static void on_chunk(void *data, LmChunk *chunk) {
   pthread_mutex_unlock(&conversation->mutex);
 }
 
-/* messages: a JSON array of what was said before, null for nothing. top_k: 0 for the sampling that the file names. */
+/* messages: a JSON array of what was said before, null for nothing. sidecar: the file of an adapter, null for the model
+ * alone. prompt_template: Jinja instead of the file's, null for that. top_k: 0 for the sampling that the file names. */
 JNIEXPORT jlong NATIVE(openConversation)(JNIEnv *env, jobject self, jlong engine, jbyteArray messages, jboolean constrained,
-                                         jint top_k, jfloat top_p, jfloat temperature, jint seed) {
+                                         jbyteArray sidecar, jbyteArray prompt_template, jint top_k, jfloat top_p,
+                                         jfloat temperature, jint seed) {
   (void)self;
   litert_lm_clear_last_error();
   LmConversationConfig *config = litert_lm_conversation_config_create();
   if (!config) return 0;
-  if (top_k > 0) {
-    LmSampler *sampler = litert_lm_sampler_params_create(LM_SAMPLER_TOP_P);
-    litert_lm_sampler_params_set_top_k(sampler, top_k);
-    litert_lm_sampler_params_set_top_p(sampler, top_p);
-    litert_lm_sampler_params_set_temperature(sampler, temperature);
-    litert_lm_sampler_params_set_seed(sampler, seed);
+  bool adapted = true;
+  if (top_k > 0 || sidecar) {
     LmSessionConfig *session = litert_lm_session_config_create();
-    litert_lm_session_config_set_sampler_params(session, sampler);
+    if (top_k > 0) {
+      LmSampler *sampler = litert_lm_sampler_params_create(LM_SAMPLER_TOP_P);
+      litert_lm_sampler_params_set_top_k(sampler, top_k);
+      litert_lm_sampler_params_set_top_p(sampler, top_p);
+      litert_lm_sampler_params_set_temperature(sampler, temperature);
+      litert_lm_sampler_params_set_seed(sampler, seed);
+      litert_lm_session_config_set_sampler_params(session, sampler);
+      litert_lm_sampler_params_delete(sampler);
+    }
+    if (sidecar) {
+      char *path = text_from(env, sidecar);
+      adapted = litert_lm_session_config_set_lora_path(session, path) == 0;
+      free(path);
+    }
     litert_lm_conversation_config_set_session_config(config, session);
     litert_lm_session_config_delete(session);
-    litert_lm_sampler_params_delete(sampler);
   }
   if (constrained) {
     const int provider = LM_CONSTRAINTS_BY_LL_GUIDANCE;
@@ -116,8 +126,12 @@ JNIEXPORT jlong NATIVE(openConversation)(JNIEnv *env, jobject self, jlong engine
   }
   char *before = text_from(env, messages);
   if (before) litert_lm_conversation_config_set_messages(config, before);
-  LmConversation *native = litert_lm_conversation_create(POINTER(engine), config);
+  char *jinja = text_from(env, prompt_template);
+  if (jinja) litert_lm_conversation_config_set_prompt_template(config, jinja);
+  /* Without its adapter the model would answer, but not what was asked for. */
+  LmConversation *native = adapted ? litert_lm_conversation_create(POINTER(engine), config) : NULL;
   litert_lm_conversation_config_delete(config);
+  free(jinja);
   free(before);
   if (!native) return 0;
   Conversation *conversation = allocate(sizeof *conversation);

@@ -67,8 +67,10 @@ JNIEXPORT jbyteArray NATIVE(minimumRuntimeOf)(JNIEnv *env, jobject self, jbyteAr
   return version;
 }
 
+/* lora_rank: of the adapters that the model takes, 0 for none. A GPU sets aside what adapters need when it starts; the
+ * CPU reads it out of the model. */
 JNIEXPORT jlong NATIVE(openEngine)(JNIEnv *env, jobject self, jbyteArray model, jboolean gpu, jbyteArray cache,
-                                   jint max_tokens, jint threads, jint prefill_chunk) {
+                                   jint max_tokens, jint threads, jint prefill_chunk, jint lora_rank) {
   (void)self;
   litert_lm_set_min_log_level(LM_LOG_ERRORS);
   litert_lm_clear_last_error();
@@ -81,8 +83,14 @@ JNIEXPORT jlong NATIVE(openEngine)(JNIEnv *env, jobject self, jbyteArray model, 
     litert_lm_engine_settings_set_prefill_chunk_size(settings, prefill_chunk);
     if (threads > 0 && !gpu) litert_lm_engine_settings_set_num_threads(settings, threads);
     if (gpu) litert_lm_engine_settings_set_gpu_wait_for_weight_uploads(settings, true);
+    bool takes_adapters = true;
+    if (gpu && lora_rank > 0) {
+      const int rank = lora_rank;
+      litert_lm_engine_settings_set_lora_rank(settings, rank);
+      takes_adapters = litert_lm_engine_settings_set_supported_lora_ranks(settings, &rank, 1) == 0;
+    }
     litert_lm_engine_settings_enable_benchmark(settings); /* only collects the figures of each turn */
-    engine = litert_lm_engine_create(settings);
+    if (takes_adapters) engine = litert_lm_engine_create(settings);
     litert_lm_engine_settings_delete(settings);
   }
   free(directory);

@@ -42,6 +42,8 @@ void litert_lm_engine_settings_set_num_threads(LmSettings *, int);
 void litert_lm_engine_settings_set_cache_dir(LmSettings *, const char *);
 void litert_lm_engine_settings_set_prefill_chunk_size(LmSettings *, int);
 void litert_lm_engine_settings_set_gpu_wait_for_weight_uploads(LmSettings *, bool);
+void litert_lm_engine_settings_set_lora_rank(LmSettings *, int);
+int litert_lm_engine_settings_set_supported_lora_ranks(LmSettings *, const int *ranks, size_t count); /* 0: done */
 void litert_lm_engine_settings_enable_benchmark(LmSettings *);
 
 LmEngine *litert_lm_engine_create(LmSettings *);
@@ -72,11 +74,13 @@ void litert_lm_sampler_params_set_seed(LmSampler *, int);
 LmSessionConfig *litert_lm_session_config_create(void);
 void litert_lm_session_config_delete(LmSessionConfig *);
 void litert_lm_session_config_set_sampler_params(LmSessionConfig *, LmSampler *);
+int litert_lm_session_config_set_lora_path(LmSessionConfig *, const char *sidecar); /* 0: done */
 
 LmConversationConfig *litert_lm_conversation_config_create(void);
 void litert_lm_conversation_config_delete(LmConversationConfig *);
 void litert_lm_conversation_config_set_session_config(LmConversationConfig *, LmSessionConfig *);
 void litert_lm_conversation_config_set_messages(LmConversationConfig *, const char *json);
+void litert_lm_conversation_config_set_prompt_template(LmConversationConfig *, const char *jinja);
 void litert_lm_conversation_config_set_enable_constrained_decoding(LmConversationConfig *, bool);
 void litert_lm_conversation_config_set_constraint_provider(LmConversationConfig *, const int *provider);
 

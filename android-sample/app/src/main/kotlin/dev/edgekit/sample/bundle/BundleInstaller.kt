@@ -15,6 +15,8 @@ import kotlinx.coroutines.flow.flowOn
  * Brings bundles into files of the app, because the engine maps files and cannot read an asset.
  *
  *     directory/built-in/DIGEST/model.litertlm            of the app's own bundle, named as in its manifest
+ *     directory/built-in/DIGEST/empty.lora.tflite         where the model takes adapters
+ *     directory/built-in/DIGEST/adapters/FOLDER/          the sidecar of an adapter that a task asks for
  *     directory/picked/DIGEST/model.litertlm              of the last document that was picked, with what came with it
  *     engineCaches/DIGEST/                                what the engine keeps for its next start
  *
@@ -63,32 +65,48 @@ class BundleInstaller(
 
     private suspend fun FlowCollector<InstallState>.installBuiltIn(): Bundle {
         val manifest = parseManifest(asset(MANIFEST) ?: throw BundleFailure.Missing(MANIFEST))
-        val task = parseTask(asset(TASK) ?: throw BundleFailure.Missing(TASK))
+        val offer = parseTasks(asset(TASKS) ?: throw BundleFailure.Missing(TASKS))
         val home = File(builtIn, manifest.model.sha256)
         builtIn.listFiles().orEmpty().filter { it != home }.forEach { it.deleteRecursively() }
         deleteStaleCaches()
         val model = File(home, manifest.model.name)
         if (!isReady(model, manifest.model)) {
             home.deleteRecursively()
-            copyModel(manifest.model, model)
+            copyChecked(manifest.model, manifest.model.name, model)
         }
-        return Bundle(model, manifest, task, asset(NOTICE))
+        manifest.adapters?.empty?.let { if (!isReady(File(home, it.name), it)) copyChecked(it, it.name, File(home, it.name)) }
+        val folders = File(home, ADAPTERS)
+        folders.listFiles().orEmpty().filter { folder -> offer.tasks.none { it.adapter == folder.name } }.forEach { it.deleteRecursively() }
+        val adapters = installAdapters(offer) { installAdapter(it, manifest, File(folders, it)) }
+        return Bundle(model, manifest, offer.title, offer.tasks, adapters, asset(NOTICE)).orFailureOfOnlyTask()
     }
 
-    private suspend fun FlowCollector<InstallState>.copyModel(expected: ModelFile, model: File) {
-        model.parentFile!!.mkdirs()
-        val free = disk.free(model.parentFile!!)
+    private suspend fun FlowCollector<InstallState>.installAdapter(folder: String, base: Manifest, home: File): InstalledAdapter.Usable {
+        val manifest = fittingAdapter(folder, asset(adapterPath(folder, ADAPTER_MANIFEST)), base)
+        val sidecar = File(home, manifest.sidecar.name)
+        if (!isReady(sidecar, manifest.sidecar)) {
+            home.deleteRecursively()
+            copyChecked(manifest.sidecar, adapterPath(folder, manifest.sidecar.name), sidecar)
+        }
+        return InstalledAdapter.Usable(manifest, sidecar, asset(adapterPath(folder, NOTICE)))
+    }
+
+    /** Copies one of the app's assets into a file that is there only when it is what [expected] says. */
+    private suspend fun FlowCollector<InstallState>.copyChecked(expected: BundleFile, asset: String, file: File) {
+        val directory = file.parentFile!!
+        directory.mkdirs()
+        val free = disk.free(directory)
         if (free < expected.size) throw BundleFailure.NoSpace(expected.size, free)
-        val part = File(model.path + PART)
+        val part = File(file.path + PART)
         try {
             emit(InstallState.Copying(0, expected.size))
-            val size = openAsset(expected.name).use { asset ->
-                copy(expected.name, asset, part, disk, expected.size) { emit(InstallState.Copying(it, expected.size)) }
+            val size = openAsset(asset).use { stream ->
+                copy(expected.name, stream, part, disk, expected.size) { emit(InstallState.Copying(it, expected.size)) }
             }
             val digest = digestOf(part) { emit(InstallState.Checking(it, expected.size)) }
             checkSame(expected, size, digest)
-            part.moveTo(model)
-            recordCheck(model, expected.sha256)
+            part.moveTo(file)
+            recordCheck(file, expected.sha256)
         } finally {
             part.delete()
         }

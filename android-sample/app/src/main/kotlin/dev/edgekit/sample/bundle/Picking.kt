@@ -1,6 +1,7 @@
 package dev.edgekit.sample.bundle
 
 import dev.edgekit.sample.engine.damageOf
+import dev.edgekit.sample.engine.takesAdapters
 import java.io.BufferedInputStream
 import java.io.ByteArrayOutputStream
 import java.io.File
@@ -39,7 +40,7 @@ internal suspend fun FlowCollector<InstallState>.pickedBundle(document: Document
         home.deleteRecursively()
         home.mkdirs()
         staging.moveTo(File(home, digest))
-        return bundleIn(File(home, digest))
+        return bundleIn(File(home, digest), this)
     } finally {
         staging.deleteRecursively()
     }
@@ -52,20 +53,33 @@ private suspend fun FlowCollector<InstallState>.kept(document: Document, facts: 
     val isSame = origin.firstOrNull() == document.id && (facts == null || origin == origin(document, facts).lines())
     val model = directory.listFiles().orEmpty().singleOrNull { it.name.endsWith(MODEL_SUFFIX) }
     if (!isSame || model == null) return null
-    val expected = ModelFile(model.name, model.length(), directory.name)
-    return if (isReady(model, expected)) bundleIn(directory) else null
+    val expected = BundleFile(model.name, model.length(), directory.name)
+    return if (isReady(model, expected)) bundleIn(directory, this) else null
 }
 
 private fun origin(document: Document, facts: DocumentFacts?): String =
     listOf(document.id, facts?.size, facts?.modified, titleOf(facts?.name.orEmpty())).joinToString("\n")
 
-private fun bundleIn(directory: File): Bundle {
+/** @param checks is told how far a sidecar is checked that was not before */
+private suspend fun bundleIn(directory: File, checks: FlowCollector<InstallState>): Bundle {
     fun textOf(name: String) = File(directory, name).takeIf { it.isFile }?.readText()
     val manifest = textOf(MANIFEST)?.let(::parseManifest)
     val model = directory.listFiles().orEmpty().single { it.name.endsWith(MODEL_SUFFIX) }
     val title = manifest?.name ?: textOf(ORIGIN)!!.lines().last()
-    val task = textOf(TASK)?.let(::parseTask) ?: genericTask(title, manifest?.examples.orEmpty())
-    return Bundle(model, manifest, task, textOf(NOTICE))
+    manifest?.adapters?.empty?.let { checks.checkSidecar(directory, it.name, it) }
+    val offer = textOf(TASKS)?.let(::parseTasks) ?: genericOffer(title, manifest?.examples.orEmpty())
+    val adapters = installAdapters(offer) { folder ->
+        val adapter = fittingAdapter(folder, textOf(adapterPath(folder, ADAPTER_MANIFEST)), checkNotNull(manifest))
+        val sidecar = checks.checkSidecar(directory, adapterPath(folder, adapter.sidecar.name), adapter.sidecar)
+        InstalledAdapter.Usable(adapter, sidecar, textOf(adapterPath(folder, NOTICE)))
+    }
+    return Bundle(model, manifest, offer.title, offer.tasks, adapters, textOf(NOTICE)).orFailureOfOnlyTask()
+}
+
+private suspend fun FlowCollector<InstallState>.checkSidecar(bundle: File, path: String, expected: BundleFile): File {
+    val sidecar = File(bundle, path).takeIf { it.isFile } ?: throw BundleFailure.Missing(path)
+    if (!isReady(sidecar, expected)) checkSame(expected, sidecar.length(), digestOf(sidecar) {})
+    return sidecar
 }
 
 /** Copies one document into a directory. [size]: 0 when it is not known. */
@@ -82,7 +96,7 @@ private class Picking(
         return BufferedInputStream(counted).use { stream ->
             val begin = stream.peek(MODEL_MAGIC.size)
             val model = when {
-                begin.contentEquals(MODEL_MAGIC) -> File(directory, name).also { copyModel(stream, it, counted) }
+                begin.contentEquals(MODEL_MAGIC) -> File(directory, name).also { copyLarge(stream, it, counted) }
                 begin.take(ZIP_MAGIC.size) == ZIP_MAGIC.toList() -> unpack(stream, counted)
                 else -> throw BundleFailure.Corrupt(name, "neither a $MODEL_SUFFIX file nor a zip file with a bundle")
             }
@@ -98,7 +112,7 @@ private class Picking(
         throw BundleFailure.Other("the document may not be opened any more: pick it again", error)
     }
 
-    private suspend fun copyModel(from: InputStream, to: File, read: Counted) {
+    private suspend fun copyLarge(from: InputStream, to: File, read: Counted) {
         copy(to.name, from, to, disk, size) { collector.emit(InstallState.Copying(read.bytes, maxOf(size, read.bytes))) }
     }
 
@@ -109,12 +123,15 @@ private class Picking(
         while (true) {
             val entry = zip.next() ?: break
             val file = entry.name.substringAfterLast('/')
+            val folder = adapterFolder(entry.name)
             when {
                 entry.isDirectory -> Unit
-                file == MANIFEST || file == TASK || file == NOTICE -> writeWhole(File(directory, file), zip.text(file))
+                folder != null -> unpackOfAdapter(zip, folder, file, read)
+                file == MANIFEST || file == TASKS || file == NOTICE -> writeWhole(File(directory, file), zip.text(file))
+                file.endsWith(SIDECAR_SUFFIX) && isPlainName(file) -> copyLarge(zip, File(directory, file), read)
                 !file.endsWith(MODEL_SUFFIX) -> Unit
                 unnamed.exists() -> throw BundleFailure.Corrupt(name, "more than one $MODEL_SUFFIX file in it")
-                else -> copyModel(zip, unnamed, read)
+                else -> copyLarge(zip, unnamed, read)
             }
         }
         if (!unnamed.exists()) throw BundleFailure.Corrupt(name, "no $MODEL_SUFFIX file in it")
@@ -123,14 +140,27 @@ private class Picking(
         return File(directory, parseManifest(manifest.readText()).model.name).also { unnamed.moveTo(it) }
     }
 
+    private suspend fun unpackOfAdapter(zip: ZipInputStream, folder: String, file: String, read: Counted) {
+        if (!isPlainName(folder) || !isPlainName(file)) return
+        val target = File(directory, adapterPath(folder, file))
+        target.parentFile!!.mkdirs()
+        when {
+            file == ADAPTER_MANIFEST || file == NOTICE -> writeWhole(target, zip.text(file))
+            file.endsWith(SIDECAR_SUFFIX) -> copyLarge(zip, target, read)
+        }
+    }
+
     /** Returns the digest. */
     private suspend fun check(model: File): String {
         damageOf(model)?.let { throw BundleFailure.Corrupt(name, it) }
-        File(directory, TASK).takeIf { it.isFile }?.let { parseTask(it.readText()) }
+        File(directory, TASKS).takeIf { it.isFile }?.let { parseTasks(it.readText()) }
         val size = model.length()
         val digest = digestOf(model) { collector.emit(InstallState.Checking(it, size)) }
         val manifest = File(directory, MANIFEST).takeIf { it.isFile }?.let { parseManifest(it.readText()) }
         manifest?.let { checkSame(it.model, size, digest) }
+        if (manifest == null && takesAdapters(model)) {
+            throw BundleFailure.Unreadable(name, "a model that takes adapters needs the other files of its bundle: pick a zip file with all of them")
+        }
         recordCheck(model, digest)
         return digest
     }
@@ -155,6 +185,12 @@ private class Picking(
             if (bytes.size() > MOST_TEXT_BYTES) throw BundleFailure.Unreadable(file, "far too large")
         }
     }
+}
+
+/** The folder of the adapter that a file in a zip belongs to, null for none. */
+private fun adapterFolder(path: String): String? {
+    val folders = path.split('/').dropLast(1)
+    return folders.lastOrNull()?.takeIf { folders.getOrNull(folders.size - 2) == ADAPTERS }
 }
 
 /** Counts what was read of a document. */

@@ -32,6 +32,26 @@ fun damageOf(model: File): String? = try {
     "cannot be read: ${error.message}"
 }
 
+/** Whether a model has inputs for adapters, by the name that the engine knows them by. Reads the whole file. */
+fun takesAdapters(model: File): Boolean {
+    val name = ADAPTER_INPUT.encodeToByteArray()
+    val block = ByteArray(SEARCHED_AT_A_TIME)
+    var kept = 0 // a name may lie across two blocks
+    model.inputStream().use { stream ->
+        while (true) {
+            val count = stream.read(block, kept, block.size - kept)
+            if (count < 0) return false
+            val end = kept + count
+            if ((0..end - name.size).any { start -> name.indices.all { block[start + it] == name[it] } }) return true
+            kept = minOf(end, name.size - 1)
+            block.copyInto(block, 0, end - kept, end)
+        }
+    }
+}
+
+private const val ADAPTER_INPUT = "lora_atten_q_a_prime_weight_0"
+private const val SEARCHED_AT_A_TIME = 1 shl 16
+
 private fun damageOf(file: RandomAccessFile, size: Long): String? {
     if (size <= HEADER_BEGIN) return "cut short: $size bytes"
     val start = file.read(0, HEADER_BEGIN)

@@ -14,6 +14,7 @@ enum class Backend { CPU, GPU }
  * @property cacheDir where the engine keeps its packed weights for the next start; null keeps none
  * @property threads of the CPU backend; null leaves the choice to the engine
  * @property minimumRuntime the oldest runtime that may open it, besides what the file itself asks for
+ * @property adapters null when the model takes none
  */
 data class EngineSettings(
     val model: File,
@@ -22,7 +23,18 @@ data class EngineSettings(
     val cacheDir: File? = null,
     val threads: Int? = null,
     val minimumRuntime: String? = null,
+    val adapters: AdapterSupport? = null,
 )
+
+/**
+ * What a model needs that takes adapters.
+ *
+ * @property rank of every adapter's sidecar
+ * @property empty the sidecar of no adapter, for conversations with the model alone: the engine does not clear inputs that
+ *   nothing fills, and what was in memory would pass for weights
+ * @property bytes of a conversation's adapter inputs
+ */
+data class AdapterSupport(val rank: Int, val empty: File, val bytes: Long)
 
 /** Opens model files. [LiteRtLm] is the engine that ships. */
 fun interface EngineLoader {
@@ -44,8 +56,10 @@ interface Engine : Closeable {
     /**
      * Feeds exactly [prefillTokens] and generates exactly [decodeTokens] in a fresh conversation, to be compared with
      * runs of `edgekit bench`. Blocks.
+     *
+     * @param adapter as in [ConversationSettings]
      */
-    fun measure(prefillTokens: Int, decodeTokens: Int): Measurement
+    fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File? = null): Measurement
 }
 
 /** How the next token is chosen. */
@@ -69,15 +83,22 @@ data class Message(val role: Role, val text: String)
 /**
  * @property sampling null takes the model file's own
  * @property history turns that were spoken before, to take a conversation up again
+ * @property adapter the sidecar of an adapter that was checked to fit the model; null for the model alone
+ * @property promptTemplate Jinja in place of the model file's; null for that
  */
 data class ConversationSettings(
     val systemPrompt: String? = null,
     val sampling: Sampling? = null,
     val answerFormat: AnswerFormat? = null,
     val history: List<Message> = emptyList(),
+    val adapter: File? = null,
+    val promptTemplate: String? = null,
 )
 
-/** One of possibly several, of which one answers at a time: the others wait for it. */
+/**
+ * One of possibly several, of which one answers at a time: the others wait for it. With a model that takes adapters there is
+ * one at a time: another that is open would go on with the wrong adapter.
+ */
 interface Conversation : Closeable {
     /** Tokens in the KV cache. */
     val tokenCount: Int

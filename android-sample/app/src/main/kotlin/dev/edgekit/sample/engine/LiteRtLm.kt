@@ -1,5 +1,6 @@
 package dev.edgekit.sample.engine
 
+import java.io.File
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
@@ -22,16 +23,21 @@ class LiteRtLm(private val loadLibraries: () -> Unit = { System.loadLibrary("edg
         val holds = Native.contextTokensOf(path.encodeToByteArray())
         val maxTokens = if (holds > 0) minOf(settings.maxTokens, holds) else settings.maxTokens
         settings.cacheDir?.mkdirs()
+        return LiteRtLmEngine({ openNative(settings, maxTokens) }, maxTokens, settings.adapters)
+    }
+
+    private fun openNative(settings: EngineSettings, maxTokens: Int): Long {
         val handle = Native.openEngine(
-            model = path.encodeToByteArray(),
+            model = settings.model.path.encodeToByteArray(),
             gpu = settings.backend == Backend.GPU,
             cache = (settings.cacheDir?.path ?: NO_CACHE).encodeToByteArray(),
             maxTokens = maxTokens,
             threads = settings.threads ?: 0,
             prefillChunk = PREFILL_CHUNK,
+            loraRank = settings.adapters?.rank ?: 0,
         )
         if (handle == 0L) throw lastFailure { whyNotOpened(settings.backend, it) }
-        return LiteRtLmEngine(handle, maxTokens)
+        return handle
     }
 
     private fun load() = try {
@@ -67,9 +73,28 @@ internal fun isOlder(one: String, other: String): Boolean {
     return firstDifference == -1
 }
 
-internal class LiteRtLmEngine(private val handle: Long, val maxTokens: Int) : Engine {
+/**
+ * @param openNative opens the engine itself; throws [EngineFailure]
+ * @param adapters null when the model takes none
+ */
+internal class LiteRtLmEngine(
+    private val openNative: () -> Long,
+    val maxTokens: Int,
+    private val adapters: AdapterSupport?,
+) : Engine {
+    private var native = openNative()
     private val conversations = mutableSetOf<LiteRtLmConversation>()
     private var closed = false
+
+    /** Bytes that conversations with a sidecar have left behind. */
+    private var leftBehind = 0L
+
+    private val handle: Long
+        get() {
+            check(!closed) { "the engine is closed" }
+            if (native == 0L) native = openNative()
+            return native
+        }
 
     /** Held while an answer is under way: conversations share the engine's buffers, and two answers spoil each other. */
     val oneAtATime = Mutex()
@@ -93,11 +118,11 @@ internal class LiteRtLmEngine(private val handle: Long, val maxTokens: Int) : En
 
     override fun converse(settings: ConversationSettings): Conversation = open(settings)
 
-    override fun measure(prefillTokens: Int, decodeTokens: Int): Measurement {
+    override fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File?): Measurement {
         if (prefillTokens + decodeTokens > maxTokens) {
             throw EngineFailure.PromptTooLong(prefillTokens, maxTokens - decodeTokens)
         }
-        return open(ConversationSettings()).use { conversation ->
+        return open(ConversationSettings(adapter = adapter)).use { conversation ->
             runBlocking { oneAtATime.withLock { conversation.measure(prefillTokens, decodeTokens) } }
         }
     }
@@ -109,7 +134,7 @@ internal class LiteRtLmEngine(private val handle: Long, val maxTokens: Int) : En
             conversations.toList()
         }
         open.forEach { it.close() }
-        Native.closeEngine(handle)
+        closeNative()
     }
 
     fun forget(conversation: LiteRtLmConversation) {
@@ -117,19 +142,23 @@ internal class LiteRtLmEngine(private val handle: Long, val maxTokens: Int) : En
     }
 
     fun tokenize(text: String): IntArray {
-        synchronized(this) { check(!closed) { "the engine is closed" } }
-        return Native.tokenize(handle, utf8(text)) ?: throw lastFailure()
+        return synchronized(this) { Native.tokenize(handle, utf8(text)) ?: throw lastFailure() }
     }
 
     @Synchronized
     private fun open(settings: ConversationSettings): LiteRtLmConversation {
         check(!closed) { "the engine is closed" }
+        val sidecar = settings.adapter ?: adapters?.empty
+        if (sidecar?.isFile == false) throw EngineFailure.ModelMissing(sidecar.path)
+        if (adapters != null) makeWay(adapters)
         val messages = messagesBefore(settings)
         val sampling = NativeSampling(settings.sampling)
         val conversation = Native.openConversation(
             engine = handle,
             messages = messages?.let(::utf8),
             constrained = settings.answerFormat != null,
+            sidecar = sidecar?.path?.encodeToByteArray(),
+            promptTemplate = settings.promptTemplate?.let(::utf8),
             topK = sampling.topK,
             topP = sampling.topP,
             temperature = sampling.temperature,
@@ -137,6 +166,22 @@ internal class LiteRtLmEngine(private val handle: Long, val maxTokens: Int) : En
         )
         if (conversation == 0L) throw lastFailure()
         return LiteRtLmConversation(this, conversation, settings.answerFormat).also { conversations += it }
+    }
+
+    /**
+     * The engine never gives back the adapter inputs of a conversation, whichever sidecar fills them (0.18.1): 15 MB each at
+     * the 270M shape with adapters of every projection. Only a new engine is rid of them.
+     */
+    private fun makeWay(adapters: AdapterSupport) {
+        check(conversations.isEmpty()) { "another conversation is open: it would go on with the wrong adapter" }
+        if (leftBehind + adapters.bytes > MOST_LEFT_BEHIND) closeNative()
+        leftBehind += adapters.bytes
+    }
+
+    private fun closeNative() {
+        if (native != 0L) Native.closeEngine(native)
+        native = 0L
+        leftBehind = 0L
     }
 
     /** Tokens of single ASCII bytes, side by side in the vocabulary; none when the tokenizer does not fall back to bytes. */
@@ -148,6 +193,7 @@ internal class LiteRtLmEngine(private val handle: Long, val maxTokens: Int) : En
 
     private companion object {
         const val ASCII = 128
+        const val MOST_LEFT_BEHIND = 200_000_000L
     }
 }
 

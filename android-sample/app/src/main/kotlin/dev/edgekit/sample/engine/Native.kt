@@ -16,7 +16,15 @@ internal object Native {
     /** Null when the file does not say. */
     external fun minimumRuntimeOf(model: ByteArray): ByteArray?
 
-    external fun openEngine(model: ByteArray, gpu: Boolean, cache: ByteArray, maxTokens: Int, threads: Int, prefillChunk: Int): Long
+    external fun openEngine(
+        model: ByteArray,
+        gpu: Boolean,
+        cache: ByteArray,
+        maxTokens: Int,
+        threads: Int,
+        prefillChunk: Int,
+        loraRank: Int,
+    ): Long
 
     external fun closeEngine(engine: Long)
 
@@ -30,6 +38,8 @@ internal object Native {
         engine: Long,
         messages: ByteArray?,
         constrained: Boolean,
+        sidecar: ByteArray?,
+        promptTemplate: ByteArray?,
         topK: Int,
         topP: Float,
         temperature: Float,

@@ -30,6 +30,7 @@ import androidx.compose.runtime.getValue
 import androidx.compose.runtime.mutableFloatStateOf
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
+import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.saveable.rememberSaveableStateHolder
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
@@ -41,6 +42,7 @@ import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import androidx.lifecycle.viewmodel.compose.viewModel
 import dev.edgekit.sample.R
+import dev.edgekit.sample.bundle.Bundle
 import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.HostState
 import kotlinx.coroutines.CancellationException
@@ -56,52 +58,64 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
     val pick = { picker.launch(arrayOf("*/*")) }
     val builtIn = { viewModel.open(BundleChoice.BuiltIn) }
     val settings = SettingsActions(pick, builtIn, viewModel::use, viewModel::retryGpu)
-    val backStack = rememberBackStack()
+    var kept by rememberSaveable(stateSaver = BackStack.Saver) { mutableStateOf(BackStack()) }
     val screens = rememberSaveableStateHolder()
     val shown = state
-    if (shown !is HostState.Ready && shown !is HostState.Lent) {
-        StartScreen(shown, viewModel::retry, pick, builtIn.takeUnless { viewModel.isBuiltIn })
-        return
+    val bundle = when (shown) {
+        is HostState.Ready -> shown.model.bundle
+        is HostState.Lent -> shown.bundle
+        else -> {
+            StartScreen(shown, viewModel::retry, pick, builtIn.takeUnless { viewModel.isBuiltIn })
+            return
+        }
     }
-    AdaptiveFrame(backStack) { isWide ->
-        BackGesture(backStack) { destination ->
-            screens.SaveableStateProvider(destination.name) {
-                val onBack = { backStack.back() }.takeUnless { isWide }
+    val backStack = kept.within(bundle)
+    // What is kept may have changed since this was drawn: two quick steps back are two.
+    val open = { destination: Destination -> kept = kept.within(bundle).opening(destination) }
+    val back = { kept = kept.within(bundle).back() }
+    AdaptiveFrame(backStack, open) { isWide ->
+        BackGesture(backStack, back) { destination ->
+            screens.SaveableStateProvider(listOfNotNull(destination.name, backStack.task.takeIf { destination.ofTask }).joinToString(" ")) {
+                val onBack = back.takeUnless { isWide }
+                val task = backStack.task.orEmpty()
                 when (destination) {
-                    Destination.TASK -> TaskRoute(menu = { if (!isWide) Menu(backStack::open) })
-                    Destination.BENCHMARK -> BenchmarkRoute(onBack)
-                    Destination.SELF_TEST -> SelfTestRoute(onBack)
-                    Destination.MODEL -> ModelScreen(modelUiState(shown), onBack)
-                    Destination.SETTINGS -> SettingsScreen(settingsUiState(shown, viewModel), settings, onBack)
+                    Destination.HOME -> HomeScreen(
+                        bundle,
+                        HomeActions({ kept = kept.openingTask(it) }, viewModel::retry, { open(Destination.SETTINGS) }.takeUnless { isWide }),
+                    )
+                    Destination.TASK -> TaskRoute(
+                        task,
+                        onBack.takeIf { backStack.below != null },
+                        menu = { if (!isWide) Menu(backStack.reachable, open) },
+                    )
+                    Destination.BENCHMARK -> BenchmarkRoute(task, onBack)
+                    Destination.SELF_TEST -> SelfTestRoute(task, onBack)
+                    Destination.MODEL -> ModelRoute(shown, task, onBack)
+                    Destination.SETTINGS -> SettingsScreen(settingsUiState(shown, bundle, viewModel), settings, onBack)
                 }
             }
         }
     }
 }
 
-private fun modelUiState(state: HostState): ModelUiState = when (state) {
-    is HostState.Ready -> ModelUiState(state.model.bundle, state.model.engine.runtimeVersion, state.model.backend)
-    is HostState.Lent -> ModelUiState(state.bundle, null, null)
-    else -> error("no model is ready")
-}
-
-private fun settingsUiState(state: HostState, viewModel: HostViewModel): SettingsUiState {
-    val bundle = modelUiState(state).bundle
-    return SettingsUiState(
-        bundleName = bundle.manifest?.name ?: bundle.model.nameWithoutExtension,
-        isBuiltIn = viewModel.isBuiltIn,
-        backend = viewModel.backend,
-        fallback = (state as? HostState.Ready)?.model?.fallback,
-    )
-}
+private fun settingsUiState(state: HostState, bundle: Bundle, viewModel: HostViewModel) = SettingsUiState(
+    bundleName = bundle.manifest?.name ?: bundle.model.nameWithoutExtension,
+    isBuiltIn = viewModel.isBuiltIn,
+    backend = viewModel.backend,
+    fallback = (state as? HostState.Ready)?.model?.fallback,
+)
 
 /** Where the window is wide, the screens stand in a rail at its side; else they are in a menu of the task screen. */
 @Composable
-private fun AdaptiveFrame(backStack: BackStack, content: @Composable (isWide: Boolean) -> Unit) = Surface(Modifier.fillMaxSize()) {
+private fun AdaptiveFrame(
+    backStack: BackStack,
+    open: (Destination) -> Unit,
+    content: @Composable (isWide: Boolean) -> Unit,
+) = Surface(Modifier.fillMaxSize()) {
     BoxWithConstraints {
         val isWide = maxWidth >= WideWindow
         Row(Modifier.fillMaxSize()) {
-            if (isWide) Rail(backStack)
+            if (isWide) Rail(backStack, open)
             val beside = if (isWide) WindowInsets.safeDrawing.only(WindowInsetsSides.Start) else WindowInsets(0)
             Box(Modifier.weight(1f).consumeWindowInsets(beside)) { content(isWide) }
         }
@@ -111,15 +125,15 @@ private fun AdaptiveFrame(backStack: BackStack, content: @Composable (isWide: Bo
 private val WideWindow = 600.dp
 
 @Composable
-private fun Rail(backStack: BackStack) = NavigationRail(
+private fun Rail(backStack: BackStack, open: (Destination) -> Unit) = NavigationRail(
     Modifier.fillMaxHeight(),
     containerColor = MaterialTheme.colorScheme.surfaceContainer,
 ) {
     Column(Modifier.verticalScroll(rememberScrollState())) {
-        Destination.entries.forEach { destination ->
+        backStack.reachable.forEach { destination ->
             NavigationRailItem(
                 selected = destination == backStack.top,
-                onClick = { backStack.open(destination) },
+                onClick = { open(destination) },
                 icon = { Icon(painterResource(destination.icon), null) },
                 label = { Text(stringResource(destination.title)) },
             )
@@ -128,11 +142,11 @@ private fun Rail(backStack: BackStack) = NavigationRail(
 }
 
 @Composable
-private fun Menu(open: (Destination) -> Unit) = Box {
+private fun Menu(reachable: List<Destination>, open: (Destination) -> Unit) = Box {
     var expanded by remember { mutableStateOf(false) }
     IconAction(R.drawable.ic_more, R.string.more, { expanded = true })
     DropdownMenu(expanded, { expanded = false }) {
-        (Destination.entries - Destination.TASK).forEach { destination ->
+        (reachable - Destination.HOME - Destination.TASK).forEach { destination ->
             DropdownMenuItem(
                 text = { Text(stringResource(destination.title)) },
                 onClick = {
@@ -147,12 +161,12 @@ private fun Menu(open: (Destination) -> Unit) = Box {
 
 /** Shows the top screen; while the back gesture is under way it shrinks and lets the one below appear. */
 @Composable
-private fun BackGesture(backStack: BackStack, screen: @Composable (Destination) -> Unit) {
+private fun BackGesture(backStack: BackStack, back: () -> Unit, screen: @Composable (Destination) -> Unit) {
     var progress by remember { mutableFloatStateOf(0f) }
     PredictiveBackHandler(enabled = backStack.below != null) { gesture ->
         try {
             gesture.collect { progress = it.progress }
-            backStack.back()
+            back()
         } catch (_: CancellationException) {
             // The finger went back: the screen stays.
         } finally {

@@ -32,7 +32,6 @@ import androidx.compose.ui.semantics.liveRegion
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
-import androidx.lifecycle.viewmodel.compose.viewModel
 import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.BenchmarkPlan
 import dev.edgekit.sample.tasks.BenchmarkResult
@@ -49,7 +48,7 @@ data class BenchmarkActions(
 )
 
 @Composable
-fun BenchmarkRoute(onBack: (() -> Unit)?, viewModel: BenchmarkViewModel = viewModel(factory = ViewModels)) {
+fun BenchmarkRoute(task: String, onBack: (() -> Unit)?, viewModel: BenchmarkViewModel = viewModelOf(task)) {
     val state by viewModel.state.collectAsStateWithLifecycle()
     val context = LocalContext.current
     val actions = BenchmarkActions(viewModel::choose, viewModel::start, viewModel::cancel) { result, format ->
@@ -67,6 +66,7 @@ fun BenchmarkScreen(state: BenchmarkUiState, actions: BenchmarkActions, onBack: 
             val progress = state.progress
             when {
                 progress != null -> Progress(progress, state.plan, state.ending, actions.cancel)
+                state.taken -> Text(stringResource(R.string.model_is_lent))
                 else -> Button(actions.start) { Text(stringResource(R.string.start_benchmark)) }
             }
             state.failure?.let {
@@ -133,6 +133,7 @@ private fun stepName(progress: BenchmarkUpdate.Progress, plan: BenchmarkPlan): S
     BenchmarkStep.COLD_START -> stringResource(R.string.step_cold)
     BenchmarkStep.WARM_START -> stringResource(R.string.step_warm)
     BenchmarkStep.WARM_UP -> stringResource(R.string.step_warm_up)
+    BenchmarkStep.SWITCH -> stringResource(R.string.step_switch)
     BenchmarkStep.RUN ->
         stringResource(R.string.step_run, number(progress.done - (plan.steps - plan.runs) + 1), number(plan.runs))
 }
@@ -149,6 +150,16 @@ private fun Results(result: BenchmarkResult, share: (BenchmarkResult, ExportForm
         Measured(stringResource(R.string.prefill_speed), result.prefillSpeed, { speed(it) }, { number(it, speedDecimals(it)) })
         HorizontalDivider()
         Measured(stringResource(R.string.decode_speed), result.decodeSpeed, { speed(it) }, { number(it, speedDecimals(it)) })
+    }
+    result.switchTime?.let { switches ->
+        Section(stringResource(R.string.switching)) {
+            Measured(stringResource(R.string.switch_time), switches, { seconds(it) }, { seconds(it) })
+            Text(
+                stringResource(R.string.switching_hint),
+                color = MaterialTheme.colorScheme.onSurfaceVariant,
+                style = MaterialTheme.typography.bodySmall,
+            )
+        }
     }
     Section(stringResource(R.string.start_and_memory)) {
         Figure(stringResource(R.string.cold_start), seconds(result.coldStart))

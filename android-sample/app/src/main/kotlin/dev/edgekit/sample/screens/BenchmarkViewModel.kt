@@ -10,6 +10,7 @@ import dev.edgekit.sample.tasks.BenchmarkUpdate
 import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.sample.tasks.ModelHost
 import dev.edgekit.sample.tasks.contextTokens
+import dev.edgekit.sample.tasks.task
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
@@ -19,6 +20,7 @@ import kotlinx.coroutines.launch
 
 /**
  * @property progress null while nothing is measured
+ * @property taken another task is being measured
  * @property ending cancelled, and the step under way has not ended yet
  * @property result of the last benchmark that ran to its end
  */
@@ -26,6 +28,7 @@ data class BenchmarkUiState(
     val plan: BenchmarkPlan = BenchmarkPlan(),
     val contextTokens: Int = Int.MAX_VALUE,
     val progress: BenchmarkUpdate.Progress? = null,
+    val taken: Boolean = false,
     val ending: Boolean = false,
     val result: BenchmarkResult? = null,
     val failure: EngineFailure? = null,
@@ -41,7 +44,7 @@ data class BenchmarkUiState(
 /** Prompt and output that fit into any context. */
 val SHORT = 64 to 32
 
-class BenchmarkViewModel(private val host: ModelHost, private val benchmark: Benchmark) : ViewModel() {
+class BenchmarkViewModel(private val host: ModelHost, private val id: String, private val benchmark: Benchmark) : ViewModel() {
     private val _state = MutableStateFlow(BenchmarkUiState())
     val state: StateFlow<BenchmarkUiState> = _state.asStateFlow()
 
@@ -53,6 +56,9 @@ class BenchmarkViewModel(private val host: ModelHost, private val benchmark: Ben
                 if (model != null) _state.update { it.fittedTo(model.bundle.contextTokens) }
             }
         }
+        viewModelScope.launch {
+            host.state.collect { now -> _state.update { it.copy(taken = now is HostState.Lent && measuring?.isActive != true) } }
+        }
     }
 
     fun choose(plan: BenchmarkPlan) = _state.update { it.copy(plan = plan) }
@@ -61,7 +67,9 @@ class BenchmarkViewModel(private val host: ModelHost, private val benchmark: Ben
         if (measuring?.isActive == true || host.state.value !is HostState.Ready) return
         measuring = viewModelScope.launch {
             try {
-                host.lend { bundle, backend -> benchmark.run(bundle, backend, _state.value.plan).collect(::show) }
+                host.lend { bundle, backend ->
+                    bundle.task(id)?.let { benchmark.run(bundle, it, backend, _state.value.plan).collect(::show) }
+                }
             } catch (failure: EngineFailure) {
                 _state.update { it.copy(failure = failure) }
             } finally {

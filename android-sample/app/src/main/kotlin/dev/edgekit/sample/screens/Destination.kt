@@ -2,47 +2,66 @@ package dev.edgekit.sample.screens
 
 import androidx.annotation.DrawableRes
 import androidx.annotation.StringRes
-import androidx.compose.runtime.Composable
-import androidx.compose.runtime.mutableStateListOf
 import androidx.compose.runtime.saveable.listSaver
-import androidx.compose.runtime.saveable.rememberSaveable
-import androidx.compose.runtime.snapshots.SnapshotStateList
 import dev.edgekit.sample.R
+import dev.edgekit.sample.bundle.Bundle
 
-/** The screens that a ready model has. */
-enum class Destination(@param:StringRes val title: Int, @param:DrawableRes val icon: Int) {
+/**
+ * The screens that a ready model has.
+ *
+ * @property ofTask it is about a task, of which each has its own
+ */
+enum class Destination(@param:StringRes val title: Int, @param:DrawableRes val icon: Int, val ofTask: Boolean = true) {
+    HOME(R.string.tasks, R.drawable.ic_home, ofTask = false),
     TASK(R.string.task, R.drawable.ic_task),
     BENCHMARK(R.string.benchmark, R.drawable.ic_benchmark),
     SELF_TEST(R.string.self_test, R.drawable.ic_self_test),
     MODEL(R.string.model_card, R.drawable.ic_model),
-    SETTINGS(R.string.settings, R.drawable.ic_settings),
+    SETTINGS(R.string.settings, R.drawable.ic_settings, ofTask = false),
 }
 
-/** Screens that lie on each other, the task always at the bottom. */
-class BackStack(private val screens: SnapshotStateList<Destination>) {
+/**
+ * Screens that lie on each other, each once. At the bottom is the only task, or the list of several; then its task lies
+ * next.
+ *
+ * @property task what the task's screens are about; null while none is chosen
+ */
+data class BackStack(val screens: List<Destination> = emptyList(), val task: String? = null) {
     val top: Destination get() = screens.last()
     val below: Destination? get() = screens.getOrNull(screens.size - 2)
 
-    /** Each screen lies in the stack once. */
-    fun open(destination: Destination) {
-        if (destination == top) return
-        screens.remove(destination)
-        if (destination == Destination.TASK) screens.clear()
-        screens.add(destination)
+    /** The screens that can be opened. */
+    val reachable: List<Destination>
+        get() = Destination.entries.filter { if (it == Destination.HOME) it in screens else task != null || !it.ofTask }
+
+    fun opening(destination: Destination): BackStack = when (destination) {
+        top -> this
+        Destination.HOME -> BackStack(listOf(Destination.HOME))
+        Destination.TASK -> copy(screens = bottom)
+        else -> copy(screens = screens - destination + destination)
     }
 
-    fun back() {
-        if (screens.size > 1) screens.removeAt(screens.lastIndex)
+    fun openingTask(id: String) = BackStack(listOf(Destination.HOME, Destination.TASK), id)
+
+    fun back(): BackStack = if (screens.size > 1) BackStack(screens.dropLast(1), task.takeIf { below != Destination.HOME }) else this
+
+    /** What is left of this with the tasks of a bundle, which may be another than it was made with. */
+    fun within(bundle: Bundle): BackStack {
+        val isChoice = bundle.tasks.size > 1
+        val known = if (isChoice) bundle.usable.map { it.id }.find { it == task } else bundle.tasks.single().id
+        val upper = screens.filter { it !in BOTTOM && (known != null || !it.ofTask) }
+        val lower = listOfNotNull(Destination.HOME.takeIf { isChoice }, Destination.TASK.takeIf { known != null })
+        return BackStack(lower + upper, known)
     }
+
+    private val bottom get() = screens.filter { it in BOTTOM }
 
     companion object {
+        private val BOTTOM = listOf(Destination.HOME, Destination.TASK)
+
         val Saver = listSaver<BackStack, String>(
-            save = { stack -> stack.screens.map { it.name } },
-            restore = { names -> BackStack(mutableStateListOf(*names.map(Destination::valueOf).toTypedArray())) },
+            save = { stack -> listOf(stack.task.orEmpty()) + stack.screens.map { it.name } },
+            restore = { saved -> BackStack(saved.drop(1).map(Destination::valueOf), saved.first().ifEmpty { null }) },
         )
     }
 }
-
-@Composable
-fun rememberBackStack(): BackStack =
-    rememberSaveable(saver = BackStack.Saver) { BackStack(mutableStateListOf(Destination.TASK)) }

@@ -41,7 +41,24 @@ private fun explain(failure: BundleFailure): Explanation = when (failure) {
         ),
         null,
     )
+    is BundleFailure.ForeignAdapter -> Explanation(
+        stringResource(R.string.adapter_foreign),
+        stringResource(R.string.adapter_foreign_remedy, failure.madeFor),
+        failure.message,
+    )
+    is BundleFailure.UnfitAdapter -> explanationOf(R.string.adapter_unfit, R.string.adapter_unfit_remedy, failure.message)
+    is BundleFailure.NoAdapterInputs -> explanationOf(R.string.adapter_not_taken, R.string.adapter_not_taken_remedy, failure.message)
     is BundleFailure.Other -> explanationOf(R.string.install_failed, R.string.failed_remedy, failure.message)
+}
+
+/** Of a task whose adapter cannot be used. */
+@Composable
+@ReadOnlyComposable
+fun explainOfAdapter(failure: BundleFailure): Explanation = when (failure) {
+    is BundleFailure.Missing -> explanationOf(R.string.adapter_missing, R.string.adapter_unfit_remedy, failure.message)
+    is BundleFailure.Corrupt -> explanationOf(R.string.adapter_corrupt, R.string.bundle_corrupt_remedy, failure.message)
+    is BundleFailure.Unreadable -> explanationOf(R.string.adapter_unreadable, R.string.adapter_unreadable_remedy, failure.message)
+    else -> explain(failure)
 }
 
 @Composable

@@ -1,5 +1,6 @@
 package dev.edgekit.sample.screens
 
+import androidx.annotation.StringRes
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.Row
@@ -9,6 +10,7 @@ import androidx.compose.material3.Icon
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.getValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.pluralStringResource
@@ -16,54 +18,126 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
+import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import dev.edgekit.sample.R
+import dev.edgekit.sample.bundle.AdapterManifest
 import dev.edgekit.sample.bundle.Bundle
 import dev.edgekit.sample.bundle.Quality
 import dev.edgekit.sample.bundle.QualityCheck
+import dev.edgekit.sample.bundle.Task
 import dev.edgekit.sample.engine.AnswerFormat
 import dev.edgekit.sample.engine.Backend
+import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.sample.tasks.contextTokens
+import dev.edgekit.sample.tasks.task
 
-/** @property runtimeVersion null while the engine is lent to a benchmark */
-data class ModelUiState(val bundle: Bundle, val runtimeVersion: String?, val backend: Backend?)
+/**
+ * @property runtimeVersion null while the engine is lent to a benchmark
+ * @property switchTime seconds that the latest change to this task's adapter took, null when that was another's
+ */
+data class ModelUiState(
+    val bundle: Bundle,
+    val task: Task,
+    val runtimeVersion: String?,
+    val backend: Backend?,
+    val switchTime: Double? = null,
+)
 
-/** The model card: what is in the app, how good it is, and under which terms. */
+@Composable
+fun ModelRoute(host: HostState, task: String, onBack: (() -> Unit)?) {
+    val state = when (host) {
+        is HostState.Ready -> {
+            val switch by host.model.lastSwitch.collectAsStateWithLifecycle()
+            val took = switch?.takeIf { it.task == task }?.seconds
+            host.model.bundle.task(task)?.let { ModelUiState(host.model.bundle, it, host.model.engine.runtimeVersion, host.model.backend, took) }
+        }
+        is HostState.Lent -> host.bundle.task(task)?.let { ModelUiState(host.bundle, it, null, null) }
+        else -> null
+    }
+    if (state != null) ModelScreen(state, onBack)
+}
+
+/** The model card: what answers, how well, and under which terms. */
 @Composable
 fun ModelScreen(state: ModelUiState, onBack: (() -> Unit)? = {}) = Frame(stringResource(R.string.model_card), onBack) { padding ->
     val bundle = state.bundle
+    val adapter = bundle.adapterOf(state.task)
+    val name = bundle.manifest?.name ?: bundle.model.nameWithoutExtension
     ScrollingColumn(padding) {
-        Section(bundle.manifest?.name ?: bundle.model.nameWithoutExtension) {
-            bundle.task.description?.let { Text(it) }
-            Facts(state)
-        }
-        Section(stringResource(R.string.quality)) { Verdict(bundle.task.quality) }
-        Section(stringResource(R.string.digest)) {
-            SelectionContainer {
-                Text(
-                    bundle.manifest?.model?.sha256 ?: stringResource(R.string.no_digest),
-                    fontFamily = FontFamily.Monospace,
-                    style = MaterialTheme.typography.bodySmall,
-                )
+        if (adapter == null) {
+            Section(name) {
+                state.task.description?.let { Text(it) }
+                ModelFacts(state)
+                AnswerFact(bundle.manifest?.answerFormat)
+                EngineFacts(state)
             }
+            Section(stringResource(R.string.quality)) { Verdict(state.task.quality) }
+            Digest(R.string.digest, bundle.manifest?.model?.sha256)
+        } else {
+            Section(adapter.manifest.name) {
+                state.task.description?.let { Text(it) }
+                AdapterFacts(adapter.manifest, state.switchTime)
+                AnswerFact(adapter.manifest.answerFormat)
+            }
+            Section(stringResource(R.string.quality)) { Verdict(state.task.quality) }
+            Section(stringResource(R.string.base_model, name)) {
+                ModelFacts(state)
+                EngineFacts(state)
+            }
+            Digest(R.string.digest_of_adapter, adapter.manifest.sidecar.sha256)
+            Digest(R.string.digest_of_base, bundle.manifest?.model?.sha256)
+            Terms(R.string.terms_of_adapter, adapter.notice ?: adapter.manifest.licence)
         }
-        Section(stringResource(R.string.terms)) {
-            Text(bundle.notice ?: bundle.manifest?.licence ?: stringResource(R.string.no_terms), style = MaterialTheme.typography.bodyMedium)
-        }
+        Terms(if (adapter == null) R.string.terms else R.string.terms_of_base, bundle.notice ?: bundle.manifest?.licence)
     }
 }
 
 @Composable
-private fun Facts(state: ModelUiState) {
-    val bundle = state.bundle
-    val manifest = bundle.manifest
-    Figure(stringResource(R.string.file_size), bytes(manifest?.model?.size ?: bundle.model.length()))
+private fun AdapterFacts(adapter: AdapterManifest, switchTime: Double?) {
+    Figure(stringResource(R.string.trained_as), adapter.source)
+    Figure(stringResource(R.string.adapter_size), bytes(adapter.sidecar.size))
+    val rank = number(adapter.trainedRank)
+    Figure(
+        stringResource(R.string.rank),
+        if (adapter.trainedRank == adapter.rank) rank else stringResource(R.string.rank_padded, rank, number(adapter.rank)),
+    )
+    Figure(stringResource(R.string.targets), adapter.targets.joinToString())
+    switchTime?.let { Figure(stringResource(R.string.last_switch), seconds(it)) }
+}
+
+@Composable
+private fun ModelFacts(state: ModelUiState) {
+    val manifest = state.bundle.manifest
+    Figure(stringResource(R.string.file_size), bytes(manifest?.model?.size ?: state.bundle.model.length()))
     manifest?.let { Figure(stringResource(R.string.recipe), it.recipe) }
-    val context = bundle.contextTokens
+    val context = state.bundle.contextTokens
     Figure(stringResource(R.string.context), pluralStringResource(R.plurals.tokens, context, number(context)))
-    Figure(stringResource(R.string.answers), stringResource(answerForm(manifest?.answerFormat)))
+}
+
+@Composable
+private fun AnswerFact(format: AnswerFormat?) = Figure(stringResource(R.string.answers), stringResource(answerForm(format)))
+
+@Composable
+private fun EngineFacts(state: ModelUiState) {
     state.runtimeVersion?.let { Figure(stringResource(R.string.runtime), it) }
-    manifest?.let { Figure(stringResource(R.string.minimum_runtime), it.minimumRuntime) }
+    state.bundle.manifest?.let { Figure(stringResource(R.string.minimum_runtime), it.minimumRuntime) }
     state.backend?.let { Figure(stringResource(R.string.backend), backendName(it)) }
+}
+
+@Composable
+private fun Digest(@StringRes title: Int, sha256: String?) = Section(stringResource(title)) {
+    SelectionContainer {
+        Text(
+            sha256 ?: stringResource(R.string.no_digest),
+            fontFamily = FontFamily.Monospace,
+            style = MaterialTheme.typography.bodySmall,
+        )
+    }
+}
+
+@Composable
+private fun Terms(@StringRes title: Int, terms: String?) = Section(stringResource(title)) {
+    Text(terms ?: stringResource(R.string.no_terms), style = MaterialTheme.typography.bodyMedium)
 }
 
 private fun answerForm(format: AnswerFormat?) = when (format) {

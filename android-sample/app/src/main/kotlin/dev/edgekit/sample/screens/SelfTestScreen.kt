@@ -22,12 +22,11 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
-import androidx.lifecycle.viewmodel.compose.viewModel
 import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.Comparison
 
 @Composable
-fun SelfTestRoute(onBack: (() -> Unit)?, viewModel: SelfTestViewModel = viewModel(factory = ViewModels)) {
+fun SelfTestRoute(task: String, onBack: (() -> Unit)?, viewModel: SelfTestViewModel = viewModelOf(task)) {
     val state by viewModel.state.collectAsStateWithLifecycle()
     SelfTestScreen(state, viewModel::start, viewModel::cancel, onBack)
 }

@@ -6,6 +6,7 @@ import dev.edgekit.sample.tasks.Comparison
 import dev.edgekit.sample.tasks.ModelHost
 import dev.edgekit.sample.tasks.OpenModel
 import dev.edgekit.sample.tasks.selfTest
+import dev.edgekit.sample.tasks.task
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
@@ -13,13 +14,13 @@ import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
 
-/** @property total golden prompts that the bundle has */
+/** @property total golden prompts that the task has */
 data class SelfTestUiState(val total: Int = 0, val compared: List<Comparison> = emptyList(), val running: Boolean = false) {
     val same: Int get() = compared.count { it.same }
     val finished: Boolean get() = !running && total > 0 && compared.size == total
 }
 
-class SelfTestViewModel(host: ModelHost) : ViewModel() {
+class SelfTestViewModel(host: ModelHost, private val id: String) : ViewModel() {
     private val _state = MutableStateFlow(SelfTestUiState())
     val state: StateFlow<SelfTestUiState> = _state.asStateFlow()
 
@@ -31,18 +32,19 @@ class SelfTestViewModel(host: ModelHost) : ViewModel() {
             host.models.collect { ready ->
                 val isAnother = ready != null && ready.bundle != model?.bundle
                 model = ready
-                if (isAnother) _state.value = SelfTestUiState(total = ready.bundle.task.golden.size)
+                if (isAnother) _state.value = SelfTestUiState(total = ready.bundle.task(id)?.golden.orEmpty().size)
             }
         }
     }
 
     fun start() {
         val ready = model ?: return
+        val task = ready.bundle.task(id) ?: return
         if (testing?.isActive == true) return
         _state.update { it.copy(compared = emptyList(), running = true) }
         testing = ready.scope.launch {
             try {
-                selfTest(ready).collect { compared -> _state.update { it.copy(compared = compared) } }
+                selfTest(ready, task).collect { compared -> _state.update { it.copy(compared = compared) } }
             } finally {
                 _state.update { it.copy(running = false) }
             }

@@ -1,9 +1,12 @@
 package dev.edgekit.sample.screens
 
+import androidx.compose.runtime.Composable
+import androidx.lifecycle.ViewModel
 import androidx.lifecycle.ViewModelProvider.AndroidViewModelFactory.Companion.APPLICATION_KEY
 import androidx.lifecycle.createSavedStateHandle
 import androidx.lifecycle.viewmodel.CreationExtras
 import androidx.lifecycle.viewmodel.initializer
+import androidx.lifecycle.viewmodel.compose.viewModel
 import androidx.lifecycle.viewmodel.viewModelFactory
 import dev.edgekit.sample.tasks.Benchmark
 import dev.edgekit.sample.tasks.Choices
@@ -19,9 +22,17 @@ interface HasSources {
 
 val ViewModels = viewModelFactory {
     initializer { HostViewModel(sources().host, sources().choices) }
-    initializer { TaskViewModel(sources().host, createSavedStateHandle()) }
-    initializer { BenchmarkViewModel(sources().host, sources().benchmark) }
-    initializer { SelfTestViewModel(sources().host) }
 }
+
+/** Those of one task, by its id. */
+fun viewModelsOf(task: String) = viewModelFactory {
+    initializer { TaskViewModel(sources().host, task, createSavedStateHandle()) }
+    initializer { BenchmarkViewModel(sources().host, task, sources().benchmark) }
+    initializer { SelfTestViewModel(sources().host, task) }
+}
+
+/** A task's own instance of a view model, which outlives its screens. */
+@Composable
+inline fun <reified T : ViewModel> viewModelOf(task: String): T = viewModel(key = "${T::class.java.name} $task", factory = viewModelsOf(task))
 
 private fun CreationExtras.sources(): Sources = (this[APPLICATION_KEY] as HasSources).sources

@@ -59,7 +59,6 @@ import androidx.compose.ui.text.input.KeyboardCapitalization
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
-import androidx.lifecycle.viewmodel.compose.viewModel
 import dev.edgekit.sample.R
 import dev.edgekit.sample.engine.Sampling
 import dev.edgekit.sample.tasks.Refusal
@@ -75,24 +74,30 @@ data class TaskActions(
 )
 
 @Composable
-fun TaskRoute(menu: @Composable () -> Unit, viewModel: TaskViewModel = viewModel(factory = ViewModels)) {
+fun TaskRoute(
+    task: String,
+    onBack: (() -> Unit)?,
+    menu: @Composable () -> Unit,
+    viewModel: TaskViewModel = viewModelOf(task),
+) {
     val state by viewModel.state.collectAsStateWithLifecycle()
     val snackbar = remember { SnackbarHostState() }
     val open = rememberSettingsPages(snackbar)
-    TaskScreen(state, TaskActions(viewModel::send, viewModel::stop, viewModel::reset, viewModel::use, open), menu, snackbar)
+    TaskScreen(state, TaskActions(viewModel::send, viewModel::stop, viewModel::reset, viewModel::use, open), onBack, menu, snackbar)
 }
 
 @Composable
 fun TaskScreen(
     state: TaskUiState?,
     actions: TaskActions,
+    onBack: (() -> Unit)? = null,
     menu: @Composable () -> Unit = {},
     snackbar: SnackbarHostState = remember { SnackbarHostState() },
 ) {
     var showSampling by rememberSaveable { mutableStateOf(false) }
     Frame(
         title = state?.title ?: stringResource(R.string.task),
-        onBack = null,
+        onBack = onBack,
         snackbar = snackbar,
         actions = {
             IconAction(R.drawable.ic_reset, R.string.reset, actions.reset, enabled = state?.turns?.isNotEmpty() == true)

@@ -3,7 +3,7 @@ package dev.edgekit.sample.screens
 import androidx.lifecycle.SavedStateHandle
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
-import dev.edgekit.sample.bundle.Bundle
+import dev.edgekit.sample.bundle.Task
 import dev.edgekit.sample.engine.AnswerFormat
 import dev.edgekit.sample.engine.Sampling
 import dev.edgekit.sample.tasks.Answer
@@ -13,8 +13,11 @@ import dev.edgekit.sample.tasks.Ending
 import dev.edgekit.sample.tasks.ModelHost
 import dev.edgekit.sample.tasks.Refusal
 import dev.edgekit.sample.tasks.Transcript
+import dev.edgekit.sample.tasks.Turn
 import dev.edgekit.sample.tasks.contextTokens
 import dev.edgekit.sample.tasks.readAnswer
+import dev.edgekit.sample.tasks.settingsOf
+import dev.edgekit.sample.tasks.task
 import kotlinx.coroutines.ExperimentalCoroutinesApi
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharingStarted
@@ -47,12 +50,12 @@ data class TaskUiState(
 )
 
 @OptIn(ExperimentalCoroutinesApi::class)
-class TaskViewModel(host: ModelHost, private val saved: SavedStateHandle) : ViewModel() {
+class TaskViewModel(host: ModelHost, private val id: String, private val saved: SavedStateHandle) : ViewModel() {
     private val dialogue = MutableStateFlow<Dialogue?>(null)
 
     /** Null while no model is ready. */
     val state: StateFlow<TaskUiState?> = dialogue
-        .flatMapLatest { open -> open?.state?.map { uiState(open.bundle, it) } ?: flowOf(null) }
+        .flatMapLatest { open -> open?.state?.map { uiState(open, it) } ?: flowOf(null) }
         .stateIn(viewModelScope, SharingStarted.WhileSubscribed(STOP_AFTER_MS), null)
 
     private var transcript = saved.get<android.os.Bundle>(TRANSCRIPT)?.getString(TRANSCRIPT)?.let(Transcript::fromJson)
@@ -65,7 +68,7 @@ class TaskViewModel(host: ModelHost, private val saved: SavedStateHandle) : View
         viewModelScope.launch {
             host.models.collect { model ->
                 transcript = dialogue.value?.state?.value?.transcript ?: transcript
-                dialogue.value = model?.let { Dialogue(it, transcript) }
+                dialogue.value = model?.bundle?.task(id)?.let { Dialogue(model, it, transcript) }
             }
         }
     }
@@ -90,22 +93,22 @@ class TaskViewModel(host: ModelHost, private val saved: SavedStateHandle) : View
     }
 }
 
-private fun uiState(bundle: Bundle, state: DialogueState): TaskUiState {
-    val format = bundle.manifest?.answerFormat
+private fun uiState(open: Dialogue, state: DialogueState): TaskUiState {
+    val settings = open.bundle.settingsOf(open.task)
     return TaskUiState(
-        title = bundle.task.title,
-        description = bundle.task.description,
-        examples = bundle.task.examples,
-        turns = state.transcript.turns.map { ShownTurn(it.prompt, shown(it.answer, it.ending, format, bundle), it.ending) },
+        title = open.task.title,
+        description = open.task.description,
+        examples = open.task.examples,
+        turns = state.transcript.turns.map { ShownTurn(it.prompt, shown(it, settings.answerFormat, open.task), it.ending) },
         answering = state.answering,
         refusal = state.refusal,
         contextUsed = state.transcript.contextUsed,
-        contextTokens = bundle.contextTokens,
+        contextTokens = open.bundle.contextTokens,
         sampling = state.transcript.sampling,
-        defaultSampling = bundle.manifest?.sampling,
-        answersInFormat = format != null,
+        defaultSampling = settings.sampling,
+        answersInFormat = settings.answerFormat != null,
     )
 }
 
-private fun shown(answer: String, ending: Ending?, format: AnswerFormat?, bundle: Bundle) =
-    readAnswer(answer, format, bundle.task.actions, ended = ending != null)
+private fun shown(turn: Turn, format: AnswerFormat?, task: Task) =
+    readAnswer(turn.answer, format, task.actions, ended = turn.ending != null)

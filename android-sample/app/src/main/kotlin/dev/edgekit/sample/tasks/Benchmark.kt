@@ -1,7 +1,9 @@
 package dev.edgekit.sample.tasks
 
 import dev.edgekit.sample.bundle.Bundle
+import dev.edgekit.sample.bundle.Task
 import dev.edgekit.sample.engine.Backend
+import dev.edgekit.sample.engine.ConversationSettings
 import dev.edgekit.sample.engine.Engine
 import dev.edgekit.sample.engine.EngineLoader
 import dev.edgekit.sample.engine.EngineSettings
@@ -29,7 +31,7 @@ data class BenchmarkPlan(val prefill: Int = 256, val decode: Int = 256, val runs
 }
 
 /** What a benchmark is doing. */
-enum class BenchmarkStep { COLD_START, WARM_START, WARM_UP, RUN }
+enum class BenchmarkStep { COLD_START, WARM_START, WARM_UP, RUN, SWITCH }
 
 sealed interface BenchmarkUpdate {
     /** @property done steps that are behind, out of [of] */
@@ -39,7 +41,8 @@ sealed interface BenchmarkUpdate {
 }
 
 /**
- * Measures a bundle as `edgekit bench` does: a start without the engine's cache, one with it, runs to warm up, and runs.
+ * Measures a bundle as `edgekit bench` does: a start without the engine's cache, one with it, runs to warm up, and runs,
+ * with the adapter of a task where it has one. Then it switches to the adapter as often as there were runs.
  *
  * @property cache a directory of its own for the engine's cache; it is emptied before and removed afterwards
  * @property device tells of the phone and its state at this moment
@@ -51,15 +54,17 @@ class Benchmark(
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
 ) {
     /** Opens engines of its own: no other may be open. Cancelling takes effect when the step under way has ended. */
-    fun run(bundle: Bundle, backend: Backend, plan: BenchmarkPlan): Flow<BenchmarkUpdate> = flow {
+    fun run(bundle: Bundle, task: Task, backend: Backend, plan: BenchmarkPlan): Flow<BenchmarkUpdate> = flow {
         val began = Instant.now().truncatedTo(ChronoUnit.SECONDS)
         val before = device.conditions()
+        val adapter = bundle.adapterOf(task)?.sidecar
+        val steps = plan.steps + if (adapter == null) 0 else 1
         var done = 0
         suspend fun step(step: BenchmarkStep) {
             coroutineContext.ensureActive()
-            emit(BenchmarkUpdate.Progress(step, done++, plan.steps))
+            emit(BenchmarkUpdate.Progress(step, done++, steps))
         }
-        val settings = EngineSettings(bundle.model, bundle.contextTokens, backend, cache)
+        val settings = EngineSettings(bundle.model, bundle.contextTokens, backend, cache, adapters = bundle.adapterSupport)
         try {
             cache.deleteRecursively()
             cache.mkdirs()
@@ -67,15 +72,18 @@ class Benchmark(
             val cold = open(settings).also { it.first.close() }.second
             step(BenchmarkStep.WARM_START)
             val (engine, warm) = open(settings)
-            val runs = engine.use {
-                (1..plan.warmup + plan.runs).map { number ->
+            val (runs, switches) = engine.use {
+                val runs = (1..plan.warmup + plan.runs).map { number ->
                     val isWarmup = number <= plan.warmup
                     step(if (isWarmup) BenchmarkStep.WARM_UP else BenchmarkStep.RUN)
-                    BenchmarkRun(isWarmup, it.measure(plan.prefill, plan.decode), device.peakMemory())
+                    BenchmarkRun(isWarmup, it.measure(plan.prefill, plan.decode, adapter), device.peakMemory())
                 }
+                if (adapter != null) step(BenchmarkStep.SWITCH)
+                runs to if (adapter == null) emptyList() else List(plan.runs) { _ -> switch(it, bundle.settingsOf(task)) }
             }
             val result = BenchmarkResult(
                 bundle = bundle,
+                task = task,
                 backend = backend,
                 plan = plan,
                 runtimeVersion = engine.runtimeVersion,
@@ -85,6 +93,7 @@ class Benchmark(
                 coldStart = cold,
                 warmStart = warm,
                 runs = runs,
+                switches = switches,
                 cacheBytes = cache.walk().filter { it.isFile }.sumOf { it.length() },
                 began = began,
             )
@@ -93,6 +102,17 @@ class Benchmark(
             cache.deleteRecursively()
         }
     }.flowOn(dispatcher)
+
+    /** Seconds from the end of a conversation with the model alone to one with an adapter. */
+    private fun switch(engine: Engine, to: ConversationSettings): Double {
+        val before = engine.converse(ConversationSettings())
+        val (conversation, time) = measureTimedValue {
+            before.close()
+            engine.converse(to)
+        }
+        conversation.close()
+        return time.inWholeMicroseconds / 1e6
+    }
 
     private fun open(settings: EngineSettings): Pair<Engine, Double> {
         val (engine, time) = measureTimedValue { loader.open(settings) }

@@ -15,7 +15,7 @@ fun BenchmarkResult.toJson(runner: String): String = JSONObject()
     .put("plan", planJson())
     .put("cases", JSONArray().put(caseJson()))
     .put("check", JSONObject.NULL)
-    .put("notes", JSONArray())
+    .put("notes", JSONArray(notes()))
     .put("began", began.toString())
     .put("tool", JSONObject.NULL)
     .toString(2)
@@ -72,6 +72,16 @@ private fun BenchmarkResult.bundleJson() = JSONObject()
     .put("sha256", orNull(bundle.manifest?.model?.sha256))
     .put("recipe", orNull(bundle.manifest?.recipe))
     .put("kv_length", orNull(bundle.manifest?.contextTokens))
+
+/** What the schema has no place for. */
+private fun BenchmarkResult.notes(): List<String> {
+    val adapter = bundle.adapterOf(task)?.manifest ?: return emptyList()
+    val switch = checkNotNull(switchTime).median
+    return listOf(
+        "with the adapter ${adapter.name}, ${adapter.sidecar.size} bytes, SHA-256 ${adapter.sidecar.sha256}",
+        "switching to it took ${switch.plain()} s, the median of ${switches.size}",
+    )
+}
 
 private fun BenchmarkResult.planJson() = JSONObject()
     .put("prefill", JSONArray(listOf(plan.prefill)))

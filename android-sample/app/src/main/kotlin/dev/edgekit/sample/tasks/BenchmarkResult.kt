@@ -1,6 +1,7 @@
 package dev.edgekit.sample.tasks
 
 import dev.edgekit.sample.bundle.Bundle
+import dev.edgekit.sample.bundle.Task
 import dev.edgekit.sample.engine.Backend
 import dev.edgekit.sample.engine.Measurement
 import java.time.Instant
@@ -9,12 +10,14 @@ import java.time.Instant
 data class BenchmarkRun(val warmup: Boolean, val figures: Measurement, val peakMemory: Long?)
 
 /**
- * What was measured; starts in seconds.
+ * What was measured; starts and switches in seconds.
  *
+ * @property switches to the adapter of [task]; none when it has none
  * @property cacheBytes what the engine keeps for the next start
  */
 data class BenchmarkResult(
     val bundle: Bundle,
+    val task: Task,
     val backend: Backend,
     val plan: BenchmarkPlan,
     val runtimeVersion: String,
@@ -24,6 +27,7 @@ data class BenchmarkResult(
     val coldStart: Double,
     val warmStart: Double,
     val runs: List<BenchmarkRun>,
+    val switches: List<Double>,
     val cacheBytes: Long,
     val began: Instant,
 ) {
@@ -33,6 +37,7 @@ data class BenchmarkResult(
     val timeToFirstToken: Spread get() = spread { it.timeToFirstToken }
     val prefillSpeed: Spread get() = spread { it.prefillSpeed }
     val decodeSpeed: Spread get() = spread { it.decodeSpeed }
+    val switchTime: Spread? get() = if (switches.isEmpty()) null else Spread(switches)
     val peakMemory: Long? get() = runs.mapNotNull { it.peakMemory }.maxOrNull()
 
     private fun spread(figure: (Measurement) -> Double) = Spread(measured.map { figure(it.figures) })

@@ -5,7 +5,6 @@ import dev.edgekit.sample.bundle.BundleFailure
 import dev.edgekit.sample.bundle.InstallState
 import dev.edgekit.sample.engine.Backend
 import dev.edgekit.sample.engine.ChosenEngine
-import dev.edgekit.sample.engine.Engine
 import dev.edgekit.sample.engine.EngineFailure
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
@@ -49,20 +48,6 @@ fun interface EngineOpener {
     /** Gives the GPU another chance that was found unfit for this bundle. */
     fun forgetTrial(bundle: Bundle) = Unit
 }
-
-/**
- * A bundle with its running engine.
- *
- * @property fallback why the GPU is not used although the user asked for it, null when it is or was not asked for
- * @property scope whatever uses the engine runs in it; the host ends it before it closes the engine
- */
-class OpenModel(
-    val bundle: Bundle,
-    val engine: Engine,
-    val backend: Backend,
-    val fallback: String?,
-    val scope: CoroutineScope,
-)
 
 sealed interface HostState {
     data class Installing(val progress: InstallState?) : HostState

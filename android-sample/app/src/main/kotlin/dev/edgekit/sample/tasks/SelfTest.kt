@@ -1,7 +1,7 @@
 package dev.edgekit.sample.tasks
 
 import dev.edgekit.sample.bundle.Golden
-import dev.edgekit.sample.engine.ConversationSettings
+import dev.edgekit.sample.bundle.Task
 import dev.edgekit.sample.engine.EngineFailure
 import dev.edgekit.sample.engine.Piece
 import dev.edgekit.sample.engine.Sampling
@@ -22,12 +22,12 @@ data class Comparison(val golden: Golden, val answer: String?, val failure: Engi
     val same: Boolean get() = answer == golden.answer
 }
 
-/** Asks every golden prompt greedily, each in a conversation of its own; emits the comparisons so far after each. */
-fun selfTest(model: OpenModel, dispatcher: CoroutineDispatcher = Dispatchers.IO): Flow<List<Comparison>> = flow {
+/** Asks every golden prompt of a task greedily, each in a conversation of its own; emits the comparisons so far after each. */
+fun selfTest(model: OpenModel, task: Task, dispatcher: CoroutineDispatcher = Dispatchers.IO): Flow<List<Comparison>> = flow {
     val done = mutableListOf<Comparison>()
-    for (golden in model.bundle.task.golden) {
+    for (golden in task.golden) {
         done += try {
-            Comparison(golden, greedyAnswer(model, golden.prompt))
+            Comparison(golden, greedyAnswer(model, task, golden.prompt))
         } catch (failure: EngineFailure) {
             Comparison(golden, null, failure)
         }
@@ -35,13 +35,9 @@ fun selfTest(model: OpenModel, dispatcher: CoroutineDispatcher = Dispatchers.IO)
     }
 }.flowOn(dispatcher)
 
-private suspend fun greedyAnswer(model: OpenModel, prompt: String): String {
-    val settings = ConversationSettings(
-        systemPrompt = model.bundle.task.systemPrompt,
-        sampling = Sampling.Greedy,
-        answerFormat = model.bundle.manifest?.answerFormat,
-    )
-    return model.engine.converse(settings).use { conversation ->
+private suspend fun greedyAnswer(model: OpenModel, task: Task, prompt: String): String {
+    val settings = model.bundle.settingsOf(task).copy(sampling = Sampling.Greedy)
+    return model.converseBriefly(task, settings) { conversation ->
         conversation.send(prompt).filterIsInstance<Piece.Text>().fold(StringBuilder()) { text, piece -> text.append(piece.text) }
     }.toString()
 }

@@ -33,14 +33,15 @@ class TryingOpener(
             maxTokens = bundle.contextTokens,
             cacheDir = cacheOf(bundle),
             minimumRuntime = bundle.manifest?.minimumRuntime,
+            adapters = bundle.adapterSupport,
         )
         when (wanted) {
             Backend.CPU -> ChosenEngine(loader.open(settings), Backend.CPU, null)
             Backend.GPU -> chooseBackend(
                 loader = loader,
                 settings = settings,
-                canary = bundle.task.golden.firstOrNull()?.prompt ?: bundle.task.examples.firstOrNull() ?: "Hello",
-                conversation = ConversationSettings(bundle.task.systemPrompt, answerFormat = bundle.manifest?.answerFormat),
+                canary = trialTask(bundle)?.run { golden.firstOrNull()?.prompt ?: examples.firstOrNull() } ?: "Hello",
+                conversation = trialTask(bundle)?.let(bundle::settingsOf) ?: ConversationSettings(),
                 trials = trialsOf(bundle),
                 onTrial = { onPhase(OpeningPhase.COMPARING) },
             )
@@ -49,5 +50,9 @@ class TryingOpener(
 
     override fun forgetTrial(bundle: Bundle) = trialsOf(bundle).forget()
 
-    private fun trialsOf(bundle: Bundle) = BackendTrials(trials, "${bundle.identity} $appVersion")
+    /** One with an adapter, where there is one: a GPU that leaves adapters out must be found out. */
+    private fun trialTask(bundle: Bundle) = bundle.usable.run { find { it.adapter != null } ?: firstOrNull() }
+
+    private fun trialsOf(bundle: Bundle) =
+        BackendTrials(trials, "${trialTask(bundle)?.let(bundle::identityOf) ?: bundle.identity} $appVersion")
 }

@@ -44,7 +44,7 @@ class BundleInstallerTest {
         assertTrue(InstallState.Copying(size, size) in states && InstallState.Checking(size, size) in states)
         val bundle = (states.last() as InstallState.Ready).bundle
         assertArrayEquals(Demo.model.readBytes(), bundle.model.readBytes())
-        assertEquals("Settings navigator", bundle.task.title)
+        assertEquals("Settings navigator", bundle.tasks.single().title)
         assertEquals(4096, bundle.manifest!!.contextTokens)
         assertTrue(bundle.notice!!.isNotBlank())
         Demo.loader.open(EngineSettings(bundle.model, 256)).use { assertTrue(it.countTokens("dark") > 0) }
@@ -135,8 +135,8 @@ class BundleInstallerTest {
     @Test
     fun `a new task is taken without copying the model again`() {
         installer().install().bundle()
-        assets.files["task.json"] = """{"schema_version": 1, "title": "Another"}""".encodeToByteArray()
-        assertEquals("Another", installer().install().bundle().task.title)
+        assets.files["tasks.json"] = tasksJson("""{"id": "base", "title": "T"}""", title = "Another").encodeToByteArray()
+        assertEquals("Another", installer().install().bundle().title)
         assertEquals(1, assets.modelsOpened)
     }
 
@@ -227,7 +227,7 @@ class BundleInstallerTest {
 
     @Test
     fun `an app without a bundle, or with half of one, says so`() {
-        for (name in listOf(Demo.model.name, "task.json", "edgekit.json")) {
+        for (name in listOf(Demo.model.name, "tasks.json", "edgekit.json")) {
             assets.files.remove(name)
             assertTrue(name in failed<BundleFailure.Missing>().message!!)
         }

@@ -20,7 +20,7 @@ import org.robolectric.annotation.Config
 @Config(application = Application::class)
 class BundleJsonTest {
     private val manifest = File(Demo.assets, "edgekit.json").readText()
-    private val task = File(Demo.assets, "task.json").readText()
+    private val tasks = File(Demo.assets, "tasks.json").readText()
 
     @Test
     fun `the demo's manifest`() {
@@ -72,8 +72,8 @@ class BundleJsonTest {
     @Test
     fun `a newer schema is refused, whatever else is in it`() {
         refusedManifest("schema_version") { put("schema_version", 2).remove("model") }
-        val failure = assertThrows(BundleFailure.Unreadable::class.java) { parseTask("""{"schema_version": 2}""") }
-        assertTrue(failure.message!!, "schema_version" in failure.message!! && "task.json" in failure.message!!)
+        refusedTasks("schema_version", """{"schema_version": 3}""")
+        refusedTasks("schema_version", """{"schema_version": 1, "title": "T"}""")
     }
 
     @Test
@@ -86,7 +86,9 @@ class BundleJsonTest {
 
     @Test
     fun `the demo's task`() {
-        val read = parseTask(task)
+        val read = parseTasks(tasks).tasks.single()
+        assertEquals("base", read.id)
+        assertNull(read.adapter)
         assertEquals("Settings navigator", read.title)
         assertTrue(read.examples.isNotEmpty() && read.golden.isNotEmpty())
         assertTrue(Action(mapOf("setting" to "brightness"), "android.settings.DISPLAY_SETTINGS") in read.actions)
@@ -94,27 +96,92 @@ class BundleJsonTest {
     }
 
     @Test
-    fun `a task needs only its title`() {
-        assertEquals(genericTask("T"), parseTask("""{"schema_version": 1, "title": "T", "golden": null}"""))
+    fun `a task needs only its id and its title`() {
+        assertEquals(genericOffer("T"), parseTasks(tasksJson("""{"id": "base", "title": "T", "golden": null}""")))
+    }
+
+    @Test
+    fun `several tasks, with adapters and without`() {
+        val read = parseTasks(tasksJson("""{"id": "base", "title": "B"}""", """{"id": "mood-2", "adapter": "mood", "title": "M"}"""))
+        assertEquals(listOf(null, "mood"), read.tasks.map { it.adapter })
+        assertEquals(listOf("base", "mood-2"), read.tasks.map { it.id })
     }
 
     @Test
     fun `the verdict on its quality`() {
         val quality = """{"passed": false, "checks": [{"name": "logits", "passed": true, "summary": "fine"}]}"""
-        val read = parseTask("""{"schema_version": 1, "title": "T", "quality": $quality}""")
-        assertEquals(Quality(false, listOf(QualityCheck("logits", true, "fine"))), read.quality)
+        val read = parseTasks(tasksJson("""{"id": "base", "title": "T", "quality": $quality}"""))
+        assertEquals(Quality(false, listOf(QualityCheck("logits", true, "fine"))), read.tasks.single().quality)
     }
 
     @Test
-    fun `what is wrong with a task is named by its key`() {
-        fun refused(key: String, text: String) {
-            val failure = assertThrows(BundleFailure.Unreadable::class.java) { parseTask(text) }
-            assertTrue(failure.message!!, key in failure.message!!)
+    fun `what is wrong with the tasks is named by its key`() {
+        refusedTasks("title is missing", """{"schema_version": 2, "tasks": [{"id": "a", "title": "T"}]}""")
+        refusedTasks("at least one task", tasksJson())
+        refusedTasks("different ids", tasksJson("""{"id": "a", "title": "T"}""", """{"id": "a", "title": "U"}"""))
+        refusedTasks("tasks[0].id", tasksJson("""{"title": "T"}"""))
+        refusedTasks("tasks[0].id", tasksJson("""{"id": "../a", "title": "T"}"""))
+        refusedTasks("tasks[0].title", tasksJson("""{"id": "a"}"""))
+        refusedTasks("tasks[0].adapter", tasksJson("""{"id": "a", "title": "T", "adapter": "../a"}"""))
+        refusedTasks("tasks[0].golden[0].answer", tasksJson("""{"id": "a", "title": "T", "golden": [{"prompt": "p"}]}"""))
+        refusedTasks("tasks[0].actions[0].when.a", tasksJson("""{"id": "a", "title": "T", "actions": [{"when": {"a": 1}, "intent": "i"}]}"""))
+        refusedTasks("tasks[0].quality.passed", tasksJson("""{"id": "a", "title": "T", "quality": {"passed": "yes"}}"""))
+    }
+
+    @Test
+    fun `what the model takes of adapters`() {
+        assertNull(parseManifest(manifest).adapters)
+        val empty = """{"file": "empty.lora.tflite", "size": 16384, "sha256": "${"ab".repeat(32)}"}"""
+        fun JSONObject.takes(json: String) = put("adapters", JSONObject(json))
+        val ready = edit(manifest) { takes("""{"rank": 16, "targets": ["q_proj"], "empty": $empty}""") }
+        val file = BundleFile("empty.lora.tflite", 16384, "ab".repeat(32))
+        // 6 layers; 256 values go in and 4 heads of 32 come out.
+        assertEquals(AdapterInputs(16, listOf("q_proj"), file, bytes = 4L * 16 * 6 * (256 + 4 * 32)), parseManifest(ready).adapters)
+        refusedManifest("adapters.targets") { takes("""{"rank": 16, "targets": ["head"], "empty": $empty}""") }
+        refusedManifest("architecture.layers") {
+            takes("""{"rank": 16, "targets": ["q_proj"], "empty": $empty}""").getJSONObject("architecture").remove("layers")
         }
-        refused("title", """{"schema_version": 1}""")
-        refused("golden[0].answer", """{"schema_version": 1, "title": "T", "golden": [{"prompt": "p"}]}""")
-        refused("actions[0].when.a", """{"schema_version": 1, "title": "T", "actions": [{"when": {"a": 1}, "intent": "i"}]}""")
-        refused("quality.passed", """{"schema_version": 1, "title": "T", "quality": {"passed": "yes"}}""")
+        refusedManifest("adapters.rank") { takes("""{"rank": 0, "targets": ["q_proj"], "empty": $empty}""") }
+        refusedManifest("adapters.targets") { takes("""{"rank": 16, "targets": [], "empty": $empty}""") }
+        refusedManifest("adapters.empty") { takes("""{"rank": 16, "targets": ["q_proj"]}""") }
+    }
+
+    @Test
+    fun `an adapter's manifest`() {
+        val read = parseAdapter("mood", ADAPTER)
+        assertEquals(BundleFile("mood.lora.tflite", 12, "ab".repeat(32)), read.sidecar)
+        assertEquals(AdapterBase("settings-navigator", "cd".repeat(32)), read.base)
+        assertEquals(listOf("mood-run-3", 8, 16, listOf("q_proj", "v_proj")), listOf(read.source, read.trainedRank, read.rank, read.targets))
+        assertEquals(Sampling.Greedy, read.sampling)
+        assertEquals(AnswerFormat.Regex("(good|bad)"), read.answerFormat)
+        assertNull(read.chatTemplate)
+    }
+
+    @Test
+    fun `what is wrong with an adapter's manifest is named by file and key`() {
+        refusedAdapter("schema_version") { put("schema_version", 2) }
+        refusedAdapter("sidecar.file") { getJSONObject("sidecar").put("file", "../mood.lora.tflite") }
+        refusedAdapter("sidecar.file") { getJSONObject("sidecar").put("file", "mood.bin") }
+        refusedAdapter("sidecar.size") { getJSONObject("sidecar").put("size", 0) }
+        refusedAdapter("sidecar.sha256") { getJSONObject("sidecar").put("sha256", "ab") }
+        refusedAdapter("base is missing") { remove("base") }
+        refusedAdapter("base.model_sha256") { getJSONObject("base").put("model_sha256", 1) }
+        refusedAdapter("source.rank") { getJSONObject("source").put("rank", -8) }
+        refusedAdapter("rank must be") { put("rank", "16") }
+        refusedAdapter("targets") { remove("targets") }
+        refusedAdapter("sampler is missing") { remove("sampler") }
+        refusedAdapter("answer.kind") { getJSONObject("answer").put("kind", "grammar") }
+        refusedAdapter("chat_template") { put("chat_template", true) }
+    }
+
+    private fun refusedTasks(key: String, text: String) = refused("tasks.json", key) { parseTasks(text) }
+
+    private fun refusedAdapter(key: String, change: JSONObject.() -> Unit) =
+        refused("adapters/mood/adapter.json", key) { parseAdapter("mood", edit(ADAPTER, change)) }
+
+    private fun refused(file: String, key: String, parse: () -> Unit) {
+        val failure = assertThrows(BundleFailure.Unreadable::class.java) { parse() }
+        assertTrue(failure.message!!, key in failure.message!! && file in failure.message!!)
     }
 
     private fun refusedManifest(key: String, change: JSONObject.() -> Unit) {
@@ -123,4 +190,18 @@ class BundleJsonTest {
     }
 
     private fun edit(text: String, change: JSONObject.() -> Unit): String = JSONObject(text).apply(change).toString()
+
+    private companion object {
+        val ADAPTER = """
+            {"schema_version": 1, "name": "mood",
+             "sidecar": {"file": "mood.lora.tflite", "size": 12, "sha256": "${"ab".repeat(32)}"},
+             "base": {"name": "settings-navigator", "model_sha256": "${"cd".repeat(32)}"},
+             "source": {"name": "mood-run-3", "digest": "ef", "rank": 8, "alpha": 16.0, "rslora": false},
+             "rank": 16, "targets": ["q_proj", "v_proj"], "system_prompt": null,
+             "sampler": {"kind": "greedy", "temperature": null, "top_k": null, "top_p": null},
+             "stop_tokens": [{"ids": [106], "text": "<end_of_turn>"}], "chat_template": null,
+             "answer": {"kind": "regex", "regex": "(good|bad)"}, "licence": null, "examples": [], "notes": [],
+             "tools": {"edgekit": "0.1"}}
+        """
+    }
 }

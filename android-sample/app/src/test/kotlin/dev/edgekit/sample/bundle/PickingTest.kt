@@ -51,7 +51,7 @@ class PickingTest {
         assertArrayEquals(model, bundle.model.readBytes())
         assertEquals("My_model.litertlm", bundle.model.name)
         assertNull(bundle.manifest)
-        assertEquals(genericTask("My model"), bundle.task)
+        assertEquals(genericOffer("My model"), bundle.offer)
     }
 
     @Test
@@ -61,17 +61,17 @@ class PickingTest {
             val bundle = open(MemoryDocument(zip(entries), id = "${entries.first().first}")).bundle()
             assertArrayEquals(model, bundle.model.readBytes())
             assertEquals(Demo.model.name, bundle.model.name)
-            assertEquals("Settings navigator", bundle.task.title)
+            assertEquals("Settings navigator", bundle.title)
             assertEquals("int8", bundle.manifest!!.recipe)
             assertTrue(bundle.notice!!.isNotBlank())
         }
     }
 
     @Test
-    fun `a zip file without a task has what its manifest says`() {
+    fun `a zip file without tasks has what its manifest says`() {
         val names = listOf("edgekit.json", Demo.model.name)
         val bundle = open(MemoryDocument(zip(names.map { it to File(Demo.assets, it).readBytes() }))).bundle()
-        assertEquals(genericTask("settings-navigator"), bundle.task)
+        assertEquals(genericOffer("settings-navigator"), bundle.offer)
         assertNull(bundle.notice)
     }
 
@@ -186,7 +186,7 @@ class PickingTest {
         assertEquals(DocumentFacts("Mine.litertlm", model.size.toLong(), null), document.facts())
         val bundle = open(document).bundle()
         assertArrayEquals(model, bundle.model.readBytes())
-        assertEquals("Mine", bundle.task.title)
+        assertEquals("Mine", bundle.title)
         provider.file = null
         assertNull(document.facts())
         assertEquals(listOf(InstallState.Ready(bundle)), open(document).all())

@@ -80,6 +80,12 @@ class BrokenStream(bytes: ByteArray, private val after: Int) : InputStream() {
     }
 }
 
+/** `tasks.json` with tasks as JSON objects. */
+fun tasksJson(vararg tasks: String, title: String = "T") =
+    """{"schema_version": 2, "title": "$title", "tasks": [${tasks.joinToString()}]}"""
+
+val Bundle.offer get() = Offer(title, tasks)
+
 fun sha256(bytes: ByteArray): String =
     MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
 

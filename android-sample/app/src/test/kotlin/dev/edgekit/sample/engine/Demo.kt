@@ -7,7 +7,12 @@ object Demo {
     /** The directory that stands for the app's `assets/edgekit`. */
     val assets: File by lazy { place("edgekit.bundle") }
 
-    val model: File by lazy { assets.listFiles().orEmpty().single { it.extension == "litertlm" } }
+    /** Likewise, with a base that takes adapters, its own task and those of two adapters. */
+    val severalTasks: File by lazy { place("edgekit.adapters") }
+
+    val model: File by lazy { modelIn(assets) }
+
+    fun modelIn(assets: File): File = assets.listFiles().orEmpty().single { it.extension == "litertlm" }
 
     /** Loads the builds for this machine. A library that is loaded already is left alone. */
     val loader = LiteRtLm {

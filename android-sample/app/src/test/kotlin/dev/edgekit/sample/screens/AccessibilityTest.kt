@@ -9,10 +9,15 @@ import androidx.compose.ui.test.isHeading
 import androidx.compose.ui.test.isRoot
 import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
 import androidx.test.core.app.ActivityScenario
+import androidx.test.core.app.ApplicationProvider
 import androidx.test.espresso.Espresso
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.sample.MainActivity
 import dev.edgekit.sample.R
+import dev.edgekit.sample.bundle.BundleFailure
+import dev.edgekit.sample.bundle.InstalledAdapter
+import dev.edgekit.sample.tasks.FakeEngine
+import dev.edgekit.sample.tasks.severalTasks
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
@@ -58,7 +63,7 @@ class AccessibilityTest {
         app.tap("my screen is too dark")
         app.await(hasTestTag("figures"))
         assertAccessible()
-        for (destination in Destination.entries - Destination.TASK) {
+        for (destination in Destination.entries - Destination.HOME - Destination.TASK) {
             app.open(destination)
             app.await(isHeading())
             assertAccessible()
@@ -67,6 +72,23 @@ class AccessibilityTest {
         app.tapIcon(R.string.sampling)
         app.awaitText("Apply")
         assertAccessible()
+    }
+
+    @Test
+    fun `so has the list of tasks, one that cannot be used among them`() {
+        val refused = InstalledAdapter.Refused(BundleFailure.Corrupt("mood.lora.tflite", "10 bytes instead of 20"))
+        val bundle = severalTasks("mood", "topic")
+        ApplicationProvider.getApplicationContext<AppUnderTest>().use(bundle.copy(adapters = bundle.adapters + ("mood" to refused)), FakeEngine())
+        ActivityScenario.launch(MainActivity::class.java).use<_, Unit> {
+            app.awaitText("The adapter is damaged")
+            assertAccessible()
+            app.tap("Task topic")
+            app.await(hasTestTag("prompt"))
+            assertAccessible()
+            app.open(Destination.MODEL)
+            app.awaitText("Base model")
+            assertAccessible()
+        }
     }
 
     private companion object {

@@ -23,7 +23,11 @@ import kotlinx.coroutines.flow.flowOf
 
 /** The application with the engine that was built for this machine. */
 class AppUnderTest : EdgekitApplication() {
-    override val loader = Demo.loader
+    /** How often an engine was opened. */
+    var opened = 0
+        private set
+
+    override val loader = EngineLoader { settings -> Demo.loader.open(settings).also { opened++ } }
 
     private var assembled: Sources? = null
 
@@ -33,6 +37,15 @@ class AppUnderTest : EdgekitApplication() {
     fun startAnew() {
         assembled = null
     }
+
+    /** Takes the bundle from a directory that stands for the app's assets, before the app is launched. */
+    fun useAssets(directory: File) = use(
+        BundleInstaller(
+            assets = { File(directory, it).inputStream() },
+            directory = File(noBackupFilesDir, "bundles-${directory.path.hashCode()}"),
+            engineCaches = File(noBackupFilesDir, "engine-caches"),
+        ),
+    )
 
     /** Takes the bundle from elsewhere, before the app is launched. */
     fun use(installer: BundleInstaller) {

@@ -1,47 +1,80 @@
 package dev.edgekit.sample.screens
 
-import androidx.compose.runtime.mutableStateListOf
 import androidx.compose.runtime.saveable.SaverScope
+import dev.edgekit.sample.bundle.BundleFailure
+import dev.edgekit.sample.bundle.InstalledAdapter
+import dev.edgekit.sample.screens.Destination.BENCHMARK
+import dev.edgekit.sample.screens.Destination.HOME
+import dev.edgekit.sample.screens.Destination.MODEL
+import dev.edgekit.sample.screens.Destination.SELF_TEST
+import dev.edgekit.sample.screens.Destination.SETTINGS
+import dev.edgekit.sample.screens.Destination.TASK
+import dev.edgekit.sample.tasks.only
+import dev.edgekit.sample.tasks.sampleBundle
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Test
 
 class BackStackTest {
-    private val stack = BackStack(mutableStateListOf(Destination.TASK))
+    private val single = sampleBundle()
+    private val several = single.copy(tasks = listOf("a", "b").map { single.only.copy(id = it, adapter = it) })
+    private val stack = BackStack().within(single)
 
     @Test
     fun `back goes where one came from, and stays at the task`() {
-        stack.open(Destination.BENCHMARK)
-        stack.open(Destination.MODEL)
-        assertEquals(Destination.BENCHMARK, stack.below)
-        stack.back()
-        assertEquals(Destination.BENCHMARK, stack.top)
-        stack.back()
-        stack.back()
-        assertEquals(Destination.TASK, stack.top)
+        val tools = stack.opening(BENCHMARK).opening(MODEL)
+        assertEquals(BENCHMARK, tools.below)
+        assertEquals(BENCHMARK, tools.back().top)
+        assertEquals(stack, tools.back().back().back())
         assertNull(stack.below)
     }
 
     @Test
     fun `a screen lies in the stack once`() {
-        stack.open(Destination.BENCHMARK)
-        stack.open(Destination.MODEL)
-        stack.open(Destination.BENCHMARK)
-        assertEquals(Destination.BENCHMARK, stack.top)
-        assertEquals(Destination.MODEL, stack.below)
+        val again = stack.opening(BENCHMARK).opening(MODEL).opening(BENCHMARK)
+        assertEquals(listOf(TASK, MODEL, BENCHMARK), again.screens)
     }
 
     @Test
-    fun `the task is the bottom of the stack`() {
-        stack.open(Destination.BENCHMARK)
-        stack.open(Destination.TASK)
-        assertNull(stack.below)
+    fun `the only task is the bottom of the stack`() {
+        assertEquals(listOf(TASK), stack.opening(BENCHMARK).opening(TASK).screens)
+        assertEquals(single.only.id, stack.task)
+        assertEquals(listOf(TASK, BENCHMARK, SELF_TEST, MODEL, SETTINGS), stack.reachable)
+    }
+
+    @Test
+    fun `several tasks begin with their list, and back from a task goes there`() {
+        val home = BackStack().within(several)
+        assertEquals(listOf(HOME), home.screens)
+        assertEquals(listOf(HOME, SETTINGS), home.reachable)
+        val task = home.openingTask("b")
+        assertEquals(listOf(HOME, TASK), task.screens)
+        assertEquals("b", task.opening(MODEL).back().task)
+        assertEquals(home, task.back())
+        assertEquals(home, task.opening(BENCHMARK).opening(HOME))
+        assertEquals(listOf(HOME, TASK), task.opening(BENCHMARK).opening(TASK).screens)
+    }
+
+    @Test
+    fun `another bundle leaves only what it has`() {
+        val deep = BackStack().within(several).openingTask("b").opening(MODEL).opening(SETTINGS)
+        assertEquals(deep, deep.within(several))
+        assertEquals(BackStack(listOf(HOME, SETTINGS)), deep.within(several.copy(tasks = several.tasks.map { it.copy(id = it.id + "2") })))
+        assertEquals(BackStack(listOf(TASK, MODEL, SETTINGS), single.only.id), deep.within(single))
+        assertEquals(BackStack(listOf(HOME, SETTINGS)), stack.opening(MODEL).opening(SETTINGS).within(several))
+    }
+
+    @Test
+    fun `a task whose adapter was refused is not gone on with`() {
+        val refused = several.copy(adapters = mapOf("b" to InstalledAdapter.Refused(BundleFailure.Missing("b"))))
+        assertEquals(BackStack(listOf(HOME)), BackStack().within(several).openingTask("b").within(refused))
     }
 
     @Test
     fun `outlives the process`() {
-        stack.open(Destination.SETTINGS)
-        val saved = with(BackStack.Saver) { SaverScope { true }.save(stack) }
-        assertEquals(Destination.SETTINGS, BackStack.Saver.restore(checkNotNull(saved))?.top)
+        for (kept in listOf(stack.opening(SETTINGS), BackStack().within(several), BackStack().within(several).openingTask("a"))) {
+            val saved = with(BackStack.Saver) { SaverScope { true }.save(kept) }
+            assertEquals(kept, BackStack.Saver.restore(checkNotNull(saved)))
+        }
     }
 }

@@ -8,15 +8,19 @@ import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
 import androidx.compose.ui.test.performScrollTo
 import androidx.test.core.app.ActivityScenario
+import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import androidx.test.espresso.Espresso
 import dev.edgekit.sample.R
 import dev.edgekit.sample.bundle.BundleFailure
 import dev.edgekit.sample.bundle.InstallState
+import dev.edgekit.sample.engine.Demo
 import dev.edgekit.sample.tasks.HostState
+import java.io.File
 import org.junit.After
 import org.junit.Rule
 import org.junit.Test
+import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
 import org.robolectric.RuntimeEnvironment
 import org.robolectric.annotation.Config
@@ -28,7 +32,11 @@ class ScreenshotTest {
     @get:Rule
     val compose = createEmptyComposeRule()
 
+    @get:Rule
+    val folder = TemporaryFolder()
+
     private val app = AppDriver(compose)
+    private val application get() = ApplicationProvider.getApplicationContext<AppUnderTest>()
 
     @After
     fun normalFont() = RuntimeEnvironment.setFontScale(1f)
@@ -86,6 +94,29 @@ class ScreenshotTest {
             }
             tool(Destination.MODEL) { shoot("model-card") }
             tool(Destination.SETTINGS) { shoot("settings") }
+        }
+        walkTasks(shoot)
+    }
+
+    /** One base and two adapters, of which one is damaged in the end. */
+    private fun walkTasks(shoot: (String) -> Unit) {
+        application.useAssets(Demo.severalTasks)
+        shown({ EdgekitApp() }) {
+            app.await(hasTestTag("tasks"))
+            shoot("tasks")
+            app.tap("Sentiment")
+            ask("I love the keyboard")
+            shoot("task-of-adapter")
+            app.open(Destination.MODEL)
+            app.awaitText("q_proj")
+            shoot("adapter-card")
+        }
+        val assets = folder.newFolder().also { Demo.severalTasks.copyRecursively(it, overwrite = true) }
+        File(assets, "adapters/sentiment/sentiment.lora.tflite").appendText("!")
+        application.useAssets(assets)
+        shown({ EdgekitApp() }) {
+            app.await(hasTestTag("refused task"))
+            shoot("refused-adapter")
         }
     }
 

@@ -96,7 +96,7 @@ class ToolsTest {
     @Test
     fun `the self-test compares every answer`() = opened(Destination.SELF_TEST) {
         app.tap("Start")
-        val golden = JSONObject(asset("task.json")).getJSONArray("golden").length()
+        val golden = JSONObject(asset("tasks.json")).getJSONArray("tasks").getJSONObject(0).getJSONArray("golden").length()
         app.awaitText("$golden of $golden answers are the same")
         assertEquals(golden, compose.onAllNodesWithContentDescription("Same answer").fetchSemanticsNodes().size)
     }

@@ -33,18 +33,36 @@ class BenchmarkTest {
         Benchmark({ FakeEngine(failure = failure).also { engines += it } }, cache, PlainDevice)
 
     private fun result() = runBlocking {
-        benchmark().run(bundle, Backend.CPU, plan).filterIsInstance<BenchmarkUpdate.Finished>().toList().single().result
+        benchmark().run(bundle, bundle.only, Backend.CPU, plan).filterIsInstance<BenchmarkUpdate.Finished>().toList().single().result
     }
 
     @Test
     fun `starts cold and warm, warms up, and runs as often as was asked`() = runBlocking {
-        val steps = benchmark().run(bundle, Backend.CPU, plan).filterIsInstance<BenchmarkUpdate.Progress>().toList()
+        val steps = benchmark().run(bundle, bundle.only, Backend.CPU, plan).filterIsInstance<BenchmarkUpdate.Progress>().toList()
         assertEquals(
             listOf(BenchmarkStep.COLD_START, BenchmarkStep.WARM_START, BenchmarkStep.WARM_UP) + List(3) { BenchmarkStep.RUN },
             steps.map { it.step },
         )
+        assertTrue(result().switchTime == null && engines.all { it.conversations.isEmpty() })
         assertEquals((0..5).toList(), steps.map { it.done })
         assertTrue(steps.all { it.of == 6 })
+    }
+
+    @Test
+    fun `a task with an adapter is measured with it, and the switch to it`() = runBlocking {
+        val several = severalTasks("mood").copy(model = bundle.model)
+        val mood = several.task("mood")!!
+        val updates = benchmark().run(several, mood, Backend.CPU, plan).toList()
+        val steps = updates.filterIsInstance<BenchmarkUpdate.Progress>()
+        assertEquals(BenchmarkStep.SWITCH, steps.last().step)
+        assertTrue(steps.all { it.of == 7 } && steps.last().done == 6)
+        val result = (updates.last() as BenchmarkUpdate.Finished).result
+        assertEquals(3, result.switchTime!!.values.size)
+        assertEquals(List(4) { "mood.lora.tflite" }, engines.last().measured.map { it?.name })
+        assertEquals(List(3) { listOf(null, "mood.lora.tflite") }.flatten(), engines.last().conversations.map { it.adapter?.name })
+        assertEquals(1, engines.last().mostOpen)
+        val notes = JSONObject(result.toJson("dev.edgekit.app")).getJSONArray("notes")
+        assertTrue(notes.getString(0), "mood" in notes.getString(0) && "ab".repeat(32) in notes.getString(0))
     }
 
     @Test
@@ -63,7 +81,7 @@ class BenchmarkTest {
             File(settings.cacheDir, "weights").writeText("packed")
             FakeEngine()
         }
-        Benchmark(loader, cache, PlainDevice).run(bundle, Backend.CPU, plan).toList()
+        Benchmark(loader, cache, PlainDevice).run(bundle, bundle.only, Backend.CPU, plan).toList()
         assertEquals(listOf(0, 1), seen)
         assertFalse(cache.exists())
     }
@@ -71,7 +89,7 @@ class BenchmarkTest {
     @Test
     fun `closes its engines, also when one fails`() {
         assertThrows(EngineFailure.OutOfMemory::class.java) {
-            runBlocking { benchmark(EngineFailure.OutOfMemory("no memory")).run(bundle, Backend.CPU, plan).toList() }
+            runBlocking { benchmark(EngineFailure.OutOfMemory("no memory")).run(bundle, bundle.only, Backend.CPU, plan).toList() }
         }
         assertEquals(2, engines.size)
         assertTrue(engines.all { it.isClosed })
@@ -79,7 +97,7 @@ class BenchmarkTest {
 
     @Test
     fun `can be left in the middle`() = runBlocking {
-        benchmark().run(bundle, Backend.CPU, plan).take(4).toList()
+        benchmark().run(bundle, bundle.only, Backend.CPU, plan).take(4).toList()
         assertTrue(engines.all { it.isClosed })
     }
 

@@ -20,6 +20,8 @@ import org.robolectric.RobolectricTestRunner
 /** What a conversation does when the engine is slow, full or broken; the app's own tests talk to the real engine. */
 @RunWith(RobolectricTestRunner::class)
 class DialogueTest {
+    private fun dialogue(model: OpenModel, before: Transcript? = null) = Dialogue(model, model.bundle.only, before)
+
     private suspend fun Dialogue.awaitTurns(count: Int) = withTimeout(10.seconds) {
         state.first { !it.answering && it.transcript.turns.size == count && it.transcript.turns.all { turn -> turn.ending != null } }
     }
@@ -29,7 +31,7 @@ class DialogueTest {
 
     @Test
     fun `an answer comes in piece by piece and ends with its figures`() = runBlocking {
-        val dialogue = Dialogue(openModel(sampleBundle(), FakeEngine()))
+        val dialogue = dialogue(openModel(sampleBundle(), FakeEngine()))
         dialogue.send("hello")
         val turn = dialogue.awaitTurns(1).transcript.turns.single()
         assertEquals("You said: hello", turn.answer)
@@ -40,7 +42,7 @@ class DialogueTest {
     @Test
     fun `one engine conversation serves turn after turn`() = runBlocking {
         val engine = FakeEngine()
-        val dialogue = Dialogue(openModel(sampleBundle(AnswerFormat.Regex("x")), engine))
+        val dialogue = dialogue(openModel(sampleBundle(AnswerFormat.Regex("x")), engine))
         dialogue.send("one")
         dialogue.awaitTurns(1)
         dialogue.send("two")
@@ -51,7 +53,7 @@ class DialogueTest {
     @Test
     fun `stop keeps what was said, and the next prompt starts from it`() = runBlocking {
         val engine = FakeEngine(answer = { "a".repeat(3000) }, pieceMillis = 5)
-        val dialogue = Dialogue(openModel(sampleBundle(), engine))
+        val dialogue = dialogue(openModel(sampleBundle(), engine))
         dialogue.send("hello")
         dialogue.awaitText(turn = 0, "aaaaaa")
         dialogue.stop()
@@ -66,7 +68,7 @@ class DialogueTest {
 
     @Test
     fun `a prompt that does not fit is refused with the number of tokens too many`() = runBlocking {
-        val dialogue = Dialogue(openModel(sampleBundle(), FakeEngine(contextTokens = 10)))
+        val dialogue = dialogue(openModel(sampleBundle(), FakeEngine(contextTokens = 10)))
         dialogue.send("x".repeat(13))
         val state = withTimeout(10.seconds) { dialogue.state.first { it.refusal != null && !it.answering } }
         assertEquals(Refusal("x".repeat(13), excess = 3), state.refusal)
@@ -75,7 +77,7 @@ class DialogueTest {
 
     @Test
     fun `a failing engine is part of the conversation`() = runBlocking {
-        val dialogue = Dialogue(openModel(sampleBundle(), FakeEngine(failure = EngineFailure.OutOfMemory("no memory"))))
+        val dialogue = dialogue(openModel(sampleBundle(), FakeEngine(failure = EngineFailure.OutOfMemory("no memory"))))
         dialogue.send("hello")
         val ending = dialogue.awaitTurns(1).transcript.turns.single().ending
         assertTrue((ending as Ending.Failed).failure is EngineFailure.OutOfMemory)
@@ -84,7 +86,7 @@ class DialogueTest {
     @Test
     fun `other sampling settings take the conversation up again`() = runBlocking {
         val engine = FakeEngine()
-        val dialogue = Dialogue(openModel(sampleBundle(), engine))
+        val dialogue = dialogue(openModel(sampleBundle(), engine))
         assertEquals(Sampling.Greedy, dialogue.state.value.transcript.sampling)
         dialogue.send("hello")
         dialogue.awaitTurns(1)
@@ -98,7 +100,7 @@ class DialogueTest {
     @Test
     fun `reset forgets what was said and keeps the settings`() = runBlocking {
         val engine = FakeEngine()
-        val dialogue = Dialogue(openModel(sampleBundle(), engine))
+        val dialogue = dialogue(openModel(sampleBundle(), engine))
         dialogue.use(Sampling.TopP(0.5f, 40, 0.9f))
         dialogue.send("hello")
         dialogue.awaitTurns(1)
@@ -116,13 +118,13 @@ class DialogueTest {
         val engine = FakeEngine()
         val bundle = sampleBundle()
         val before = Transcript(bundle.identity, listOf(Turn("hello", "Hi", Ending.Stopped)), Sampling.Greedy, 7)
-        val dialogue = Dialogue(openModel(bundle, engine), before)
+        val dialogue = dialogue(openModel(bundle, engine), before)
         assertEquals(before, dialogue.state.value.transcript)
         dialogue.send("again")
         dialogue.awaitTurns(2)
         assertEquals(listOf("hello", "Hi"), engine.conversations.single().history.map { it.text })
 
-        val other = Dialogue(openModel(bundle, engine), before.copy(model = "another"))
+        val other = dialogue(openModel(bundle, engine), before.copy(model = "another"))
         assertTrue(other.state.value.transcript.turns.isEmpty())
     }
 

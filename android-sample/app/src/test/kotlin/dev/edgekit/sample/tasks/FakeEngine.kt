@@ -8,6 +8,7 @@ import dev.edgekit.sample.engine.Measurement
 import dev.edgekit.sample.engine.Piece
 import dev.edgekit.sample.engine.StopReason
 import dev.edgekit.sample.engine.TurnStats
+import java.io.File
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
@@ -23,7 +24,15 @@ class FakeEngine(
     private val failure: EngineFailure? = null,
 ) : Engine {
     val conversations = mutableListOf<ConversationSettings>()
+
+    /** The adapters that it was measured with. */
+    val measured = mutableListOf<File?>()
     var isClosed = false
+        private set
+    private var open = 0
+
+    /** Conversations that were open at the same time. */
+    var mostOpen = 0
         private set
 
     override val runtimeVersion = "0.0.0"
@@ -32,10 +41,12 @@ class FakeEngine(
 
     override fun converse(settings: ConversationSettings): Conversation {
         conversations += settings
+        mostOpen = maxOf(mostOpen, ++open)
         return FakeConversation(settings.history.sumOf { it.text.length })
     }
 
-    override fun measure(prefillTokens: Int, decodeTokens: Int): Measurement {
+    override fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File?): Measurement {
+        measured += adapter
         failure?.let { throw it }
         val stamps = List(decodeTokens) { 0.1 + it * 0.01 }
         return Measurement(prefillTokens, decodeTokens, 0.1, stamps.last(), stamps, 1000.0, 100.0, 0.11)
@@ -61,6 +72,8 @@ class FakeEngine(
             emit(Piece.Done(TurnStats(text.length, said.length, 0.02, 1000.0, 100.0, StopReason.END_OF_TURN)))
         }
 
-        override fun close() = Unit
+        override fun close() {
+            open--
+        }
     }
 }

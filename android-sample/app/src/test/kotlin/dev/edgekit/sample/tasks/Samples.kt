@@ -1,10 +1,13 @@
 package dev.edgekit.sample.tasks
 
 import dev.edgekit.sample.bundle.Action
+import dev.edgekit.sample.bundle.AdapterBase
+import dev.edgekit.sample.bundle.AdapterManifest
 import dev.edgekit.sample.bundle.Bundle
+import dev.edgekit.sample.bundle.BundleFile
 import dev.edgekit.sample.bundle.Golden
+import dev.edgekit.sample.bundle.InstalledAdapter
 import dev.edgekit.sample.bundle.Manifest
-import dev.edgekit.sample.bundle.ModelFile
 import dev.edgekit.sample.bundle.Task
 import dev.edgekit.sample.engine.AnswerFormat
 import dev.edgekit.sample.engine.Backend
@@ -24,7 +27,7 @@ fun sampleBundle(
 ) = Bundle(
     model = model,
     manifest = Manifest(
-        model = ModelFile(model.name, size = 1, sha256 = "ab".repeat(32)),
+        model = BundleFile(model.name, size = 1, sha256 = "ab".repeat(32)),
         name = "sample",
         recipe = "int8",
         contextTokens = 1000,
@@ -34,11 +37,41 @@ fun sampleBundle(
         licence = null,
         examples = emptyList(),
     ),
-    task = Task("Sample", null, null, listOf("hello"), golden, actions, null),
+    title = "Sample",
+    tasks = listOf(Task("base", null, "Sample", null, null, listOf("hello"), golden, actions, null)),
+    adapters = emptyMap(),
     notice = null,
 )
+
+val Bundle.only: Task get() = tasks.single()
 
 fun openModel(bundle: Bundle, engine: Engine) =
     OpenModel(bundle, engine, Backend.CPU, null, CoroutineScope(SupervisorJob() + Dispatchers.Default))
 
 class MemoryChoices(override var bundle: BundleChoice = BundleChoice.BuiltIn, override var backend: Backend = Backend.CPU) : Choices
+
+/** The sample with the model's own task, and one for each of some adapters. */
+fun severalTasks(vararg adapters: String): Bundle {
+    val sample = sampleBundle()
+    return sample.copy(
+        title = "Several",
+        tasks = sample.tasks + adapters.map {
+            sample.only.copy(id = it, adapter = it, title = "Task $it", description = "What $it does.", systemPrompt = "Tell the $it.")
+        },
+        adapters = adapters.associateWith { InstalledAdapter.Usable(sampleAdapter(it), File("$it.lora.tflite"), null) },
+    )
+}
+
+private fun sampleAdapter(name: String) = AdapterManifest(
+    name = name,
+    sidecar = BundleFile("$name.lora.tflite", 1_200_000, "ab".repeat(32)),
+    base = AdapterBase("sample", "ab".repeat(32)),
+    source = "$name-run",
+    trainedRank = 8,
+    rank = 16,
+    targets = listOf("q_proj", "v_proj"),
+    sampling = Sampling.Greedy,
+    answerFormat = AnswerFormat.Regex(name),
+    chatTemplate = null,
+    licence = null,
+)

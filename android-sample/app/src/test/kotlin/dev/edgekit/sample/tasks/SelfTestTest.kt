@@ -14,9 +14,11 @@ import org.junit.Test
 class SelfTestTest {
     private val golden = listOf(Golden("a", "You said: a"), Golden("b", "something else"))
 
+    private fun selfTestOf(model: OpenModel) = selfTest(model, model.bundle.only)
+
     @Test
     fun `asks one after the other and tells which answers differ`() = runBlocking {
-        val compared = selfTest(openModel(sampleBundle(golden = golden), FakeEngine())).toList()
+        val compared = selfTestOf(openModel(sampleBundle(golden = golden), FakeEngine())).toList()
         assertEquals(listOf(1, 2), compared.map { it.size })
         assertEquals(listOf(true, false), compared.last().map { it.same })
         assertEquals("You said: b", compared.last().last().answer)
@@ -25,7 +27,7 @@ class SelfTestTest {
     @Test
     fun `each prompt has a greedy conversation of its own`() = runBlocking {
         val engine = FakeEngine()
-        selfTest(openModel(sampleBundle(golden = golden), engine)).last()
+        selfTestOf(openModel(sampleBundle(golden = golden), engine)).last()
         assertEquals(listOf(Sampling.Greedy, Sampling.Greedy), engine.conversations.map { it.sampling })
         assertTrue(engine.conversations.all { it.history.isEmpty() })
     }
@@ -33,7 +35,7 @@ class SelfTestTest {
     @Test
     fun `an engine that fails is shown with the prompt`() = runBlocking {
         val model = openModel(sampleBundle(golden = golden), FakeEngine(failure = EngineFailure.Other("broken")))
-        val compared = selfTest(model).last()
+        val compared = selfTestOf(model).last()
         assertEquals(listOf("broken", "broken"), compared.map { it.failure?.message })
         assertFalse(compared.any { it.same })
     }

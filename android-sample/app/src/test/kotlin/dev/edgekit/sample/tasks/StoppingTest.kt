@@ -20,7 +20,7 @@ class StoppingTest {
     @Test
     fun `stop ends the decoding, keeps what was said, and the engine answers again`() = runBlocking {
         Demo.open(maxTokens = 4096).use { engine ->
-            val dialogue = Dialogue(openModel(sampleBundle(), engine))
+            val dialogue = Dialogue(openModel(sampleBundle(), engine), sampleBundle().only)
             dialogue.send(endless)
             withTimeout(30.seconds) { dialogue.state.first { it.transcript.turns.lastOrNull()?.answer.orEmpty().length > 20 } }
             dialogue.stop()

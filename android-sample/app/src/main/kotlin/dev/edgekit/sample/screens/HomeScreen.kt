@@ -1,0 +1,142 @@
+package dev.edgekit.sample.screens
+
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.PaddingValues
+import androidx.compose.foundation.layout.Row
+import androidx.compose.foundation.layout.calculateEndPadding
+import androidx.compose.foundation.layout.calculateStartPadding
+import androidx.compose.foundation.layout.fillMaxSize
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.padding
+import androidx.compose.foundation.layout.size
+import androidx.compose.foundation.lazy.grid.GridCells
+import androidx.compose.foundation.lazy.grid.GridItemSpan
+import androidx.compose.foundation.lazy.grid.LazyVerticalGrid
+import androidx.compose.foundation.lazy.grid.items
+import androidx.compose.foundation.shape.CircleShape
+import androidx.compose.foundation.text.selection.SelectionContainer
+import androidx.compose.material3.Card
+import androidx.compose.material3.CardDefaults
+import androidx.compose.material3.Icon
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.OutlinedButton
+import androidx.compose.material3.Surface
+import androidx.compose.material3.Text
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.Alignment
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalLayoutDirection
+import androidx.compose.ui.platform.testTag
+import androidx.compose.ui.res.painterResource
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.heading
+import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.text.font.FontFamily
+import androidx.compose.ui.text.style.TextAlign
+import androidx.compose.ui.unit.Dp
+import androidx.compose.ui.unit.dp
+import dev.edgekit.sample.R
+import dev.edgekit.sample.bundle.Bundle
+import dev.edgekit.sample.bundle.Task
+
+/**
+ * What the home screen asks for.
+ *
+ * @property retry to make the adapters ready that were refused
+ * @property openSettings null where they are in the rail
+ */
+data class HomeActions(val openTask: (id: String) -> Unit, val retry: () -> Unit, val openSettings: (() -> Unit)?)
+
+/** The tasks of an app that has several, as cards. */
+@Composable
+fun HomeScreen(bundle: Bundle, actions: HomeActions) = Frame(
+    title = bundle.title,
+    onBack = null,
+    actions = { actions.openSettings?.let { IconAction(R.drawable.ic_settings, R.string.settings, it) } },
+) { padding ->
+    LazyVerticalGrid(
+        GridCells.Adaptive(NarrowestCard),
+        Modifier.fillMaxSize().testTag("tasks"),
+        contentPadding = padding + CardMargin,
+        verticalArrangement = Arrangement.spacedBy(16.dp),
+        horizontalArrangement = Arrangement.spacedBy(16.dp),
+    ) {
+        items(bundle.tasks, key = { it.id }) { task ->
+            val failure = bundle.failureOf(task)
+            if (failure == null) TaskCard(task) { actions.openTask(task.id) }
+            else RefusedCard(task, explainOfAdapter(failure), actions.retry)
+        }
+        item(span = { GridItemSpan(maxLineSpan) }) {
+            Text(
+                stringResource(R.string.stays_here),
+                Modifier.padding(8.dp),
+                color = MaterialTheme.colorScheme.onSurfaceVariant,
+                style = MaterialTheme.typography.bodySmall,
+                textAlign = TextAlign.Center,
+            )
+        }
+    }
+}
+
+private val NarrowestCard = 280.dp
+private val CardMargin = 16.dp
+
+@Composable
+private operator fun PaddingValues.plus(margin: Dp): PaddingValues {
+    val direction = LocalLayoutDirection.current
+    return PaddingValues(
+        calculateStartPadding(direction) + margin,
+        calculateTopPadding() + margin / 2,
+        calculateEndPadding(direction) + margin,
+        calculateBottomPadding() + margin,
+    )
+}
+
+@Composable
+private fun TaskCard(task: Task, onClick: () -> Unit) = Card(
+    onClick,
+    Modifier.fillMaxWidth(),
+    shape = MaterialTheme.shapes.large,
+    colors = CardDefaults.cardColors(containerColor = MaterialTheme.colorScheme.surfaceContainerHigh),
+) {
+    CardContent(R.drawable.ic_task) {
+        Text(task.title, style = MaterialTheme.typography.titleLarge)
+        task.description?.let { Text(it, color = MaterialTheme.colorScheme.onSurfaceVariant) }
+    }
+}
+
+/** A task whose adapter cannot be used, and why. */
+@Composable
+private fun RefusedCard(task: Task, why: Explanation, onRetry: () -> Unit) = Card(
+    Modifier.fillMaxWidth().testTag("refused task"),
+    shape = MaterialTheme.shapes.large,
+    colors = CardDefaults.cardColors(containerColor = MaterialTheme.colorScheme.surfaceContainerLow),
+) {
+    CardContent(R.drawable.ic_failure, isError = true) {
+        Text(task.title, Modifier.semantics { heading() }, style = MaterialTheme.typography.titleLarge)
+        Text(why.title, color = MaterialTheme.colorScheme.error, style = MaterialTheme.typography.titleSmall)
+        Text(why.remedy, color = MaterialTheme.colorScheme.onSurfaceVariant)
+        why.detail?.let {
+            SelectionContainer { Text(it, fontFamily = FontFamily.Monospace, style = MaterialTheme.typography.bodySmall) }
+        }
+        OutlinedButton(onRetry) { Text(stringResource(R.string.retry)) }
+    }
+}
+
+@Composable
+private fun CardContent(icon: Int, isError: Boolean = false, content: @Composable () -> Unit) = Row(
+    Modifier.fillMaxWidth().padding(16.dp),
+    horizontalArrangement = Arrangement.spacedBy(16.dp),
+) {
+    val scheme = MaterialTheme.colorScheme
+    Surface(Modifier.size(40.dp), CircleShape, if (isError) scheme.errorContainer else scheme.primaryContainer) {
+        Icon(
+            painterResource(icon),
+            contentDescription = null,
+            Modifier.padding(8.dp),
+            tint = if (isError) scheme.onErrorContainer else scheme.onPrimaryContainer,
+        )
+    }
+    Column(Modifier.weight(1f).align(Alignment.CenterVertically), verticalArrangement = Arrangement.spacedBy(4.dp)) { content() }
+}

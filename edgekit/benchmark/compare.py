@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from edgekit.benchmark.plan import Case
@@ -15,13 +15,14 @@ from edgekit.errors import InputError
 
 @dataclass(frozen=True)
 class Comparison:
-    """One metric of one case, this run against the baseline; the ratio is new / baseline."""
+    """One metric of one case, this run against the baseline; the ratio is new / baseline. against: its name."""
 
     case: Case
     metric: str
     new: float
     baseline: float
     ratio: Ratio
+    against: str = ""
 
     @property
     def verdict(self) -> Literal["better", "worse", "same", "unclear"]:
@@ -107,7 +108,8 @@ def compare(new: BenchResult, baseline: BenchResult, *, interleaved: bool) -> li
             + ", ".join(result.case.name for result in baseline.cases),
         )
     found = [_compare(metric, result, other, interleaved) for result, other in common for metric in METRICS]
-    return [comparison for comparison in found if comparison is not None]
+    name = baseline.bundle.title
+    return [replace(comparison, against=name) for comparison in found if comparison is not None]
 
 
 def _compare(metric: Metric, new: CaseResult, old: CaseResult, paired: bool) -> Comparison | None:
@@ -134,7 +136,10 @@ def failed_gates(
                 if comparison.metric == gate.metric:
                     measured += 1
                     if gate.fails(comparison.ratio.value):
-                        found.append(f"{gate.text}: {comparison.ratio.value:.3f}x for {comparison.case.name}")
+                        found.append(
+                            f"{gate.text}: {comparison.ratio.value:.3f}x for {comparison.case.name}, "
+                            f"against {comparison.against}"
+                        )
         else:
             for result in results:
                 for case in result.cases:

@@ -16,10 +16,19 @@ from pathlib import Path
 from typing import Final
 
 from edgekit import __version__
-from edgekit.benchmark.plan import BenchPlan, Case, RunnerTask, check_task, init_task, run_task
+from edgekit.benchmark.plan import (
+    NO_CACHE,
+    BenchPlan,
+    Case,
+    Files,
+    RunnerTask,
+    check_task,
+    init_task,
+    run_task,
+    switch_task,
+)
 from edgekit.benchmark.result import (
     BenchResult,
-    BundleInfo,
     CaseResult,
     Check,
     Cluster,
@@ -28,9 +37,10 @@ from edgekit.benchmark.result import (
     EngineInfo,
     Init,
     Run,
+    Switching,
 )
 from edgekit.benchmark.runner import Outcome, engine_directory, host_abi, host_runner, run_here
-from edgekit.bundle.manifest import open_bundle
+from edgekit.benchmark.subject import Subject
 from edgekit.progress import SILENT, Progress
 
 HOST: Final = "host"
@@ -78,13 +88,16 @@ def schedule(plan: BenchPlan, sides: int = 1) -> list[Step]:
 class _Side:
     """A bundle that is being measured."""
 
-    info: BundleInfo
-    model: Path
+    subject: Subject
     cache: Path
     inits: dict[Case, list[Init]] = field(default_factory=dict)
     runs: dict[Case, list[Run]] = field(default_factory=dict)
     failures: dict[Case, str] = field(default_factory=dict)
     cache_bytes: dict[Case, int] = field(default_factory=dict)
+
+    @property
+    def files(self) -> Files:
+        return files_here(self.subject, str(self.cache))
 
     def take(self, step: Step, outcome: Outcome) -> None:
         if outcome.init_seconds is not None:
@@ -112,7 +125,7 @@ Runner = Callable[[RunnerTask], Outcome]
 
 def measure_host(
     plan: BenchPlan,
-    bundles: Sequence[str | Path],
+    subjects: Sequence[Subject],
     *,
     cache_dir: Path | None = None,
     progress: Progress = SILENT,
@@ -120,19 +133,20 @@ def measure_host(
 ) -> tuple[BenchResult, ...]:
     """Measure one bundle, or several in turns, on this machine; one result for each.
 
+    A subject with adapters to switch to is also measured switching.
+
     cache_dir: where the engine keeps its packed weights, emptied for cold starts; a temporary directory by default.
     observe: called before each process.
     A process that fails is a failure of its case in the result; the case's later processes are left out.
-    Raises BundleError for a bundle that cannot be read, MissingToolError without a runner or an engine.
+    Raises MissingToolError without a runner or an engine.
     """
     host_runner(), engine_directory()  # say what is missing before anything is measured
-    opened = [describe_bundle(path) for path in bundles]
     began = datetime.now(UTC).isoformat(timespec="seconds")
     before = read_conditions()
     with _cache_home(cache_dir) as home:
         sides = [
-            _Side(info, model, _made(home / f"{number}-{info.name}"))
-            for number, (info, model) in enumerate(opened)
+            _Side(subject, _made(home / f"{number}-{subject.info.name}"))
+            for number, subject in enumerate(subjects)
         ]
         steps = schedule(plan, len(sides))
         with progress.step("measure here", len(steps), "processes") as advance:
@@ -143,50 +157,52 @@ def measure_host(
                     time.sleep(plan.cooldown)
                     side.take(step, _run_step(plan, side, step))
                 advance(1)
-        checks = [answer_here(plan, side.model) for side in sides]
+        switchings = [_switch(plan, side) for side in sides]
+        checks = [answer_here(plan, side.subject) for side in sides]
     device = read_host(before, read_conditions())
     return tuple(
         BenchResult(
             target=HOST,
             device=device,
-            bundle=side.info,
+            bundle=side.subject.info,
             engine=EngineInfo("LiteRT-LM", version("litert-lm-api"), "edgekit"),
             plan=plan,
             cases=side.results(plan),
             check=check,
-            notes=_notes(side, plan),
+            switching=switching,
+            notes=(*_notes(side, plan), *sidecar_notes(side.subject)),
             began=began,
             tool=__version__,
         )
-        for side, check in zip(sides, checks, strict=True)
+        for side, check, switching in zip(sides, checks, switchings, strict=True)
     )
 
 
-def answer_here(plan: BenchPlan, model: Path) -> Check | None:
+def answer_here(plan: BenchPlan, subject: Subject) -> Check | None:
     """Return this machine's greedy answer to the plan's check prompt; None when the plan has none."""
     if plan.check_prompt is None:
         return None
-    task = check_task(plan, str(model), cache_dir=":nocache")
-    outcome = run_here(task, timeout=plan.timeout)
+    outcome = run_here(check_task(plan, files_here(subject)), timeout=plan.timeout)
     return Check(plan.check_prompt, outcome.answer, failure=outcome.failure)
 
 
-def describe_bundle(path: str | Path) -> tuple[BundleInfo, Path]:
-    """Open a bundle; returns what is to be known of it, and its model file. Raises BundleError."""
-    from edgekit.bundle.manifest import file_digest
-
-    bundle = open_bundle(path)
-    model = bundle.model_path
-    manifest = bundle.manifest
-    info = BundleInfo(
-        name=model.stem if manifest is None else bundle.directory.resolve().name,
-        file=model.name,
-        size=model.stat().st_size,
-        sha256=file_digest(model) if manifest is None else manifest.model.sha256,
-        recipe=None if manifest is None else manifest.recipe.name,
-        kv_length=None if manifest is None else manifest.kv_length,
+def files_here(subject: Subject, cache_dir: str = NO_CACHE) -> Files:
+    """Name the files of a subject as this machine does."""
+    return Files(
+        model=str(subject.model),
+        sidecar="" if subject.sidecar is None else str(subject.sidecar),
+        others=tuple(str(sidecar) for _, sidecar in subject.others),
+        cache_dir=cache_dir,
     )
-    return info, model.resolve()
+
+
+def sidecar_notes(subject: Subject) -> tuple[str, ...]:
+    """What has to be known of figures that were taken with a sidecar."""
+    if subject.sidecar is None:
+        return ()
+    return (
+        "memory grows from run to run: the engine keeps the adapter inputs of every session until it is closed",
+    )
 
 
 def directory_bytes(directory: Path) -> int:
@@ -198,12 +214,19 @@ def _run_step(plan: BenchPlan, side: _Side, step: Step) -> Outcome:
     if step.cold:
         shutil.rmtree(side.cache, ignore_errors=True)
         _made(side.cache)
-    model, cache = str(side.model), str(side.cache)
     if step.runs:
-        task = run_task(plan, step.case, model, cache_dir=cache, warmup=step.warmup, runs=step.runs)
+        task = run_task(plan, step.case, side.files, warmup=step.warmup, runs=step.runs)
     else:
-        task = init_task(plan, step.case, model, cache_dir=cache)
+        task = init_task(plan, step.case, side.files)
     return run_here(task, timeout=plan.timeout)
+
+
+def _switch(plan: BenchPlan, side: _Side) -> Switching | None:
+    """Measure switching through a subject's sidecars; None when it has only one."""
+    if not side.subject.others:
+        return None
+    outcome = run_here(switch_task(plan, side.files), timeout=plan.timeout)
+    return Switching(side.subject.names, outcome.switches, outcome.failure)
 
 
 def _notes(side: _Side, plan: BenchPlan) -> tuple[str, ...]:

@@ -20,6 +20,9 @@ PRESETS: Final[Mapping[str, tuple[int, int]]] = {
 """Prompt and output length by name, both in tokens."""
 
 CHECK_TOKENS: Final = 32
+SWITCHES: Final = 12
+"""Measured switches of adapters: two, three or four take turns equally often. The engine keeps some memory of each."""
+
 NO_CACHE: Final = ":nocache"
 """Cache directory that keeps the engine from writing its packed weights."""
 
@@ -100,6 +103,8 @@ class RunnerTask:
 
     decode = 0 opens the engine without benchmark lengths: for a process that only opens the model (runs and
     warmup 0) or only answers check_prompt.
+    sidecar: the file that fills the adapter inputs of every session. others: more of them, one a line, for a process
+    that switches through all of them; switches: how often, after a round that warms up.
     cpus: a list as `taskset -c` takes it, such as "4,5,6,7"; the runner pins itself before it opens the engine.
     timeout_s: after so many seconds the process ends by SIGALRM, wherever it runs and whoever still listens.
     """
@@ -116,6 +121,9 @@ class RunnerTask:
     cache_dir: str = NO_CACHE
     check_prompt: str = ""
     check_tokens: int = CHECK_TOKENS
+    sidecar: str = ""
+    others: str = ""
+    switches: int = 0
     cpus: str = ""
     timeout_s: int = 0
 
@@ -124,15 +132,24 @@ class RunnerTask:
         return json.dumps(dataclasses.asdict(self))
 
 
-def run_task(
-    plan: BenchPlan, case: Case, model: str, *, cache_dir: str, warmup: int, runs: int
-) -> RunnerTask:
-    """Return the task of measuring one case in one process.
+@dataclass(frozen=True)
+class Files:
+    """What a runner reads, as its own machine names it.
 
-    model, cache_dir: as the machine of the runner names them.
+    sidecar: of every session, "" for a model that takes no adapters. others: sidecars to switch to from this one.
+    cache_dir: where the engine keeps its packed weights.
     """
+
+    model: str
+    sidecar: str = ""
+    others: tuple[str, ...] = ()
+    cache_dir: str = NO_CACHE
+
+
+def run_task(plan: BenchPlan, case: Case, files: Files, *, warmup: int, runs: int) -> RunnerTask:
+    """Return the task of measuring one case in one process."""
     return dataclasses.replace(
-        _open_task(plan, case, model, cache_dir),
+        _open_task(plan, case, files),
         prefill=case.prefill,
         decode=case.decode,
         depth=case.depth,
@@ -141,25 +158,32 @@ def run_task(
     )
 
 
-def init_task(plan: BenchPlan, case: Case, model: str, *, cache_dir: str) -> RunnerTask:
+def init_task(plan: BenchPlan, case: Case, files: Files) -> RunnerTask:
     """Return the task of only opening the model, as for a case."""
-    return _open_task(plan, case, model, cache_dir)
+    return _open_task(plan, case, files)
 
 
-def check_task(plan: BenchPlan, model: str, *, cache_dir: str) -> RunnerTask:
+def switch_task(plan: BenchPlan, files: Files) -> RunnerTask:
+    """Return the task of switching through all sidecars, with the plan's first backend and threads."""
+    task = _open_task(plan, plan.cases()[0], files)
+    return dataclasses.replace(task, others="\n".join(files.others), switches=SWITCHES)
+
+
+def check_task(plan: BenchPlan, files: Files) -> RunnerTask:
     """Return the task of answering the plan's check prompt greedily, with the plan's first backend and threads."""
     assert plan.check_prompt is not None
-    task = _open_task(plan, plan.cases()[0], model, cache_dir)
+    task = _open_task(plan, plan.cases()[0], files)
     return dataclasses.replace(task, check_prompt=plan.check_prompt, check_tokens=plan.check_tokens)
 
 
-def _open_task(plan: BenchPlan, case: Case, model: str, cache_dir: str) -> RunnerTask:
+def _open_task(plan: BenchPlan, case: Case, files: Files) -> RunnerTask:
     return RunnerTask(
-        model=model,
+        model=files.model,
+        sidecar=files.sidecar,
         backend=case.backend,
         threads=case.threads or 0,
         kv_length=plan.kv_length or 0,
-        cache_dir=cache_dir,
+        cache_dir=files.cache_dir,
         cpus=",".join(map(str, plan.cpus)),
         timeout_s=max(1, round(plan.timeout)),
     )

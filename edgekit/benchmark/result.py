@@ -66,8 +66,19 @@ class DeviceInfo:
 
 
 @dataclass(frozen=True)
+class AdapterInfo:
+    """The adapter of every session. file, size, sha256: of its sidecar. rank: of the sidecar."""
+
+    name: str
+    file: str
+    size: int
+    sha256: str
+    rank: int
+
+
+@dataclass(frozen=True)
 class BundleInfo:
-    """The model file that was measured. recipe, kv_length: None for a bare file."""
+    """The model file that was measured. recipe, kv_length: None for a bare file. adapter: None for the base alone."""
 
     name: str
     file: str
@@ -75,6 +86,12 @@ class BundleInfo:
     sha256: str | None = None
     recipe: str | None = None
     kv_length: int | None = None
+    adapter: AdapterInfo | None = None
+
+    @property
+    def title(self) -> str:
+        """The name, with the adapter's."""
+        return self.name if self.adapter is None else f"{self.name} + {self.adapter.name}"
 
 
 @dataclass(frozen=True)
@@ -158,6 +175,31 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Switch:
+    """One switch of adapters.
+
+    session: letting the old session go and starting one with another sidecar. first: feeding it a word, for which the
+    engine reads the sidecar. again: feeding a word more, which is what feeding takes by itself.
+    """
+
+    session: float
+    first: float
+    again: float
+
+
+@dataclass(frozen=True)
+class Switching:
+    """Switching through adapters in one process, the base open all the time.
+
+    adapters: their names, in the order of the turns; "" is the base alone.
+    """
+
+    adapters: tuple[str, ...]
+    switches: tuple[Switch, ...] = ()
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
 class BenchResult:
     """One bundle on one target. began: UTC, ISO 8601, None when unknown. tool: edgekit's version."""
 
@@ -168,6 +210,7 @@ class BenchResult:
     plan: BenchPlan
     cases: tuple[CaseResult, ...]
     check: Check | None = None
+    switching: Switching | None = None
     notes: tuple[str, ...] = ()
     began: str | None = None
     tool: str | None = None
@@ -183,16 +226,20 @@ class BenchResult:
             found.append(f"greedy check: {self.check.failure}")
         elif self.check is not None and self.check.agrees is False:
             found.append(f"greedy check: says {self.check.text!r}, expected {self.check.expected!r}")
+        if self.switching is not None and self.switching.failure is not None:
+            found.append(f"switching adapters: {self.switching.failure}")
         return tuple(found)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON values, each case with the summary of its runs."""
-        from edgekit.benchmark.statistics import summaries
+        """Return the result as JSON values, each case with the summary of its runs, and so the switches."""
+        from edgekit.benchmark.statistics import summaries, switch_summary
 
         plain = to_plain(self)
         values = {"schema_version": plain.pop("schema_version"), **plain}
         for written, result in zip(values["cases"], self.cases, strict=True):
             written["summary"] = {name: to_plain(summary) for name, summary in summaries(result).items()}
+        if self.switching is not None:
+            values["switching"]["summary"] = to_plain(switch_summary(self.switching))
         return values
 
     @staticmethod

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgekit.benchmark.plan import RunnerTask
-from edgekit.benchmark.result import Run
+from edgekit.benchmark.result import Run, Switch
 from edgekit.errors import MissingToolError
 
 PREBUILT: Final = Path(__file__).parent / "device" / "prebuilt"
@@ -29,11 +29,12 @@ _GRACE_SECONDS: Final = 10.0
 class Outcome:
     """What one runner process left behind.
 
-    init_seconds, runs, answer: as far as it got. failure: why it did not end well, None when it did.
+    init_seconds, runs, switches, answer: as far as it got. failure: why it did not end well, None when it did.
     """
 
     init_seconds: float | None = None
     runs: tuple[Run, ...] = ()
+    switches: tuple[Switch, ...] = ()
     answer: str | None = None
     failure: str | None = None
 
@@ -108,6 +109,7 @@ def outcome(lines: Iterable[str], log: str, failure: str | None) -> Outcome:
     """Put the events of a process together; its own error event tells more than its exit status."""
     init: float | None = None
     runs: list[Run] = []
+    switches: list[Switch] = []
     answer: str | None = None
     finished = False
     for event in read_events(lines):
@@ -116,6 +118,8 @@ def outcome(lines: Iterable[str], log: str, failure: str | None) -> Outcome:
             init = float(event["seconds"])
         elif kind == "run":
             runs.append(read_run(event))
+        elif kind == "switch":
+            switches.append(Switch(event["session"], event["first"], event["again"]))
         elif kind == "check":
             answer = answer_text(event["message"])
         elif kind == "error":
@@ -123,7 +127,7 @@ def outcome(lines: Iterable[str], log: str, failure: str | None) -> Outcome:
         finished = finished or kind == "done"
     if failure is None and not finished:
         failure = last_error(log) or "the runner ended without saying why"
-    return Outcome(init, tuple(runs), answer, failure)
+    return Outcome(init, tuple(runs), tuple(switches), answer, failure)
 
 
 def read_events(lines: Iterable[str]) -> list[dict[str, Any]]:

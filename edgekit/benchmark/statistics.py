@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
-from edgekit.benchmark.result import CaseResult, Run
+from edgekit.benchmark.result import CaseResult, Run, Switching
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,6 +51,21 @@ class Ratio:
     low: float | None
     high: float | None
     paired: bool
+
+
+@dataclass(frozen=True)
+class SwitchSummary:
+    """Switches of adapters in short, seconds, medians.
+
+    switch: until the first word is fed with the other adapter; low, high: its 95% bootstrap interval, None for a single
+    switch. word: what feeding a word takes without a switch. count: how many switches.
+    """
+
+    count: int
+    switch: float
+    low: float | None
+    high: float | None
+    word: float
 
 
 @dataclass(frozen=True)
@@ -154,6 +169,30 @@ def summaries(result: CaseResult) -> dict[str, Summary]:
     """Return the summary of every metric that a case has values of, by name."""
     found = {metric.name: summarize(metric.of(result)) for metric in METRICS}
     return {name: summary for name, summary in found.items() if summary is not None}
+
+
+def switch_summary(switching: Switching) -> SwitchSummary | None:
+    """Return the switches in short; None when there were none."""
+    import numpy as np
+
+    if not switching.switches:
+        return None
+    whole = [switch.session + switch.first for switch in switching.switches]
+    low, high = median_interval(whole) or (None, None)
+    word = float(np.median([switch.again for switch in switching.switches]))
+    return SwitchSummary(len(whole), float(np.median(whole)), low, high, word)
+
+
+def median_interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Return the 95% percentile-bootstrap interval of a median, seeded; None for less than two values."""
+    import numpy as np
+
+    if len(values) < 2:
+        return None
+    drawn = np.random.default_rng(0).integers(len(values), size=(RESAMPLES, len(values)))
+    tail = 100 * (1 - CONFIDENCE) / 2
+    low, high = np.percentile(_medians(values, drawn), (tail, 100 - tail))
+    return float(low), float(high)
 
 
 def median_ratio(new: Sequence[float], old: Sequence[float], *, paired: bool) -> Ratio | None:

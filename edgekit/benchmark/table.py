@@ -6,15 +6,18 @@ from collections.abc import Sequence
 from typing import Final
 
 from edgekit.benchmark.compare import Comparison
-from edgekit.benchmark.result import BenchResult, CaseResult
-from edgekit.benchmark.statistics import METRIC, Ratio, Summary, summaries
+from edgekit.benchmark.result import BenchResult, CaseResult, Switching
+from edgekit.benchmark.statistics import METRIC, Ratio, Summary, SwitchSummary, summaries, switch_summary
 
 NOTHING: Final = "—"
 COLUMNS: Final = (
     "target", "model", "case", "prefill tok/s", "decode tok/s", "after first", "first token ms", "p50/p95/p99 ms",
     "init cold/warm ms", "peak/private MB",
 )  # fmt: skip
-COMPARISON_COLUMNS: Final = ("case", "figure", "baseline", "now", "ratio", "95% interval", "")
+COMPARISON_COLUMNS: Final = ("case", "against", "figure", "baseline", "now", "ratio", "95% interval", "")
+TEXT_COLUMNS: Final = frozenset({"target", "model", "case", "against", "figure", ""})
+"""Columns of words, which stand at the left."""
+
 _SCALE: Final = {"s": (1e3, "ms"), "bytes": (1e-6, "MB"), "tok/s": (1.0, "tok/s"), "J": (1.0, "J")}
 
 
@@ -28,6 +31,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
     return [
         [
             comparison.case.name,
+            comparison.against,
             METRIC[comparison.metric].label,
             quantity(comparison.metric, comparison.baseline),
             quantity(comparison.metric, comparison.new),
@@ -41,9 +45,32 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
 
 def markdown(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; figures are aligned right by their columns' names."""
-    bar = ["---:" if name not in ("target", "model", "case", "figure", "") else "---" for name in columns]
+    bar = ["---:" if name not in TEXT_COLUMNS else "---" for name in columns]
     lines = [columns, bar, *([cell.replace("|", "\\|") for cell in row] for row in cells)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def switch_lines(results: Sequence[BenchResult]) -> list[str]:
+    """Return a sentence for each result with which switching adapters was measured."""
+    found = [(result, switch_summary(result.switching)) for result in results if result.switching is not None]
+    return [
+        f"{result.target}: switching between {', '.join(names(result.switching))} takes "
+        f"{quantity('ttft', summary.switch)}{_within(summary)} until a word is fed with the other, "
+        f"{quantity('ttft', summary.word)} of them for the word ({summary.count} switches)"
+        for result, summary in found
+        if summary is not None and result.switching is not None
+    ]
+
+
+def names(switching: Switching) -> list[str]:
+    """Return the names of the adapters that took turns."""
+    return [name or "the base alone" for name in switching.adapters]
+
+
+def _within(summary: SwitchSummary) -> str:
+    if summary.low is None or summary.high is None:
+        return ""
+    return f" (95% interval {number(1e3 * summary.low)} to {number(1e3 * summary.high)})"
 
 
 def quantity(metric: str, value: float) -> str:
@@ -63,10 +90,10 @@ def number(value: float) -> str:
 def _row(result: BenchResult, case: CaseResult) -> list[str]:
     found = summaries(case)
     if not case.measured:
-        return [result.target, result.bundle.name, case.case.name, f"FAILED: {case.failure}", *[""] * 6]
+        return [result.target, result.bundle.title, case.case.name, f"FAILED: {case.failure}", *[""] * 6]
     return [
         result.target,
-        result.bundle.name,
+        result.bundle.title,
         f"{case.case.name} (FAILED)" if case.failure else case.case.name,
         _spread(found.get("prefill")),
         _spread(found.get("decode")),

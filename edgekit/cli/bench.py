@@ -25,7 +25,9 @@ edgekit bench my-fine-tune --prefill 32,128,512 --decode 64 --threads 1,2
 
 edgekit bench my-fine-tune --compare other-bundle --fail-if "decode < 0.95x"
 
-edgekit bench my-fine-tune --device"""
+edgekit bench my-fine-tune --device
+
+edgekit bench base --adapter mine --compare base --compare mine-merged"""
 
 ANY_DEVICE = "any"
 
@@ -47,6 +49,10 @@ class BenchCommand(TyperCommand):
 def bench(
     bundle: Annotated[
         Path | None, typer.Argument(help="A bundle directory, or a .litertlm file.", show_default=False)
+    ] = None,
+    adapter: Annotated[
+        list[Path] | None,
+        typer.Option(help="An adapter bundle to measure with; several: switching to the others is timed."),
     ] = None,
     preset: Annotated[
         str, typer.Option(help="Lengths: gallery (256/256), llama (512/128) or portal (1024/256).")
@@ -71,7 +77,10 @@ def bench(
         float, typer.Option(help="Seconds to rest before each process; on a device, the longest wait.")
     ] = 0.0,
     compare: Annotated[
-        Path | None, typer.Option(help="A result's JSON, or another bundle to measure in turns: A B A B.")
+        list[Path] | None,
+        typer.Option(
+            help="A result's JSON, or another bundle to measure in turns: A B A B. May be repeated."
+        ),
     ] = None,
     fail_if: Annotated[
         list[str] | None, typer.Option(help='Exit 1 when so, as "decode < 0.95x" or "ttft > 500ms".')
@@ -144,6 +153,7 @@ def bench(
     )
     report = run(
         bundle,
+        adapters=adapter or (),
         plan=plan,
         compare_with=compare,
         fail_if=fail_if or (),
@@ -166,18 +176,21 @@ def bench(
 
 
 def _print(report: BenchReport, *, quiet: bool) -> None:
-    from edgekit.benchmark.table import COLUMNS, COMPARISON_COLUMNS, comparison_rows, rows
+    from edgekit.benchmark.table import COLUMNS, COMPARISON_COLUMNS, comparison_rows, rows, switch_lines
 
     console = output_console()
     console.print(_table(COLUMNS, rows(report.results)))
     if report.comparisons:
         console.print()
         console.print(_table(COMPARISON_COLUMNS, comparison_rows(report.comparisons)))
+    for line in switch_lines(report.results):
+        print(line)
     if quiet:
         return
-    for result in report.results:
-        for note in result.notes:
-            console.print(f"note: {result.target}: {note}")
+    for note in dict.fromkeys(
+        f"{result.target}: {note}" for result in report.results for note in result.notes
+    ):
+        console.print(f"note: {note}")
     for path in report.files:
         console.print(f"wrote {path}", soft_wrap=True)
 
@@ -185,21 +198,31 @@ def _print(report: BenchReport, *, quiet: bool) -> None:
 def _table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Any:
     from rich.table import Table
 
+    from edgekit.benchmark.table import TEXT_COLUMNS
+
     table = Table(box=None, pad_edge=False)
     for name in columns:
-        left = name in ("target", "model", "case", "figure", "")
-        table.add_column(name, justify="left" if left else "right", overflow="fold")
+        table.add_column(name, justify="left" if name in TEXT_COLUMNS else "right", overflow="fold")
     for row in cells:
         table.add_row(*row)
     return table
 
 
 def _print_markdown(report: BenchReport) -> None:
-    from edgekit.benchmark.table import COLUMNS, COMPARISON_COLUMNS, comparison_rows, markdown, rows
+    from edgekit.benchmark.table import (
+        COLUMNS,
+        COMPARISON_COLUMNS,
+        comparison_rows,
+        markdown,
+        rows,
+        switch_lines,
+    )
 
     print(markdown(COLUMNS, rows(report.results)))
     if report.comparisons:
         print(f"\n{markdown(COMPARISON_COLUMNS, comparison_rows(report.comparisons))}")
+    for line in switch_lines(report.results):
+        print(f"\n{line}")
 
 
 def _device(device: str | None, serial: str | None) -> str | None:

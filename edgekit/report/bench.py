@@ -10,7 +10,16 @@ from edgekit.benchmark.outcome import BenchReport
 from edgekit.benchmark.plan import Case
 from edgekit.benchmark.result import BenchResult, CaseResult, Conditions
 from edgekit.benchmark.statistics import Summary, decode_after_first, latencies, summaries
-from edgekit.benchmark.table import COLUMNS, COMPARISON_COLUMNS, NOTHING, comparison_rows, number, rows
+from edgekit.benchmark.table import (
+    COLUMNS,
+    COMPARISON_COLUMNS,
+    NOTHING,
+    TEXT_COLUMNS,
+    comparison_rows,
+    number,
+    rows,
+    switch_lines,
+)
 from edgekit.report import svg
 from edgekit.report.figures import size
 from edgekit.report.page import (
@@ -32,7 +41,6 @@ from edgekit.report.page import (
     render_page,
 )
 
-_TEXT_COLUMNS: Final = frozenset({"target", "model", "case", "figure", ""})
 _RUN_COLUMNS: Final = (
     "run", "prefill tok/s", "decode tok/s", "after first", "first token ms", "derived ms", "peak MB", "private MB",
 )  # fmt: skip
@@ -49,12 +57,14 @@ def bench_page(report: BenchReport) -> Page:
     figures = _table("Medians, and the middle half of the runs", COLUMNS, rows(report.results))
     return Page(
         kind="Benchmark",
-        title=first.bundle.name,
+        title=first.bundle.title,
         verdict=_verdict(report),
         facts=Facts(_subject(first)),
         tiles=_tiles(first),
         sections=[
-            Section("figures", "Figures", [figures]),
+            Section(
+                "figures", "Figures", [figures, *(Prose(f"{line}.") for line in switch_lines(report.results))]
+            ),
             *_comparison(report),
             Section("plots", "Plots", _plots(report.results)),
             Section("targets", "Targets", [block for result in report.results for block in _target(result)]),
@@ -88,6 +98,10 @@ def _subject(result: BenchResult) -> list[tuple[str, str]]:
     pairs = [("model file", f"{bundle.file}, {size(bundle.size)}")]
     pairs += [("SHA-256", bundle.sha256)] if bundle.sha256 else []
     pairs += [("recipe", bundle.recipe)] if bundle.recipe else []
+    if (adapter := bundle.adapter) is not None:
+        pairs.append(
+            ("adapter", f"{adapter.name}: {adapter.file}, {size(adapter.size)}, rank {adapter.rank}")
+        )
     pairs += [("KV length", f"{bundle.kv_length:,} tokens")] if bundle.kv_length else []
     pairs.append(("engine", " ".join(filter(None, (result.engine.name, result.engine.version)))))
     return pairs
@@ -118,9 +132,13 @@ def _comparison(report: BenchReport) -> list[Section]:
         return []
     text = "The ratio is now / baseline, of medians; the interval holds 95% of 4,000 bootstrap samples of the runs."
     blocks: list[Block] = [Prose(text)]
-    for name, group in groupby(report.comparisons, lambda comparison: comparison.case.name):
-        cells = [row[1:] for row in comparison_rows(list(group))]
-        blocks.append(_table(f"This run against the baseline: {name}", COMPARISON_COLUMNS[1:], cells))
+    for (name, against), group in groupby(
+        report.comparisons, lambda comparison: (comparison.case.name, comparison.against)
+    ):
+        cells = [row[2:] for row in comparison_rows(list(group))]
+        blocks.append(
+            _table(f"This run against {against or 'the baseline'}: {name}", COMPARISON_COLUMNS[2:], cells)
+        )
     several = len(blocks) > 3
     folded = [
         Fold(block.caption, [block]) if several and isinstance(block, Table) else block for block in blocks
@@ -129,7 +147,7 @@ def _comparison(report: BenchReport) -> list[Section]:
 
 
 def _table(caption: str, names: Sequence[str], cells: Sequence[Sequence[str]]) -> Table:
-    return Table(caption, [Column(name, numeric=name not in _TEXT_COLUMNS) for name in names], cells)
+    return Table(caption, [Column(name, numeric=name not in TEXT_COLUMNS) for name in names], cells)
 
 
 # ---------------------------------------- plots
@@ -219,7 +237,7 @@ def _label(result: BenchResult, results: Sequence[BenchResult]) -> str:
 def _names(results: Sequence[BenchResult]) -> list[str]:
     targets = [result.target for result in results]
     return [
-        f"{result.target} {result.bundle.name}" if targets.count(result.target) > 1 else result.target
+        f"{result.target} {result.bundle.title}" if targets.count(result.target) > 1 else result.target
         for result in results
     ]
 
@@ -380,4 +398,4 @@ def _runs(result: BenchResult, case: CaseResult) -> Fold:
     if cells:
         columns = [Column(name, numeric=True) for name in _RUN_COLUMNS]
         blocks.append(Table(f"{result.target}: {case.case.name}", columns, cells))
-    return Fold(f"{result.target}, {result.bundle.name}: {case.case.name}", blocks)
+    return Fold(f"{result.target}, {result.bundle.title}: {case.case.name}", blocks)

@@ -7,8 +7,10 @@ import json
 import re
 import subprocess
 import sys
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +18,10 @@ from edgekit.benchmark import runner
 from edgekit.benchmark.bench import bench
 from edgekit.benchmark.host import Step, measure_host, schedule
 from edgekit.benchmark.plan import BenchPlan, RunnerTask
-from edgekit.benchmark.result import read_result
+from edgekit.benchmark.result import BenchResult, read_result
 from edgekit.benchmark.runner import exit_failure, read_events, run_here
 from edgekit.benchmark.statistics import latencies, summaries
+from edgekit.benchmark.subject import open_subject
 from edgekit.checkpoint.generation import GREEDY
 from edgekit.conversion import convert
 from edgekit.errors import BundleError, GateError, InputError, MissingToolError
@@ -43,11 +46,16 @@ def model_of(bundle: Path) -> str:
     return str(next(bundle.glob("*.litertlm")))
 
 
+def measure(plan: BenchPlan, *bundles: Path, **options: Any) -> tuple[BenchResult, ...]:
+    with ExitStack() as stack:
+        return measure_host(plan, [stack.enter_context(open_subject(path)) for path in bundles], **options)
+
+
 # --- figures -----------------------------------------------------------------------------------------------------
 
 
 def test_a_run_has_the_lengths_and_times_that_were_asked_for(bundle: Path) -> None:
-    (result,) = measure_host(SMALL, [bundle])
+    (result,) = measure(SMALL, bundle)
     (case,) = result.cases
     assert case.failure is None
     assert [run.warmup for run in case.runs] == [True, False, False]
@@ -89,21 +97,21 @@ def test_the_engine_hands_out_a_token_one_step_late(bundle: Path) -> None:
 
 def test_the_cache_is_filled_to_the_depth_before_the_prompt(bundle: Path) -> None:
     plan = BenchPlan((16,), (8,), depth=(0, 300), threads=(2,), runs=1)
-    (result,) = measure_host(plan, [bundle])
+    (result,) = measure(plan, bundle)
     assert (result.failures == () and result.notes == ()) or all("seen" in note for note in result.notes)
     assert [run.prefill_tokens for case in result.cases for run in case.runs] == [16] * 4
 
 
 def test_cold_starts_find_no_engine_cache(bundle: Path) -> None:
     plan = BenchPlan((16,), (8,), threads=(2,), runs=2, cold=True)
-    (result,) = measure_host(plan, [bundle])
+    (result,) = measure(plan, bundle)
     assert [init.cold for init in result.cases[0].inits] == [True, True]
     assert len(result.cases[0].measured) == 2
 
 
 def test_the_greedy_answer_is_the_bindings_own(bundle: Path) -> None:
     plan = BenchPlan((16,), (4,), threads=(2,), runs=1, check_prompt=QUESTION)
-    (result,) = measure_host(plan, [bundle])
+    (result,) = measure(plan, bundle)
     with (
         open_engine(Path(model_of(bundle)), threads=2) as engine,
         engine.chat(sampler=GREEDY, max_tokens=plan.check_tokens) as chat,
@@ -117,7 +125,7 @@ def test_the_greedy_answer_is_the_bindings_own(bundle: Path) -> None:
 
 def test_a_prompt_above_the_kv_length_is_a_failure_of_its_case_alone(bundle: Path) -> None:
     plan = BenchPlan((16, 300), (8,), threads=(2,), runs=1, kv_length=128)
-    (result,) = measure_host(plan, [bundle])
+    (result,) = measure(plan, bundle)
     fits, exceeds = result.cases
     assert fits.failure is None and len(fits.measured) == 1
     assert exceeds.failure is not None
@@ -126,7 +134,7 @@ def test_a_prompt_above_the_kv_length_is_a_failure_of_its_case_alone(bundle: Pat
 
 
 def test_an_output_that_does_not_fit_is_a_failure(bundle: Path) -> None:
-    (result,) = measure_host(BenchPlan((100,), (60,), threads=(2,), runs=1, kv_length=128), [bundle])
+    (result,) = measure(BenchPlan((100,), (60,), threads=(2,), runs=1, kv_length=128), bundle)
     assert "KV length" in str(result.cases[0].failure)
 
 
@@ -159,10 +167,10 @@ def test_a_process_that_takes_too_long_ends_itself(bundle: Path) -> None:
 def test_a_corrupt_model_is_a_failure_with_the_engines_reason(tmp_path: Path, bundle: Path) -> None:
     path = tmp_path / "cut.litertlm"
     path.write_bytes(Path(model_of(bundle)).read_bytes()[:100_000])
-    (result,) = measure_host(SMALL, [path])
+    (result,) = measure(SMALL, path)
     assert str(result.cases[0].failure).startswith("the engine says: ")
     with pytest.raises(BundleError, match="no such file"):
-        measure_host(SMALL, [tmp_path / "absent.litertlm"])
+        measure(SMALL, tmp_path / "absent.litertlm")
 
 
 @pytest.mark.parametrize(
@@ -232,7 +240,7 @@ def test_two_bundles_take_turns() -> None:
 def test_the_processes_really_run_in_turns(bundle: Path, float_bundle: Path) -> None:
     order: list[Step] = []
     plan = BenchPlan((16,), (8,), threads=(2,), runs=3)
-    ours, theirs = measure_host(plan, [bundle, float_bundle], observe=order.append)
+    ours, theirs = measure(plan, bundle, float_bundle, observe=order.append)
     assert [step.side for step in order] == [0, 1] * 4
     assert len(ours.cases[0].measured) == len(theirs.cases[0].measured) == 3
     assert ours.bundle.recipe == "int8" and theirs.bundle.recipe == "float32"

@@ -4,7 +4,18 @@ import json
 
 import pytest
 
-from edgekit.benchmark.plan import BenchPlan, Case, check_plan, check_task, init_task, preset_plan, run_task
+from edgekit.benchmark.plan import (
+    SWITCHES,
+    BenchPlan,
+    Case,
+    Files,
+    check_plan,
+    check_task,
+    init_task,
+    preset_plan,
+    run_task,
+    switch_task,
+)
 from edgekit.errors import InputError
 
 
@@ -77,7 +88,8 @@ def test_a_damaged_plan_names_its_key() -> None:
 def test_the_tasks_of_a_plan_are_flat_objects_of_texts_and_numbers() -> None:
     plan = BenchPlan((256,), (128,), (64,), (2,), kv_length=1024, check_prompt="hi", cpus=(4, 6), timeout=9.6)
     (case,) = plan.cases()
-    task = json.loads(run_task(plan, case, "m.litertlm", cache_dir="c", warmup=1, runs=3).to_json())
+    files = Files("m.litertlm", "a.lora.tflite", ("b", "c"), cache_dir="c")
+    task = json.loads(run_task(plan, case, files, warmup=1, runs=3).to_json())
     assert task == {
         "model": "m.litertlm",
         "backend": "cpu",
@@ -91,9 +103,15 @@ def test_the_tasks_of_a_plan_are_flat_objects_of_texts_and_numbers() -> None:
         "cache_dir": "c",
         "check_prompt": "",
         "check_tokens": 32,
+        "sidecar": "a.lora.tflite",
+        "others": "",
+        "switches": 0,
         "cpus": "4,6",
         "timeout_s": 10,
     }
-    assert init_task(plan, case, "m", cache_dir="c").decode == 0
-    question = check_task(plan, "m", cache_dir="c")
+    assert init_task(plan, case, files).decode == 0
+    question = check_task(plan, files)
     assert (question.check_prompt, question.decode, question.runs) == ("hi", 0, 0)
+    assert (question.sidecar, question.others) == ("a.lora.tflite", "")
+    switching = switch_task(plan, files)
+    assert (switching.sidecar, switching.others, switching.switches) == ("a.lora.tflite", "b\nc", SWITCHES)

@@ -17,16 +17,20 @@ from edgekit.benchmark.result import (
     EngineInfo,
     Init,
     Run,
+    Switch,
+    Switching,
     read_result,
 )
 from edgekit.benchmark.statistics import (
     METRIC,
     decode_after_first,
     latencies,
+    median_interval,
     median_ratio,
     percentile,
     summaries,
     summarize,
+    switch_summary,
 )
 from edgekit.errors import InputError
 
@@ -97,6 +101,27 @@ def test_the_ratio_of_medians_and_its_interval() -> None:
     assert median_ratio([], [1.0], paired=False) is None
 
 
+def test_a_switch_lasts_until_the_other_adapter_has_been_fed() -> None:
+    switches = tuple(Switch(0.001, first, 0.0005) for first in (0.002, 0.003, 0.004, 0.9))
+    summary = switch_summary(Switching(("a", "b"), switches))
+    assert summary is not None
+    assert (summary.count, summary.switch, summary.word) == (4, pytest.approx(0.0045), 0.0005)
+    assert summary.low is not None and summary.high is not None
+    assert 0.003 <= summary.low < summary.switch < summary.high
+    one = switch_summary(Switching(("a", "b"), switches[:1]))
+    assert one is not None and (one.switch, one.low, one.high) == (pytest.approx(0.003), None, None)
+    assert switch_summary(Switching(("a", "b"), (), "not finished")) is None
+
+
+def test_the_interval_of_a_median_holds_it_and_shrinks_with_more_values() -> None:
+    few = median_interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    many = median_interval([1.0, 2.0, 3.0, 4.0, 5.0] * 40)
+    assert few is not None and many is not None
+    assert few[0] < 3.0 < few[1]
+    assert many[1] - many[0] < few[1] - few[0]
+    assert median_interval([1.0]) is None
+
+
 def test_pairs_cancel_what_slows_both_sides() -> None:
     """A machine that is twice as slow every other round: the ratio of each round is 1.1 all the same."""
     generator = np.random.default_rng(1)
@@ -142,7 +167,7 @@ def test_what_is_no_gate_is_refused(text: str) -> None:
 def test_a_relative_gate_both_ways() -> None:
     slower = compare(result(44.0, 45.0, 46.0), result(50.0, 50.0, 50.0), interleaved=True)
     assert failed_gates([parse_gate("decode < 0.95x")], [], slower) == [
-        "decode < 0.95x: 0.900x for cpu t2 pp8 tg5"
+        "decode < 0.95x: 0.900x for cpu t2 pp8 tg5, against demo"
     ]
     assert failed_gates([parse_gate("decode < 0.85x")], [], slower) == []
 

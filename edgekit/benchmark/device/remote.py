@@ -19,11 +19,21 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import __version__
+from edgekit.adapters.sidecar import SIDECAR_SUFFIX
 from edgekit.benchmark.device.adb import Device, DeviceLost, quote
 from edgekit.benchmark.device.facts import DIRECTORY, Facts, read_conditions, read_facts
 from edgekit.benchmark.device.push import PushFile, push
-from edgekit.benchmark.host import Step, schedule
-from edgekit.benchmark.plan import BenchPlan, Case, RunnerTask, check_task, init_task, run_task
+from edgekit.benchmark.host import Step, schedule, sidecar_notes
+from edgekit.benchmark.plan import (
+    BenchPlan,
+    Case,
+    Files,
+    RunnerTask,
+    check_task,
+    init_task,
+    run_task,
+    switch_task,
+)
 from edgekit.benchmark.result import (
     BenchResult,
     BundleInfo,
@@ -34,8 +44,11 @@ from edgekit.benchmark.result import (
     EngineInfo,
     Init,
     Run,
+    Switching,
 )
 from edgekit.benchmark.runner import Outcome, exit_failure, outcome
+from edgekit.benchmark.subject import Subject
+from edgekit.bundle.manifest import file_digest
 from edgekit.errors import EdgekitError, MissingToolError
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.library import LIBRARY, engine_library, engine_version
@@ -52,31 +65,40 @@ _MEMORY_BESIDE_MODEL = 128 << 20
 
 @dataclass(frozen=True)
 class Installation:
-    """What was pushed, as the device names it."""
+    """What is pushed, as the device names it. reads: what the runner is told of it."""
 
     info: DeviceInfo
     engine: str
     runner: str
-    model: str
+    reads: Files
     files: tuple[PushFile, ...]
 
 
-def plan_installation(info: DeviceInfo, bundle: BundleInfo, model: Path, engine: Path) -> Installation:
+def plan_installation(info: DeviceInfo, subject: Subject, engine: Path) -> Installation:
     """Name the files that a device needs, and where they go; nothing is pushed yet.
 
     Every version of a model has a directory of its own, so that two can be compared without pushing them in turns.
+    Sidecars lie beside it, each under its digest.
     """
+    bundle = subject.info
     folder = f"{DIRECTORY}/models/{(bundle.sha256 or 'unknown')[:16]}"
     android = info.kind == "android"
     runner = f"librunner-android-{info.abi}.so" if android else f"runner-linux-{info.abi}"
     files = [
         PushFile(engine, f"{DIRECTORY}/{LIBRARY}", "755"),
         PushFile(PREBUILT / runner, f"{DIRECTORY}/{runner}", "755"),
-        PushFile(model, f"{folder}/{bundle.file}"),
+        PushFile(subject.model, f"{folder}/{bundle.file}"),
+    ]
+    own = () if subject.sidecar is None else (subject.sidecar,)
+    sidecars = [
+        PushFile(path, f"{folder}/{file_digest(path)[:16]}{SIDECAR_SUFFIX}")
+        for path in (*own, *(path for _, path in subject.others))
     ]
     if android:
         files.append(PushFile(PREBUILT / "runner.jar", f"{DIRECTORY}/runner.jar"))
-    return Installation(info, files[0].remote, files[1].remote, files[2].remote, tuple(files))
+    names = [file.remote for file in sidecars]
+    reads = Files(files[2].remote, names[0] if names else "", tuple(names[1:]), CACHE)
+    return Installation(info, files[0].remote, files[1].remote, reads, (*files, *sidecars))
 
 
 def runner_command(installed: Installation, task: RunnerTask) -> str:
@@ -106,8 +128,7 @@ def guarded(command: str) -> str:
 
 def run_on_device(
     plan: BenchPlan,
-    bundle: BundleInfo,
-    model: Path,
+    subject: Subject,
     device: Device,
     *,
     engine: Path | None = None,
@@ -116,7 +137,7 @@ def run_on_device(
 ) -> BenchResult:
     """Measure a bundle on a device.
 
-    bundle, model: what is measured, and its file here. engine: a directory with an own engine library.
+    subject: what is measured; its sidecars are pushed as the model is. engine: a directory with an own engine library.
     expected: this machine's greedy answer to the plan's check prompt, to hold the device's against.
     A case that the engine fails is kept with its reason, and the next one runs.
     Raises MissingToolError when the device cannot run it at all, DeviceLost when it goes away.
@@ -125,8 +146,8 @@ def run_on_device(
     facts = read_facts(device)
     assert facts.info.abi is not None
     library = engine_library(facts.info.kind, facts.info.abi, own=engine)
-    installed = plan_installation(facts.info, bundle, model, library)
-    _check_memory(facts, bundle)
+    installed = plan_installation(facts.info, subject, library)
+    _check_memory(facts, subject.info)
     push(device, installed.files, progress=progress)
     notes: list[str] = [f"{device.serial} was throttled before the first run"] if facts.throttled else []
     measured = _Measured()
@@ -138,17 +159,19 @@ def run_on_device(
                 _take(plan, step, device, installed, measured)
                 notes.extend(f"{step.case.name}: {text}" for text in (note, _throttled_note(device)) if text)
             advance(1)
+    switching = _switch(plan, subject, device, installed) if subject.others else None
     check = _check(plan, device, installed, expected) if plan.check_prompt else None
     after, _ = read_conditions(device)
     return BenchResult(
         target=device.serial,
         device=replace(facts.info, before=facts.conditions, after=after),
-        bundle=bundle,
+        bundle=subject.info,
         engine=EngineInfo("LiteRT-LM", None if engine else engine_version(), "edgekit"),
         plan=plan,
         cases=measured.results(plan),
         check=check,
-        notes=tuple(dict.fromkeys(notes)),
+        switching=switching,
+        notes=tuple(dict.fromkeys((*notes, *sidecar_notes(subject)))),
         began=began,
         tool=__version__,
     )
@@ -322,11 +345,11 @@ def _take(plan: BenchPlan, step: Step, device: Device, installed: Installation, 
     """Run one process of the schedule, and keep what it measured."""
     if step.cold:
         _clear_cache(device)
-    case, model = step.case, installed.model
+    case = step.case
     if step.runs:
-        task = run_task(plan, case, model, cache_dir=CACHE, warmup=step.warmup, runs=step.runs)
+        task = run_task(plan, case, installed.reads, warmup=step.warmup, runs=step.runs)
     else:
-        task = init_task(plan, case, model, cache_dir=CACHE)
+        task = init_task(plan, case, installed.reads)
     found = run_task_on(device, installed, task, plan.timeout)
     if found.init_seconds is not None:
         into.inits.setdefault(case, []).append(Init(step.cold, found.init_seconds))
@@ -341,8 +364,13 @@ def _take(plan: BenchPlan, step: Step, device: Device, installed: Installation, 
 
 def _check(plan: BenchPlan, device: Device, installed: Installation, expected: str | None) -> Check:
     assert plan.check_prompt is not None
-    found = run_task_on(device, installed, check_task(plan, installed.model, cache_dir=CACHE), plan.timeout)
+    found = run_task_on(device, installed, check_task(plan, installed.reads), plan.timeout)
     return Check(plan.check_prompt, found.answer, expected, found.failure)
+
+
+def _switch(plan: BenchPlan, subject: Subject, device: Device, installed: Installation) -> Switching:
+    found = run_task_on(device, installed, switch_task(plan, installed.reads), plan.timeout)
+    return Switching(subject.names, found.switches, found.failure)
 
 
 def _clear_cache(device: Device) -> None:

@@ -9,8 +9,9 @@
  *     {"event":"init","seconds":S,"rss_peak":B,"private":B}
  *     {"event":"run","index":I,"warmup":false,"prefill_tokens":N,"decode_tokens":N,"ttft":S,"total":S,
  *      "prefill_tps":X,"decode_tps":X,"engine_ttft":S,"rss_peak":B,"private":B,"stamps_us":[T,...]}
+ *     {"event":"switch","index":I,"session":S,"first":S,"again":S}
  *     {"event":"check","message":{"role":"assistant","content":[{"type":"text","text":"..."}]}}
- *     {"event":"error","stage":"task|init|depth|run|check","message":"..."}     and exit status 1
+ *     {"event":"error","stage":"task|init|depth|run|switch|check","message":"..."}     and exit status 1
  *     {"event":"done"}                                                          and exit status 0
  *
  * Times are seconds of CLOCK_MONOTONIC, stamps microseconds since the call, sizes bytes.
@@ -104,6 +105,7 @@ extern void *litert_lm_session_config_create(void);
 extern void litert_lm_session_config_delete(void *);
 extern void litert_lm_session_config_set_max_output_tokens(void *, int);
 extern void litert_lm_session_config_set_sampler_params(void *, void *);
+extern int litert_lm_session_config_set_lora_path(void *, const char *path);
 extern void *litert_lm_sampler_params_create(int type);
 extern void litert_lm_sampler_params_delete(void *);
 extern void litert_lm_sampler_params_set_top_k(void *, int);
@@ -194,7 +196,9 @@ static int fail_engine(const char *stage) { return fail(stage, litert_lm_get_las
 
 typedef struct {
   const char *model, *backend, *cache_dir, *check_prompt, *cpus;
-  long threads, kv_length, prefill, decode, depth, warmup, runs, check_tokens, timeout_s;
+  const char *sidecar; /* of every session; "" for none */
+  const char *others;  /* sidecars to switch to, one a line */
+  long threads, kv_length, prefill, decode, depth, warmup, runs, switches, check_tokens, timeout_s;
 } Task;
 
 static const char *skip_space(const char *at) {
@@ -260,6 +264,8 @@ static const char *read_member(const char *at, Task *task) {
       {"cache_dir", &task->cache_dir, NULL},
       {"check_prompt", &task->check_prompt, NULL},
       {"cpus", &task->cpus, NULL},
+      {"sidecar", &task->sidecar, NULL},
+      {"others", &task->others, NULL},
       {"threads", NULL, &task->threads},
       {"kv_length", NULL, &task->kv_length},
       {"prefill", NULL, &task->prefill},
@@ -267,6 +273,7 @@ static const char *read_member(const char *at, Task *task) {
       {"depth", NULL, &task->depth},
       {"warmup", NULL, &task->warmup},
       {"runs", NULL, &task->runs},
+      {"switches", NULL, &task->switches},
       {"check_tokens", NULL, &task->check_tokens},
       {"timeout_s", NULL, &task->timeout_s},
   };
@@ -447,9 +454,18 @@ static void emit_run(int index, bool warmup, const Stream *stream, void *info) {
   emit(&line);
 }
 
+/* Starts a session; NULL when the engine says no. The engine reads the sidecar when the session is first fed. */
+static void *start_session(void *engine, const char *sidecar) {
+  void *config = *sidecar ? litert_lm_session_config_create() : NULL;
+  if (*sidecar && (!config || litert_lm_session_config_set_lora_path(config, sidecar) != 0)) return NULL;
+  void *session = litert_lm_engine_create_session(engine, config);
+  if (config) litert_lm_session_config_delete(config);
+  return session;
+}
+
 /* One run in a fresh session: fill the cache up to the depth, then feed the prompt and generate. */
 static int measure_once(void *engine, const Task *task, const char *before, const char *prompt, int index) {
-  void *session = litert_lm_engine_create_session(engine, NULL);
+  void *session = start_session(engine, task->sidecar);
   if (!session) return fail_engine("run");
   if (before && !prefill(session, before)) return fail_engine("depth");
   Stream stream = {.room = (size_t)task->decode + 1};
@@ -479,12 +495,55 @@ static int measure(void *engine, const Task *task) {
   return 0;
 }
 
+enum { kMostSidecars = 64 };
+
+/* Puts the sidecars of a task into a list; returns their number. */
+static size_t list_sidecars(const Task *task, const char *sidecars[kMostSidecars]) {
+  size_t count = 0;
+  sidecars[count++] = task->sidecar;
+  for (char *at = (char *)task->others; *at && count < kMostSidecars;) {
+    sidecars[count++] = at;
+    while (*at && *at != '\n') at++;
+    if (*at) *at++ = 0;
+  }
+  return count;
+}
+
+/* Switches from sidecar to sidecar: one session goes, the next starts and is fed a word, which makes the engine read
+ * the sidecar, and a word more, which tells what feeding takes by itself. The first round warms up. */
+static int switch_sidecars(void *engine, const Task *task) {
+  const char *sidecars[kMostSidecars];
+  long count = (long)list_sidecars(task, sidecars);
+  void *session = start_session(engine, sidecars[0]);
+  if (!session || !prefill(session, "a")) return fail_engine("switch");
+  for (long i = 1; i <= count + task->switches; i++) {
+    double began = now();
+    litert_lm_session_delete(session);
+    if (!(session = start_session(engine, sidecars[i % count]))) return fail_engine("switch");
+    double started = now();
+    if (!prefill(session, "a")) return fail_engine("switch");
+    double fed = now();
+    if (!prefill(session, "a")) return fail_engine("switch");
+    if (i <= count) continue;
+    Text line = {0};
+    char text[160];
+    snprintf(text, sizeof text, "{\"event\":\"switch\",\"index\":%ld,\"session\":%.9f,\"first\":%.9f,\"again\":%.9f}",
+             i - count - 1, started - began, fed - started, now() - fed);
+    append_string(&line, text);
+    emit(&line);
+  }
+  litert_lm_session_delete(session);
+  return 0;
+}
+
 /* Asks one question of a conversation and reports the greedy answer, as the engine's JSON holds it. */
 static int check(void *engine, const Task *task) {
   void *sampler = litert_lm_sampler_params_create(kTopP);
   void *session = litert_lm_session_config_create();
   void *config = litert_lm_conversation_config_create();
   if (!sampler || !session || !config) return fail_engine("check");
+  if (*task->sidecar && litert_lm_session_config_set_lora_path(session, task->sidecar) != 0)
+    return fail_engine("check");
   litert_lm_sampler_params_set_top_k(sampler, 1);
   litert_lm_session_config_set_sampler_params(session, sampler);
   litert_lm_session_config_set_max_output_tokens(session, (int)task->check_tokens);
@@ -541,6 +600,7 @@ static int run(const Task *task) {
   emit(&line);
   int status = 0;
   if (task->warmup + task->runs) status = measure(engine, task);
+  if (!status && task->switches) status = switch_sidecars(engine, task);
   if (!status && *task->check_prompt) status = check(engine, task);
   if (status) return status; /* what is open stays open: the process ends, and the engine may not bear more */
   litert_lm_engine_delete(engine);
@@ -552,6 +612,7 @@ static int run(const Task *task) {
 
 int edgekit_bench_main(int argc, char **argv) {
   Task task = {.backend = "cpu", .cache_dir = ":nocache", .check_prompt = "", .cpus = "", .check_tokens = 32};
+  task.sidecar = task.others = "";
   Text file = {0};
   const char *json = argc == 2 ? argv[1] : "";
   dprintf(1, "{\"event\":\"start\",\"pid\":%d}\n", getpid());
@@ -559,6 +620,7 @@ int edgekit_bench_main(int argc, char **argv) {
   if (!read_task(json, &task)) return fail("task", "usage: runner TASK.json; a flat JSON object of known keys");
   if (task.warmup + task.runs && (task.decode < 3 || task.prefill < 2 || task.depth == 1))
     return fail("task", "a run needs prefill >= 2, decode >= 3, and a depth of 0 or >= 2");
+  if (task.switches && !(*task.sidecar && *task.others)) return fail("task", "switching needs sidecar and others");
   if (*task.cpus && !pin(task.cpus)) return fail("task", "cannot pin to these cores");
   alarm((unsigned)task.timeout_s);
   litert_lm_set_min_log_level(kErrorsOnly);

@@ -28,9 +28,10 @@ from edgekit.benchmark.device.remote import (
     run_on_devices,
     run_task_on,
 )
-from edgekit.benchmark.host import answer_here, describe_bundle
-from edgekit.benchmark.plan import BenchPlan, RunnerTask
+from edgekit.benchmark.host import answer_here
+from edgekit.benchmark.plan import SWITCHES, BenchPlan, RunnerTask
 from edgekit.benchmark.result import BenchResult, read_result
+from edgekit.benchmark.subject import open_subject
 from edgekit.errors import MissingToolError
 from edgekit.runtime.library import engine_library
 from tests.benchmark.device.rig import Board, Lab, wait_for
@@ -52,17 +53,19 @@ def doomed(lab: Lab) -> Board:
 
 
 def measure(device: Device, model: Path, plan: BenchPlan = PLAN, expected: str | None = None) -> BenchResult:
-    info, file = describe_bundle(model)
-    return run_on_device(plan, info, file, device, expected=expected)
+    with open_subject(model) as subject:
+        return run_on_device(plan, subject, device, expected=expected)
 
 
 def installation(device: Device, model: Path) -> Installation:
-    facts, (info, file) = read_facts(device), describe_bundle(model)
-    return plan_installation(facts.info, info, file, engine_library("linux", facts.info.abi or ""))
+    facts = read_facts(device)
+    with open_subject(model) as subject:
+        return plan_installation(facts.info, subject, engine_library("linux", facts.info.abi or ""))
 
 
 def test_a_bundle_is_measured_on_the_device(board: Board, demo_bundle: Path) -> None:
-    here = answer_here(PLAN, demo_bundle)
+    with open_subject(demo_bundle) as subject:
+        here = answer_here(PLAN, subject)
     assert here is not None
     result = measure(board.device, demo_bundle, expected=here.text)
     assert result.failures == ()
@@ -82,6 +85,41 @@ def test_an_unchanged_bundle_is_not_pushed_again(board: Board, demo_bundle: Path
     installed = installation(board.device, demo_bundle)
     push(board.device, installed.files)
     assert push(board.device, installed.files) == 0
+
+
+def test_an_adapter_is_measured_and_switched_on_the_device(
+    board: Board, adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path
+) -> None:
+    with open_subject(adapter_ready_bundle, [sentiment_adapter, triage_adapter]) as subject:
+        here = answer_here(PLAN, subject)
+        assert here is not None and '"sentiment"' in str(here.text)
+        result = run_on_device(PLAN, subject, board.device, expected=here.text)
+        facts = read_facts(board.device)
+        installed = plan_installation(facts.info, subject, engine_library("linux", facts.info.abi or ""))
+        assert push(board.device, installed.files) == 0
+    assert result.failures == ()
+    assert result.bundle.title == "settings-navigator + sentiment"
+    assert result.check is not None and result.check.agrees
+    assert result.switching is not None
+    assert result.switching.adapters == ("sentiment", "support-triage")
+    assert len(result.switching.switches) == SWITCHES
+    folder = board.data / "local/tmp/edgekit/models" / str(result.bundle.sha256)[:16]
+    adapter = result.bundle.adapter
+    assert adapter is not None
+    assert (folder / f"{adapter.sha256[:16]}.lora.tflite").stat().st_size == adapter.size
+    assert BenchResult.from_json(json.loads(json.dumps(result.to_json()))) == result
+
+
+def test_a_base_that_takes_adapters_has_an_empty_sidecar_on_the_device(
+    board: Board, adapter_ready_bundle: Path, demo_bundle: Path
+) -> None:
+    """Without one its inputs would be what the memory held: here it says what the plain bundle says."""
+    with open_subject(demo_bundle) as plain:
+        expected = answer_here(PLAN, plain)
+    assert expected is not None
+    result = measure(board.device, adapter_ready_bundle, expected=expected.text)
+    assert result.failures == ()
+    assert result.bundle.adapter is None
 
 
 def test_a_fast_but_wrong_device_is_noticed(board: Board, demo_bundle: Path) -> None:
@@ -109,7 +147,7 @@ def test_a_failing_case_is_told_with_the_engine_s_reason(board: Board, demo_bund
 
 def test_a_native_death_and_an_exit_status_are_told(board: Board, demo_bundle: Path) -> None:
     installed = installation(board.device, demo_bundle)
-    task = RunnerTask(installed.model)
+    task = RunnerTask(installed.reads.model)
 
     def run(command: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
         monkeypatch.setattr(remote, "runner_command", lambda installed, task: command)
@@ -194,9 +232,10 @@ def test_an_android_that_is_too_old_is_refused(lab: Lab, demo_bundle: Path) -> N
 
 
 def test_too_little_memory_is_said_before_anything_is_sent(board: Board, demo_bundle: Path) -> None:
-    info, file = describe_bundle(demo_bundle)
+    with open_subject(demo_bundle) as subject:
+        huge = replace(subject, info=replace(subject.info, size=10**15))
     with pytest.raises(MissingToolError, match="too little memory: the model needs about 1000"):
-        run_on_device(PLAN, replace(info, size=10**15), file, board.device)
+        run_on_device(PLAN, huge, board.device)
 
 
 def test_a_push_goes_on_from_where_the_cable_was_pulled(lab: Lab, doomed: Board, tmp_path: Path) -> None:

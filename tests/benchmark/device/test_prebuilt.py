@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -18,6 +19,7 @@ from edgekit.benchmark.device.facts import DIRECTORY
 from edgekit.benchmark.device.remote import guarded, plan_installation, runner_command
 from edgekit.benchmark.plan import RunnerTask
 from edgekit.benchmark.result import BundleInfo, DeviceInfo
+from edgekit.benchmark.subject import Subject
 from edgekit.errors import EdgekitError, MissingToolError
 from edgekit.runtime.library import engine_library
 
@@ -157,10 +159,22 @@ def test_the_arm64_executable_starts_under_emulation(tmp_path: Path) -> None:
     assert "INVALID_ARGUMENT" in events[1]["message"]
 
 
+def test_sidecars_lie_beside_the_model_each_under_its_digest(tmp_path: Path) -> None:
+    paths = [tmp_path / "a.lora.tflite", tmp_path / "b.lora.tflite"]
+    for path in paths:
+        path.write_text(path.name)
+    subject = Subject(BUNDLE, Path("demo.litertlm"), paths[0], (("b", paths[1]),))
+    installed = plan_installation(PHONE, subject, Path("liblitert-lm.so"))
+    folder = f"{DIRECTORY}/models/abababababababab"
+    names = [f"{folder}/{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.lora.tflite" for path in paths]
+    assert [file.remote for file in installed.files[-2:]] == names
+    assert (installed.reads.sidecar, *installed.reads.others) == tuple(names)
+
+
 def test_the_command_line_of_a_phone() -> None:
     """Never run on a phone from here: this is what would run."""
-    installed = plan_installation(PHONE, BUNDLE, Path("demo.litertlm"), Path("liblitert-lm.so"))
-    task = RunnerTask(installed.model, prefill=256, decode=256, runs=5, cpus="4,5")
+    installed = plan_installation(PHONE, Subject(BUNDLE, Path("demo.litertlm")), Path("liblitert-lm.so"))
+    task = RunnerTask(installed.reads.model, prefill=256, decode=256, runs=5, cpus="4,5")
     assert [file.remote for file in installed.files] == [
         f"{DIRECTORY}/liblitert-lm.so",
         f"{DIRECTORY}/librunner-android-arm64-v8a.so",

@@ -21,7 +21,7 @@ import measure
 from checkpoint_270m import write_checkpoint
 from convert import CONVERT
 
-from edgekit.benchmark.plan import BenchPlan, run_task
+from edgekit.benchmark.plan import BenchPlan, Files, run_task
 from edgekit.benchmark.runner import run_here
 from edgekit.benchmark.statistics import median_ratio, summarize
 from edgekit.bundle.manifest import open_bundle
@@ -94,7 +94,7 @@ def _bundle(directory: Path) -> Path:
 def _ours(plan: BenchPlan, model: Path, directory: Path) -> float:
     cache = directory / "cache-ours"
     cache.mkdir(exist_ok=True)
-    task = run_task(plan, plan.cases()[0], str(model), cache_dir=str(cache), warmup=0, runs=1)
+    task = run_task(plan, plan.cases()[0], Files(str(model), cache_dir=str(cache)), warmup=0, runs=1)
     outcome = run_here(task, timeout=plan.timeout)
     if outcome.failure is not None or not outcome.runs[0].decode_tps:
         raise RuntimeError(f"the runner failed: {outcome.failure}")

@@ -37,23 +37,16 @@ def adapter_assets() -> Path:
 
     def build(directory: Path) -> None:
         base = directory / "settings-navigator"
-        _edgekit(
-            "convert", _NAVIGATOR / "checkpoint", "--adapter-ready", *_answers(_NAVIGATOR), "--output", base
-        )
+        options = ("--adapter-ready", "--name", base.name, *_answers(_NAVIGATOR), "--output", base)
+        _edgekit("convert", _NAVIGATOR / "checkpoint", *options)
         adapters = [_adapter(name, base, directory / name) for name in _ADAPTERS]
         listed = [word for adapter in adapters for word in ("--adapter", adapter)]
         _package(base, directory, *listed, "--with-base", "--label", "Phone helper")
         for adapter in adapters:
             shutil.rmtree(adapter)
 
-    return (
-        made(
-            "demo-adapters",
-            [*_made_by(), *(_EXAMPLES / name for name in ("settings-navigator", *_ADAPTERS))],
-            build,
-        )
-        / "assets"
-    )
+    inputs = [*_made_by(), _NAVIGATOR, *(_EXAMPLES / name for name in _ADAPTERS)]
+    return made("demo-adapters", inputs, build) / "assets"
 
 
 def _adapter(name: str, base: Path, output: Path) -> Path:

@@ -55,6 +55,13 @@ class PickingTest {
     }
 
     @Test
+    fun `a bare model file that takes adapters is refused, as its sidecars are not with it`() {
+        val failure = failed(MemoryDocument(Demo.modelIn(Demo.severalTasks).readBytes()))
+        assertTrue("$failure", failure is BundleFailure.Unreadable && "zip file" in failure.message!!)
+        assertEquals(emptyMap<String, Long>(), bundles.tree())
+    }
+
+    @Test
     fun `a zip file with a bundle is unpacked, whatever its folder and order`() {
         val files = Demo.assets.listFiles().orEmpty().associate { "a/b/${it.name}" to it.readBytes() }
         for (entries in listOf(files.toList(), files.toList().reversed())) {

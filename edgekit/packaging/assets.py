@@ -5,16 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
+from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
 from edgekit.packaging.job import Job, place_assets, write_text
 from edgekit.packaging.kotlin import (
     KEEP_RULES,
     KOTLIN_NEEDED,
-    adapters_told,
     call,
     class_name,
     coordinates,
     model_class,
 )
+from edgekit.packaging.source import Source
 
 STORED: Final = ("litertlm", "tflite", "json", "NOTICE")
 """Suffixes that aapt must not compress: model and sidecars would have to be unpacked in memory to be read."""
@@ -84,10 +85,31 @@ dependencies {{
 """
 
 
+def adapters_told(source: Source) -> str:
+    """What a README says of sidecars, for who opens conversations otherwise; nothing of a bundle that needs none."""
+    files = [(task, source.sidecar_of(task)) for task in source.offer.tasks]
+    rows = [
+        f"| {task.title.replace('|', '/')} | `{task.id}` | `{file.file}` | {file.size:,} |\n"
+        for task, file in files
+        if file is not None
+    ]
+    if not rows:
+        return ""
+    return f"""
+| task | id | sidecar in `assets/edgekit` | bytes |
+| --- | --- | --- | --- |
+{"".join(rows)}
+The model is opened once for whatever it does. Where code of yours opens a conversation, it must give one of these files
+(`ConversationConfig.loraConfig`): without any the engine leaves the model's adapter inputs as the memory was, and
+answers with noise. `{EMPTY_SIDECAR_NAME}` is for the model as it is.
+"""
+
+
 def _readme(job: Job, name: str) -> str:
     source, manifest = job.source, job.source.manifest
     examples = source.task.examples
     sample = call(source, examples[0] if examples else "Hello")
+    copied = "model and sidecars" if source.sidecar_of(source.task) else "the model"
     return f"""\
 # {source.offer.title}, for an app of yours
 
@@ -101,8 +123,8 @@ def _readme(job: Job, name: str) -> str:
        model.{sample}.collect {{ print(it) }}
        model.close()
 {adapters_told(source)}
-`{manifest.model.file}` has {manifest.model.size:,} bytes. The engine maps a real file, so the class copies the
-model out of the assets at the first start: it takes that space a second time. Context: {manifest.kv_length:,} tokens,
+`{manifest.model.file}` has {manifest.model.size:,} bytes. The engine maps real files, so the class copies {copied}
+out of the assets at the first start, which takes that space a second time. Context: {manifest.kv_length:,} tokens,
 prompts and answers together.
 
 The class is for `{coordinates()}`; 0.15 and 0.16 are reported to abort when tokens are suppressed.

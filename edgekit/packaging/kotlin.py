@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
 from edgekit.packaging.kotlin_values import (
     comment,
     ids,
@@ -65,30 +64,6 @@ def call(source: Source, prompt: str) -> str:
     if not _several(source):
         return f"answer({string(prompt)})"
     return f"answer({class_name(source.name)}.Task.{entry_name(source.task)}, {string(prompt)})"
-
-
-def adapters_told(source: Source) -> str:
-    """What a README says of the adapters: a table of tasks and sidecars; nothing of a bundle that takes none."""
-    if not _has_sidecars(source):
-        return ""
-    rows = []
-    for task in source.offer.tasks:
-        file = source.sidecar_of(task)
-        assert file is not None
-        rows.append(f"| {task.title} | `{task.id}` | `{file.file}` | {file.size:,} |")
-    return "\n".join(
-        (
-            "",
-            "| task | id | sidecar in `assets/edgekit` | bytes |",
-            "| --- | --- | --- | --- |",
-            *rows,
-            "",
-            "The model is opened once, for all tasks. Where code of yours opens a conversation, it must give one",
-            "of these files (`ConversationConfig.loraConfig`): without any the engine leaves the model's adapter",
-            f"inputs as the memory was, and answers with noise. `{EMPTY_SIDECAR_NAME}` is for the model as it is.",
-            "",
-        )
-    )
 
 
 def model_class(source: Source, *, copies: bool) -> str:

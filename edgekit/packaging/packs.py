@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from edgekit.errors import InputError
-from edgekit.packaging.assets import KEEP
+from edgekit.packaging.assets import KEEP, adapters_told
 from edgekit.packaging.job import Job, place_assets, write_text
-from edgekit.packaging.kotlin import KEEP_RULES, adapters_told, class_name, coordinates, model_class
+from edgekit.packaging.kotlin import KEEP_RULES, class_name, coordinates, model_class
 
 Delivery = Literal["install-time", "fast-follow", "on-demand"]
 DELIVERIES: Final[tuple[Delivery, ...]] = ("install-time", "fast-follow", "on-demand")

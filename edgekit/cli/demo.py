@@ -5,11 +5,25 @@ from __future__ import annotations
 import shlex
 import shutil
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json, progress_for
+from edgekit.cli.console import (
+    DebugOption,
+    JsonOption,
+    QuietOption,
+    human_bytes,
+    output_console,
+    print_json,
+    progress_for,
+)
+
+if TYPE_CHECKING:
+    from edgekit.adapters.making import AdapterResult
+    from edgekit.conversion import ConvertResult
+    from edgekit.progress import Progress
+    from edgekit.runtime.engine import Reply
 
 PROMPTS = (
     "my screen is too dark",
@@ -19,23 +33,97 @@ PROMPTS = (
     "字が小さくて読めない",
 )
 
+BASE = "base"
+SENTIMENT = "sentiment"
+TRIAGE = "triage"
+PROMPTS_BY_VOICE = {
+    BASE: ("turn off wifi please", "gjør skjermen lysere", "字が小さくて読めない"),
+    SENTIMENT: ("I love the keyboard", "batteriet er elendig", "音量は今オンですか"),
+    TRIAGE: (
+        "turn off wifi, this is urgent",
+        "skriften er for liten, det haster ikke",
+        "指紋認証をオンにして",
+    ),
+}
+"""What the base alone and each of its two adapters is asked."""
+
 
 def demo(
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Bundle directory; a bundle that is there is replaced.")
+        Path,
+        typer.Option(
+            "--output",
+            "-o",
+            help="Bundle directory, with --adapters the beginning of three; replaced if there.",
+        ),
     ] = Path("edgekit-demo"),
     recipe: Annotated[str, typer.Option(help="A recipe from `edgekit recipes`.")] = "int8",
+    adapters: Annotated[
+        bool, typer.Option("--adapters", help="One base doing three jobs: it takes two adapters at run time.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Convert the bundled settings navigator, load it in the engine, and let it answer."""
+    progress = progress_for(quiet=quiet or as_json)
+    if adapters:
+        _show_adapters(output, recipe, as_json, progress)
+        return
     from edgekit.chatting import open_chat
-    from edgekit.cli.chat import reply_json
+
+    result = _convert(output, recipe, progress, adapter_ready=False)
+    replies = {}
+    for prompt in PROMPTS:
+        with open_chat(result.bundle) as chat:
+            replies[prompt] = chat.send(prompt)
+    if as_json:
+        print_json({"convert": result.to_json(), "answers": _answers_json(replies, None)})
+        return
     from edgekit.cli.convert import print_result
+
+    print_result(result)
+    _print_answers([(None, prompt, reply) for prompt, reply in replies.items()])
+    print(f"next: edgekit package {shlex.quote(str(result.bundle))} --to apk")
+
+
+def _show_adapters(output: Path, recipe: str, as_json: bool, progress: Progress) -> None:
+    """Make the base and both adapters, and let all three answer from one opened engine."""
+    from edgekit.chatting import open_chats
+
+    base = _convert(_beside(output, BASE), recipe, progress, adapter_ready=True)
+    made = {name: _adapter(name, base.bundle, output, progress) for name in (SENTIMENT, TRIAGE)}
+    replies: dict[str, dict[str, Reply]] = {}
+    with open_chats(base.bundle, [result.directory for result in made.values()]) as chats:
+        for voice, prompts in PROMPTS_BY_VOICE.items():
+            replies[voice] = {}
+            for prompt in prompts:
+                chats.begin(None if voice == BASE else voice)
+                replies[voice][prompt] = chats.chat.send(prompt)
+    if as_json:
+        answers = {
+            voice: _answers_json(said, None if voice == BASE else voice) for voice, said in replies.items()
+        }
+        adapters = [result.to_json() for result in made.values()]
+        print_json({"convert": base.to_json(), "adapters": adapters, "answers": answers})
+        return
+    files = [(base.model, base.manifest.model.size, base.seconds)]
+    files += [(result.sidecar, result.manifest.sidecar.size, result.seconds) for result in made.values()]
+    for path, size, seconds in files:
+        print(f"{path}  {human_bytes(size)}  ({seconds:.1f} s)")
+    _print_answers(
+        [(voice, prompt, reply) for voice, said in replies.items() for prompt, reply in said.items()]
+    )
+    words = [str(base.bundle)]
+    for result in made.values():
+        words += ["--adapter", str(result.directory)]
+    print(f"next: edgekit chat {shlex.join(words)}")
+    print(f"  or: edgekit package {shlex.join(words)} --to apk")
+
+
+def _convert(output: Path, recipe: str, progress: Progress, *, adapter_ready: bool) -> ConvertResult:
     from edgekit.conversion import convert
     from edgekit.examples import settings_navigator
-    from edgekit.packaging.presets import PRESETS_NAME
 
     example = settings_navigator()
     result = convert(
@@ -44,24 +132,58 @@ def demo(
         name="settings-navigator",
         recipe=recipe,
         answer_schema=example / "answer-schema.json",
+        adapter_ready=adapter_ready,
         force=True,
-        progress=progress_for(quiet=quiet or as_json),
+        progress=progress,
     )
-    if not (presets := result.bundle / PRESETS_NAME).exists():  # one that is there may have been edited
+    _copy_presets(example, result.bundle)
+    return result
+
+
+def _adapter(name: str, base: Path, output: Path, progress: Progress) -> AdapterResult:
+    from edgekit.adapters.making import adapter
+    from edgekit.examples import sentiment, support_triage
+
+    example = sentiment() if name == SENTIMENT else support_triage()
+    result = adapter(
+        example / "adapter",
+        base,
+        _beside(output, name),
+        name=name,
+        answer_schema=example / "answer-schema.json",
+        force=True,
+        progress=progress,
+    )
+    _copy_presets(example, result.directory)
+    return result
+
+
+def _beside(output: Path, name: str) -> Path:
+    return output.with_name(f"{output.name}-{name}")
+
+
+def _copy_presets(example: Path, bundle: Path) -> None:
+    from edgekit.packaging.presets import PRESETS_NAME
+
+    if not (presets := bundle / PRESETS_NAME).exists():  # one that is there may have been edited
         shutil.copyfile(example / PRESETS_NAME, presets)
-    replies = {}
-    for prompt in PROMPTS:
-        with open_chat(result.bundle) as chat:
-            replies[prompt] = chat.send(prompt)
-    if as_json:
-        answers = {prompt: reply_json(reply, None) for prompt, reply in replies.items()}
-        print_json({"convert": result.to_json(), "answers": answers})
-        return
-    print_result(result)
+
+
+def _answers_json(replies: dict[str, Reply], adapter: str | None) -> dict[str, dict[str, object]]:
+    from edgekit.cli.chat import reply_json
+
+    return {prompt: reply_json(reply, adapter) for prompt, reply in replies.items()}
+
+
+def _print_answers(answers: list[tuple[str | None, str, Reply]]) -> None:
+    """Show who answered what to what; without a column for who, where it is always the same."""
     from rich.table import Table
 
-    table = Table("you say", "it answers", "tokens/s", box=None, pad_edge=False)
-    for prompt, reply in replies.items():
-        table.add_row(prompt, reply.text, f"{reply.stats.decode_tokens_per_second:.0f}")
+    table = Table(box=None, pad_edge=False)
+    several = any(voice is not None for voice, _, _ in answers)
+    for column in (*(("",) if several else ()), "you say", "it answers", "tokens/s"):
+        table.add_column(column)
+    for voice, prompt, reply in answers:
+        cells = (prompt, reply.text, f"{reply.stats.decode_tokens_per_second:.0f}")
+        table.add_row(*((voice or "",) if several else ()), *cells)
     output_console().print(table)
-    print(f"next: edgekit package {shlex.quote(str(result.bundle))} --to apk")

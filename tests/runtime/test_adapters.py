@@ -116,20 +116,3 @@ def test_the_base_alone_is_unharmed_by_adapters_before_it(
             for adapter in adapters:
                 said(engine, adapter.sidecar)
             assert [said(engine, None, question) for question in QUESTIONS] == expected
-
-
-def test_conversations_with_different_adapters_live_side_by_side(
-    adapter_ready_bundle: Path, adapters: list[Adapter]
-) -> None:
-    model = open_bundle(adapter_ready_bundle).model_path
-    expected = [alone(model, adapter) for adapter in adapters]
-    first, second = adapters
-    with open_engine(model, threads=1) as engine:
-        options = {"sampler": GREEDY, "max_tokens": 40}
-        for _ in range(3):
-            with (
-                engine.chat(answers=first.answer, sidecar=first.sidecar, **options) as one,  # type: ignore[arg-type]
-                engine.chat(answers=second.answer, sidecar=second.sidecar, **options) as other,  # type: ignore[arg-type]
-            ):
-                turns = [(one.send(question).text, other.send(question).text) for question in QUESTIONS]
-            assert [list(texts) for texts in zip(*turns, strict=True)] == expected

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.adapters.opening import open_adapter
 from edgekit.bundle.manifest import open_bundle
 from edgekit.chatting import open_chat
 from edgekit.errors import BundleError, InputError
@@ -35,6 +36,33 @@ def test_a_system_prompt_goes_before_each(navigator: Path) -> None:
     prompts = Prompts(("my screen is too dark",), system_prompt="Turn off wifi")
     (answers,) = ask_engine(opened.model_path, [prompts]).tasks
     assert [golden.answer for golden in answers.golden] in ([expected], [])
+
+
+def test_several_tasks_are_asked_of_one_engine_each_with_its_sidecar(
+    adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path
+) -> None:
+    base = open_bundle(adapter_ready_bundle)
+    opened = [open_adapter(path, base) for path in (sentiment_adapter, triage_adapter)]
+    prompts = [
+        Prompts(("my screen is too dark",), answer=adapter.manifest.answer, sidecar=adapter.sidecar)
+        for adapter in opened
+    ]
+    together = ask_engine(base.model_path, [*prompts, prompts[0]])
+    alone = [ask_engine(base.model_path, [each]).tasks[0] for each in prompts]
+    assert together.tasks == (*alone, alone[0])
+    assert "sentiment" in alone[0].golden[0].answer
+    assert "team" in alone[1].golden[0].answer
+
+
+def test_a_sidecar_that_the_engine_cannot_read_is_named(adapter_ready_bundle: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.lora.tflite"
+    broken.write_bytes(bytes(range(256)) * 128)
+    with pytest.raises(BundleError, match="cannot start a conversation") as refusal:
+        ask_engine(
+            open_bundle(adapter_ready_bundle).model_path,
+            [Prompts(("a",)), Prompts(("a",), sidecar=broken)],
+        )
+    assert refusal.value.where == str(broken)
 
 
 def test_without_prompts_the_bundle_is_opened_all_the_same(navigator: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.packaging.play import BASE_LIMIT, PACK_LIMIT, Compressed, judge, measure
+from edgekit.packaging.play import BASE_LIMIT, PACK_LIMIT, Compressed, judge, measure, together
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,9 @@ def test_a_large_file_is_estimated_and_that_is_told(tmp_path: Path) -> None:
     assert found.sampled
     assert 0.4 < found.compressed / found.size < 0.6
     assert "about" in judge(found, {}, 0).sentence
+
+
+def test_a_bundle_and_its_sidecars_travel_together() -> None:
+    parts = (Compressed(100, 90, sampled=True), Compressed(10, 1), Compressed(10, 9))
+    assert together(parts) == Compressed(120, 100, sampled=True)
+    assert together(parts[1:]) == Compressed(20, 10)

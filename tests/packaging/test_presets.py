@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import InputError
-from edgekit.packaging.presets import Presets, find_presets, read_presets
+from edgekit.packaging.presets import Presets, TaskPresets, find_presets, find_task_presets, read_presets
 from edgekit.packaging.tasks import Action
 from tests.conftest import EXAMPLE
 
@@ -92,6 +92,21 @@ def test_the_file_named_wins_then_the_bundles_then_the_one_here(
     assert find_presets(tmp_path / "bundle", write(tmp_path, 'label = "named"')).label == "named"
     with pytest.raises(InputError, match="cannot be read"):
         find_presets(tmp_path / "bundle", tmp_path / "nowhere.toml")
+
+
+def test_beside_an_adapter_only_its_task_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And only there: a file in the current directory is about an app."""
+    (tmp_path / "adapter").mkdir()
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, 'label = "here"')
+    assert find_task_presets(tmp_path / "adapter") == TaskPresets()
+    path = write(tmp_path / "adapter", 'title = "T"\nexamples = ["x"]')
+    assert find_task_presets(tmp_path / "adapter") == TaskPresets(title="T", examples=("x",), source=path)
+    for key in ("application_id", "label", "icon", "version_name", "version_code"):
+        write(tmp_path / "adapter", f'{key} = "x"')
+        with pytest.raises(InputError, match=f"{key} is the app's") as caught:
+            find_task_presets(tmp_path / "adapter")
+        assert (caught.value.where, "beside the base" in (caught.value.remedy or "")) == (str(path), True)
 
 
 def test_the_demos_presets_have_a_page_for_every_setting_that_it_can_answer() -> None:

@@ -67,7 +67,7 @@ def test_adapters_that_do_not_fit(cli: Cli, bundle: Path, sentiment_adapter: Pat
     assert "name the base first" in done.err
 
 
-@pytest.mark.parametrize("command", ["chat", "bench"])
+@pytest.mark.parametrize("command", ["chat", "bench", "validate", "package"])
 def test_an_adapter_bundle_is_no_base(cli: Cli, sentiment_adapter: Path, command: str) -> None:
     done = cli(command, sentiment_adapter)
     assert (done.code, done.out) == (2, "")

@@ -61,8 +61,10 @@ def locate(source: str | Path, *, progress: Progress = SILENT) -> Located:
 
 
 def name_of(directory: Path) -> str:
-    """Name a directory; a trainer's `checkpoint-500` gets its parent's name before."""
+    """Name a directory; a trainer's `checkpoint-500` gets its parent's name before, and `adapter` has no other."""
     resolved = directory.resolve()
+    if resolved.name in ("adapter", "lora") and resolved.parent.name:
+        return safe_name(resolved.parent.name)
     if re.fullmatch(r"checkpoint-\d+|final|best|merged|model|output", resolved.name) and resolved.parent.name:
         return safe_name(f"{resolved.parent.name}-{resolved.name}")
     return safe_name(resolved.name)

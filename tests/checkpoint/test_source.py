@@ -106,6 +106,7 @@ def test_a_directory_is_itself(tmp_path: Path) -> None:
     [
         ("settings-navigator", "settings-navigator"),
         ("runs/settings/checkpoint-500", "settings-checkpoint-500"),
+        ("examples/sentiment/adapter", "sentiment"),
         ("runs/settings/merged", "settings-merged"),
         ("my model (v2)", "my-model-v2"),
         ("été", "t"),

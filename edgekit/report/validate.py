@@ -378,29 +378,24 @@ def _merged(report: ParityReport) -> list[Section]:
     if comparison is None:
         return []
     ways = (comparison.sidecar, comparison.merged)
-    reference = ways[0].task_reference
-
-    def row(name: str, found: Sequence[str], of_reference: str = _MISSING) -> tuple[str, ...]:
-        return (name, *found, of_reference)
-
     rows = [
-        row("Size that the adapter costs", [size(way.size) for way in ways]),
-        row("Recipe", [way.recipe or "unknown" for way in ways]),
-        row("Mean KL, nats", [_interval(way.kl_mean) for way in ways]),
-        row("Same top token", [_interval(way.top1, percent) for way in ways]),
-        row("Same answer", [_interval(way.exact, percent) for way in ways]),
+        ("Size that the adapter costs", *(size(way.size) for way in ways)),
+        ("Recipe", *(way.recipe or "unknown" for way in ways)),
+        ("Mean KL, nats", *(_interval(way.kl_mean) for way in ways)),
+        ("Same top token", *(_interval(way.top1, percent) for way in ways)),
+        ("Same answer as the reference", *(_interval(way.exact, percent) for way in ways)),
     ]
     if comparison.metric is not None:
-        scores = [_interval(way.task, percent) for way in ways]
-        rows.append(row(f"Task: {comparison.metric}", scores, _interval(reference, percent)))
+        reference = _interval(ways[0].task_reference, percent)
+        rows.append(("Task: " + comparison.metric, *(_interval(way.task, percent) for way in ways)))
+        rows.append((f"Task: {comparison.metric}, reference", reference, reference))
     columns = (
         Column("Figure"),
         Column("Sidecar on the base", numeric=True),
         Column("Merged", numeric=True),
-        Column("Reference", numeric=True),
     )
     caption = f"{ways[0].name} against {ways[1].name}; ranges are 95% intervals"
-    blocks: list[Block] = [Prose(sentence(comparison.summary))]
+    blocks: list[Block] = [Prose(f"{sentence(comparison.summary)}.")]
     if comparison.note is not None:
         blocks.append(Remark("warning", sentence(comparison.note)))
     blocks.append(Table(caption, columns, rows))

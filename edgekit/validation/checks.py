@@ -1,4 +1,4 @@
-"""Checks 1 to 4: the container, tokens, the template, what ends an answer."""
+"""Checks 0 to 4: the merge of an adapter, the container, tokens, the template, what ends an answer."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from edgekit.validation.result import (
     CheckName,
     ContainerItem,
     ContainerSection,
+    Figure,
+    MergeSection,
     Status,
     StopId,
     StopSection,
@@ -36,6 +38,8 @@ TITLES: dict[CheckName, str] = {
     "weights": "Weights",
     "runtimes": "Other runtimes",
 }
+_MERGE_KL = 1e-4
+_NO_EFFECT_KL = 1e-6
 _SHOWN_DIFFERENCES = 10
 _CONTEXT_IDS = 2
 _SHOWN_IDS = 8
@@ -49,6 +53,38 @@ def skipped(name: CheckName, reason: str) -> Check:
 def failed(name: CheckName, reason: str, remedy: str | None = None) -> Check:
     """A check that could not run because of the bundle."""
     return Check(name, TITLES[name], "failed", reason, remedy=remedy)
+
+
+# ---------------------------------------- 0 merge
+
+
+def check_merge(merge: MergeSection, *, in_sidecar: bool) -> Check:
+    """Judge what an adapter changes and, unless it stays in a sidecar, whether merging it changed anything else."""
+    merged, effect = merge.merged.kl_mean, merge.from_base.kl_mean
+    figures: dict[str, Figure] = {
+        "mean KL, peft to merged": merged,
+        "largest logit difference": merge.merged.largest_logit_difference,
+        "mean KL, peft to base": effect,
+        "tensors changed": merge.changed_tensors,
+    }
+    title, remedy = TITLES["merge"], ""
+    status: Status = "passed"
+    said = (
+        f"{merge.adapter}: merged, mean KL {merged:.2g} from peft on {merge.positions} positions; "
+        f"{effect:.2g} from the base, {merge.changed_tensors} of {merge.tensors} tensors changed"
+    )
+    if in_sidecar:
+        title = "Effect of the adapter"
+        said = (
+            f"{merge.adapter}, not merged: in peft it is mean KL {effect:.2g} from its base "
+            f"on {merge.positions} positions"
+        )
+    elif not merged <= _MERGE_KL:
+        status = "failed"
+        remedy = "merge with peft's merge_and_unload on the base it was trained on, and convert the result"
+    if status == "passed" and effect <= _NO_EFFECT_KL:
+        status, remedy = "failed", "the adapter changes nothing: is it the trained one?"
+    return Check("merge", title, status, said, (), figures, remedy or None)
 
 
 # ---------------------------------------- 1 container

@@ -18,8 +18,8 @@ from edgekit.runtime.engine import empty_sidecar, failure_reason
 from edgekit.validation.voice import Answer, Questions, Rendered, Voice
 
 _TAKES_NO_SIDECAR = (
-    "it opens the file but cannot be given a sidecar (its Python package has no LoraConfig), so that an adapter has no "
-    "effect; and it leaves the inputs for adapters as the memory was, which makes the base's answers worthless, too"
+    "it opens the file, but its Python package has no LoraConfig to give it a sidecar: an adapter has no effect, and "
+    "the base itself answers at random, as nothing fills the inputs for adapters"
 )
 _PROBE = Path(__file__).with_name("probe.py")
 

@@ -10,29 +10,28 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.adapters.opening import Adapter, open_adapter
-from edgekit.bundle.answers import AnswerFormat
 from edgekit.bundle.container import Container, read_container
 from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.inspect import BundleSummary, inspect
 from edgekit.bundle.manifest import Bundle
 from edgekit.bundle.metadata import Text, read_text
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
-from edgekit.checkpoint.chat_template import Message
 from edgekit.checkpoint.trimming import gather_rows
 from edgekit.errors import BundleError, InputError
 from edgekit.graph import find_graph, graph_key
 from edgekit.progress import SILENT, Progress
 from edgekit.validation.answers import check_generation, check_task, worst_examples
+from edgekit.validation.asking import conversations, questions_for
 from edgekit.validation.checks import (
     TITLES,
     check_container,
+    check_merge,
     check_stop,
     check_template,
     check_tokens,
     failed,
     skipped,
 )
-from edgekit.validation.corpus import AWKWARD
 from edgekit.validation.data import Data, built_in, read_data
 from edgekit.validation.files import HTML_NAME, write_json, write_junit
 from edgekit.validation.gates import Gates, Thresholds, gates_for
@@ -71,9 +70,6 @@ DEFAULT_POSITIONS = 2000
 DEFAULT_MAX_TOKENS = 128
 
 _NO_REFERENCE = "there is nothing to hold it against: name the checkpoint, or another bundle with --against"
-_MERGE_KL = 1e-4
-_NO_EFFECT_KL = 1e-6
-_EFFECT = "Effect of the adapter"
 
 
 def validate(
@@ -129,7 +125,7 @@ def validate(
         thresholds or Thresholds(),
         None if config is None else Path(config),
     )
-    run = _Run(side, rows, _questions(side, rows, max_tokens), gates, positions, tuple(runtimes), progress)
+    run = _Run(side, rows, questions_for(side, rows, max_tokens), gates, positions, tuple(runtimes), progress)
     if checkpoint is not None:
         run.hold_against_checkpoint(open_checkpoint(checkpoint, base=base, progress=progress))
     if against is not None:
@@ -152,70 +148,6 @@ def validate(
 
 def _adapter(path: str | Path, base: BundleSummary) -> Adapter:
     return open_adapter(path, Bundle(base.path.parent, base.manifest, base.path))
-
-
-def _questions(side: Side, data: Data, max_tokens: int) -> Questions:
-    system = None if side.adapter is None else side.adapter.manifest.system_prompt
-    return Questions(
-        texts=tuple(dict.fromkeys([*data.texts, *([] if system is None else [system]), *AWKWARD])),
-        conversations=tuple(messages for _, messages in conversations(data, system)),
-        prompts=tuple(_begun(row.messages, system) for row in data.rows),
-        max_tokens=max_tokens,
-        answers=_answer_format(side),
-    )
-
-
-def _answer_format(side: Side) -> AnswerFormat | None:
-    """What answers are held to; an adapter's task has a format of its own, or none."""
-    if side.adapter is not None:
-        return side.adapter.answer
-    answer = None if side.manifest is None else side.manifest.answer
-    return None if answer is None else AnswerFormat.from_manifest(answer)
-
-
-def _begun(messages: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:
-    """A conversation with the adapter's system prompt before it, unless it has one of its own."""
-    if system is None or messages[0]["role"] == "system":
-        return messages
-    return ({"role": "system", "content": system}, *messages)
-
-
-def conversations(data: Data, system: str | None = None) -> list[tuple[str, tuple[Message, ...]]]:
-    """The conversations to render, by name; the last message is always the user's.
-
-    system: the system prompt of an adapter.
-    """
-
-    def said(role: str, text: str) -> Message:
-        return {"role": role, "content": text}
-
-    def parts(role: str, text: str) -> Message:
-        return {"role": role, "content": [{"type": "text", "text": text}]}
-
-    prompt = data.rows[0].prompt
-    short = "Answer in one short sentence."
-    cases: list[tuple[str, tuple[Message, ...]]] = [
-        ("one turn", (said("user", prompt),)),
-        ("one turn, list of parts", (parts("user", prompt),)),
-        ("spaces around the text", (said("user", f"  {prompt}\n"),)),
-        ("several lines, quotes and braces", (said("user", 'a\n\n"b" {{ c }} {% d %}\t<e> &'),)),
-        ("system message", (said("system", short), said("user", prompt))),
-        ("system message, lists of parts", (parts("system", short), parts("user", prompt))),
-        ("three turns", (said("user", prompt), said("assistant", "Done."), said("user", "And now?"))),
-        (
-            "system message and five turns",
-            (
-                said("system", short),
-                *(said("user", prompt), said("assistant", "Yes.")),
-                *(said("user", "Why?"), said("assistant", "Because.\nIt is.")),
-                said("user", "Thanks"),
-            ),
-        ),
-    ]
-    if system is not None:
-        cases.append(("the adapter's system prompt", (said("system", system), said("user", prompt))))
-    longer = [(f"row {row.line}", row.messages) for row in data.rows if len(row.messages) > 1]
-    return cases + longer[:5]
 
 
 @dataclass
@@ -367,28 +299,7 @@ class _Run:
     def _merge(self, run: ReferenceRun | None) -> tuple[Check, MergeSection] | Check:
         if run is None or run.merge is None:
             return skipped("merge", "the checkpoint is no adapter" if run else _NO_REFERENCE)
-        merge = run.merge
-        if self.side.adapter is not None:
-            return _effect(merge), merge
-        said = (
-            f"{merge.adapter}: merged, mean KL {merge.merged.kl_mean:.2g} from peft on {merge.positions} positions; "
-            f"{merge.from_base.kl_mean:.2g} from the base, {merge.changed_tensors} of {merge.tensors} tensors changed"
-        )
-        figures = {
-            "mean KL, peft to merged": merge.merged.kl_mean,
-            "largest logit difference": merge.merged.largest_logit_difference,
-            "mean KL, peft to base": merge.from_base.kl_mean,
-            "tensors changed": merge.changed_tensors,
-        }
-        if not merge.merged.kl_mean <= _MERGE_KL:
-            remedy = (
-                "merge with peft's merge_and_unload on the base it was trained on, and convert the result"
-            )
-            return Check("merge", TITLES["merge"], "failed", said, (), figures, remedy), merge
-        if merge.from_base.kl_mean <= _NO_EFFECT_KL:
-            remedy = "the adapter changes nothing: is it the trained one?"
-            return Check("merge", TITLES["merge"], "failed", said, (), figures, remedy), merge
-        return Check("merge", TITLES["merge"], "passed", said, (), figures), merge
+        return check_merge(run.merge, in_sidecar=self.side.adapter is not None), run.merge
 
     # ---------------------------------------- 2, 3, 4, 6: what was said
 
@@ -661,17 +572,3 @@ def _identity(adapter: Adapter) -> AdapterIdentity:
 def _refuse_changed(side: Side) -> None:
     if side.summary.digest_matches is False:
         raise BundleError("the file is not the one its manifest describes", where=side.path)
-
-
-def _effect(merge: MergeSection) -> Check:
-    """Judge an adapter that is not merged: does it change anything?"""
-    base = merge.from_base
-    said = (
-        f"{merge.adapter}, in a sidecar and not merged; in peft it is mean KL {base.kl_mean:.2g} from its base "
-        f"on {merge.positions} positions"
-    )
-    figures = {"mean KL, peft to base": base.kl_mean, "mean KL, peft to merged": merge.merged.kl_mean}
-    if base.kl_mean <= _NO_EFFECT_KL:
-        remedy = "the adapter changes nothing: is it the trained one?"
-        return Check("merge", _EFFECT, "failed", said, (), figures, remedy)
-    return Check("merge", _EFFECT, "passed", said, (), figures)

@@ -1,0 +1,75 @@
+"""What both sides are asked: texts to tokenize, conversations to render, prompts to answer."""
+
+from __future__ import annotations
+
+from edgekit.bundle.answers import AnswerFormat
+from edgekit.checkpoint.chat_template import Message
+from edgekit.validation.corpus import AWKWARD
+from edgekit.validation.data import Data
+from edgekit.validation.side import Side
+from edgekit.validation.voice import Questions
+
+
+def questions_for(side: Side, data: Data, max_tokens: int) -> Questions:
+    """Put the questions for a bundle together, as its task asks them: with an adapter's system prompt."""
+    system = None if side.adapter is None else side.adapter.manifest.system_prompt
+    return Questions(
+        texts=tuple(dict.fromkeys([*data.texts, *([] if system is None else [system]), *AWKWARD])),
+        conversations=tuple(messages for _, messages in conversations(data, system)),
+        prompts=tuple(_begun(row.messages, system) for row in data.rows),
+        max_tokens=max_tokens,
+        answers=_answer_format(side),
+    )
+
+
+def _answer_format(side: Side) -> AnswerFormat | None:
+    """What answers are held to; an adapter's task has a format of its own, or none."""
+    if side.adapter is not None:
+        return side.adapter.answer
+    answer = None if side.manifest is None else side.manifest.answer
+    return None if answer is None else AnswerFormat.from_manifest(answer)
+
+
+def _begun(messages: tuple[Message, ...], system: str | None) -> tuple[Message, ...]:
+    """A conversation with the adapter's system prompt before it, unless it has one of its own."""
+    if system is None or messages[0]["role"] == "system":
+        return messages
+    return ({"role": "system", "content": system}, *messages)
+
+
+def conversations(data: Data, system: str | None = None) -> list[tuple[str, tuple[Message, ...]]]:
+    """The conversations to render, by name; the last message is always the user's.
+
+    system: the system prompt of an adapter.
+    """
+
+    def said(role: str, text: str) -> Message:
+        return {"role": role, "content": text}
+
+    def parts(role: str, text: str) -> Message:
+        return {"role": role, "content": [{"type": "text", "text": text}]}
+
+    prompt = data.rows[0].prompt
+    short = "Answer in one short sentence."
+    cases: list[tuple[str, tuple[Message, ...]]] = [
+        ("one turn", (said("user", prompt),)),
+        ("one turn, list of parts", (parts("user", prompt),)),
+        ("spaces around the text", (said("user", f"  {prompt}\n"),)),
+        ("several lines, quotes and braces", (said("user", 'a\n\n"b" {{ c }} {% d %}\t<e> &'),)),
+        ("system message", (said("system", short), said("user", prompt))),
+        ("system message, lists of parts", (parts("system", short), parts("user", prompt))),
+        ("three turns", (said("user", prompt), said("assistant", "Done."), said("user", "And now?"))),
+        (
+            "system message and five turns",
+            (
+                said("system", short),
+                *(said("user", prompt), said("assistant", "Yes.")),
+                *(said("user", "Why?"), said("assistant", "Because.\nIt is.")),
+                said("user", "Thanks"),
+            ),
+        ),
+    ]
+    if system is not None:
+        cases.append(("the adapter's system prompt", (said("system", system), said("user", prompt))))
+    longer = [(f"row {row.line}", row.messages) for row in data.rows if len(row.messages) > 1]
+    return cases + longer[:5]

@@ -12,6 +12,16 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
+from edgekit.packaging.kotlin_templates import (
+    CHECK_SIDECARS,
+    CLASS,
+    COPY_SIDECARS,
+    DIRECTORY,
+    OPEN_COPIED,
+    OPEN_FILE,
+    SIDECAR_BESIDE,
+    SIDECAR_COPIED,
+)
 from edgekit.packaging.kotlin_values import (
     comment,
     ids,
@@ -73,7 +83,7 @@ def model_class(source: Source, *, copies: bool) -> str:
     file, and sidecars lie beside it as in the assets.
     """
     name, several, sidecars = class_name(source.name), _several(source), _has_sidecars(source)
-    return _TEMPLATE.format(
+    return CLASS.format(
         coordinates=coordinates(),
         kotlin=KOTLIN_NEEDED,
         imports="\n".join(f"import {line}" for line in _imports(source, copies=copies)),
@@ -84,7 +94,7 @@ def model_class(source: Source, *, copies: bool) -> str:
         if sidecars
         else "private val engine: Engine",
         tasks=indented(_enum(source), 4) if several else "",
-        sidecar=(_SIDECAR_COPIED if copies else _SIDECAR_BESIDE) if sidecars else "",
+        sidecar=(SIDECAR_COPIED if copies else SIDECAR_BESIDE) if sidecars else "",
         question="task: Task, prompt: String" if several else "prompt: String",
         configuration=indented("\n".join(_configuration(source)), 16),
         sending=",\n                ".join(_sending(source)),
@@ -257,172 +267,16 @@ def _sending(source: Source) -> Iterator[str]:
 
 
 def _opening(name: str, *, copies: bool, sidecars: bool) -> str:
-    template = _OPEN_COPIED if copies else _OPEN_FILE
+    template = OPEN_COPIED if copies else OPEN_FILE
     return template.format(
         name=name,
         files="Copies the model and its adapters out of the assets"
         if sidecars
         else "Copies the model out of the assets",
-        directory=_DIRECTORY if sidecars else "",
+        directory=DIRECTORY if sidecars else "",
         made=f"{name}(Engine(configuration).also {{ it.initialize() }}{', directory' if sidecars else ''})",
         beside="; its adapters lie beside it as in the assets" if sidecars else "",
-        checked=_CHECK_SIDECARS if sidecars else "",
+        checked=CHECK_SIDECARS if sidecars else "",
         kept="SIDECARS.map { it.at(directory) } + model" if sidecars else "listOf(model)",
-        copied=_COPY_SIDECARS if sidecars else "",
+        copied=COPY_SIDECARS if sidecars else "",
     )
-
-
-_TEMPLATE: Final = """\
-// Written by edgekit package for {coordinates}
-// (Kotlin {kotlin} or newer). The bundle's manifest and tasks lie beside the model: edgekit.json, tasks.json.
-package com.example.model // yours
-
-{imports}
-
-/**
- * {title}.
- *
- * Thread-safe as long as one question is asked at a time. The bundle ends an answer itself, at: {stops}.
- */
-class {name} private constructor({state}) : AutoCloseable {{
-{tasks}{sidecar}
-    /** Answers a question in a conversation of its own, in pieces. Cancelling stops the decoding, and waits for it. */
-    fun answer({question}): Flow<String> = flow {{
-        val configuration =
-            ConversationConfig(
-{configuration}
-            )
-        engine.createConversation(configuration).use {{ conversation ->
-            val pieces = Channel<String>(Channel.UNLIMITED)
-            val ended = CompletableDeferred<Unit>()
-            val listener = object : MessageCallback {{
-                override fun onMessage(message: Message) {{
-                    pieces.trySend(message.toString())
-                }}
-
-                override fun onDone() = end(null)
-
-                override fun onError(throwable: Throwable) = end(throwable)
-
-                private fun end(cause: Throwable?) {{
-                    pieces.close(cause)
-                    ended.complete(Unit)
-                }}
-            }}
-            conversation.sendMessageAsync(
-                {sending},
-            )
-            try {{
-                emitAll(pieces)
-            }} finally {{
-                // Cancelling the artifact's own Flow leaves it decoding, and what decodes must not be closed.
-                if (!ended.isCompleted) conversation.cancelProcess()
-                withContext(NonCancellable) {{ ended.await() }}
-            }}
-        }}
-    }}.flowOn(Dispatchers.IO)
-
-    /** Close it when no answer is being collected. */
-    override fun close() = engine.close()
-
-    companion object {{
-{constants}
-
-{opening}
-    }}
-}}
-"""
-
-_SIDECAR_BESIDE: Final = """\
-
-    /** An adapter's file, under its path in the assets. */
-    internal class Sidecar(val path: String, val bytes: Long, val sha256: String) {
-        fun at(directory: File) = File(directory, path)
-    }
-"""
-
-_SIDECAR_COPIED: Final = """\
-
-    /** An adapter's file, under its path in the assets. */
-    internal class Sidecar(val path: String, val bytes: Long, val sha256: String) {
-        fun at(directory: File) = File(directory, "$sha256.lora.tflite")
-    }
-"""
-
-_DIRECTORY: Final = "                val directory = checkNotNull(model.absoluteFile.parentFile)\n"
-
-_CHECK_SIDECARS: Final = """\
-                for (sidecar in SIDECARS) {
-                    val file = sidecar.at(directory)
-                    check(file.length() == sidecar.bytes) { "$file is not the adapter of this build" }
-                }
-"""
-
-_COPY_SIDECARS: Final = """\
-            for (sidecar in SIDECARS) {
-                copy(context, sidecar.path, sidecar.at(directory), sidecar.bytes, sidecar.sha256)
-            }
-"""
-
-_CONFIGURED: Final = """\
-                val configuration =
-                    EngineConfig(
-                        modelPath = model.path,
-                        backend = Backend.CPU(),
-                        maxNumTokens = MAX_TOKENS,
-                        cacheDir = context.cacheDir.path,
-                    )
-                {made}
-            }}"""
-
-_OPEN_FILE: Final = (
-    """\
-        /** Opens the model file{beside}; takes seconds, and never the main thread. */
-        suspend fun open(context: Context, model: File): {name} =
-            withContext(Dispatchers.IO) {{
-                check(model.length() == MODEL_BYTES) {{ "$model is not the model of this build" }}
-{directory}{checked}"""
-    + _CONFIGURED
-)
-
-_OPEN_COPIED: Final = (
-    """\
-        /** {files} once and opens it; takes seconds, and never the main thread. */
-        suspend fun open(context: Context): {name} =
-            withContext(Dispatchers.IO) {{
-                val model = copyOut(context)
-{directory}"""
-    + _CONFIGURED
-    + """
-
-        /** The engine maps real files: assets are copied out at the first start. Gives the model. */
-        private fun copyOut(context: Context): File {{
-            val directory = File(context.noBackupFilesDir, "edgekit").apply {{ mkdirs() }}
-            val model = File(directory, "$MODEL_SHA256.litertlm")
-            val kept = {kept}
-            directory.listFiles()?.filterNot {{ it in kept }}?.forEach(File::delete) // of an older build
-            copy(context, MODEL_FILE, model, MODEL_BYTES, MODEL_SHA256)
-{copied}            return model
-        }}
-
-        private fun copy(context: Context, asset: String, place: File, bytes: Long, sha256: String) {{
-            if (place.length() == bytes) return
-            val part = File(place.path + ".part")
-            val digest = MessageDigest.getInstance("SHA-256")
-            context.assets.open("edgekit/$asset").use {{ stream ->
-                part.outputStream().use {{ file ->
-                    val buffer = ByteArray(1 shl 20)
-                    while (true) {{
-                        val count = stream.read(buffer)
-                        if (count < 0) break
-                        digest.update(buffer, 0, count)
-                        file.write(buffer, 0, count)
-                    }}
-                    file.fd.sync()
-                }}
-            }}
-            val found = digest.digest().joinToString("") {{ "%02x".format(it) }}
-            check(found == sha256) {{ "$asset in this app is damaged" }}
-            check(part.renameTo(place)) {{ "$part cannot be renamed" }}
-        }}"""
-)

@@ -159,8 +159,10 @@ def test_at_a_terminal_the_prompt_names_who_speaks(
     terminal = Terminal.start("chat", adapter_ready_bundle, "--adapter", sentiment_adapter)
     terminal.wait_for("/adapter NAME switches: sentiment, or none for the base alone.")
     terminal.wait_for("sentiment> ")
+    terminal.shown = ""
     terminal.type("/adapter none\n")
     terminal.wait_for("none: a new conversation")
+    terminal.wait_for("> ")
     terminal.type("\x04")
     assert terminal.finish().code == 0
 

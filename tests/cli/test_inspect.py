@@ -16,7 +16,7 @@ def test_an_adapter_bundle_is_told_by_base_rank_and_changes(cli: Cli, sentiment_
     done = cli("inspect", sentiment_adapter)
     assert (done.code, done.err) == (0, "")
     for words in (
-        "the adapter sentiment, made from adapter for settings-navigator",
+        "the adapter sentiment, made from sentiment for settings-navigator",
         "8 as trained, 16 as stored, alpha 16",
         "6 '<end_of_turn>', 1 '<eos>'",
         "held to a json_schema",

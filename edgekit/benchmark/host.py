@@ -59,12 +59,12 @@ class Step:
     runs: int
 
 
-def schedule(plan: BenchPlan, sides: int = 1) -> list[Step]:
+def schedule(plan: BenchPlan, sides: int = 1, *, apart: bool = False) -> list[Step]:
     """Return the processes of a plan in their order.
 
     Each backend and thread count is opened once with an empty cache. Then, for one bundle, a case is one process with
-    its warm-ups and runs. Two bundles take turns, A B A B, one run each, after one round whose runs warm up; with
-    `plan.cold` a run is always a process of its own that finds an empty cache.
+    its warm-ups and runs; `apart` gives each run a process of its own, after its own warm-ups. Several bundles take
+    turns, A B A B, and are always apart. With `plan.cold` a run is a process that finds an empty cache.
     """
     steps: list[Step] = []
     opened: set[tuple[str, int | None]] = set()
@@ -75,7 +75,7 @@ def schedule(plan: BenchPlan, sides: int = 1) -> list[Step]:
         if (case.backend, case.threads) not in opened:
             opened.add((case.backend, case.threads))
             steps += [Step(side, case, True, 0, 0) for side in range(sides)]
-        if sides == 1:
+        if sides == 1 and not apart:
             steps.append(Step(0, case, False, plan.warmup, plan.runs))
         else:
             steps += [
@@ -148,7 +148,7 @@ def measure_host(
             _Side(subject, _made(home / f"{number}-{subject.info.name}"))
             for number, subject in enumerate(subjects)
         ]
-        steps = schedule(plan, len(sides))
+        steps = schedule(plan, len(sides), apart=any(map(keeps_inputs, subjects)))
         with progress.step("measure here", len(steps), "processes") as advance:
             for step in steps:
                 side = sides[step.side]
@@ -170,7 +170,7 @@ def measure_host(
             cases=side.results(plan),
             check=check,
             switching=switching,
-            notes=(*_notes(side, plan), *sidecar_notes(side.subject)),
+            notes=(*_notes(side, plan), *sidecar_notes(side.subject, plan)),
             began=began,
             tool=__version__,
         )
@@ -196,12 +196,18 @@ def files_here(subject: Subject, cache_dir: str = NO_CACHE) -> Files:
     )
 
 
-def sidecar_notes(subject: Subject) -> tuple[str, ...]:
+def keeps_inputs(subject: Subject) -> bool:
+    """Whether memory grows with every session: the engine keeps what it read of a sidecar until it is closed."""
+    return subject.sidecar is not None
+
+
+def sidecar_notes(subject: Subject, plan: BenchPlan) -> tuple[str, ...]:
     """What has to be known of figures that were taken with a sidecar."""
-    if subject.sidecar is None:
+    sessions = 1 if plan.cold else 1 + plan.warmup
+    if not keeps_inputs(subject) or sessions == 1:
         return ()
     return (
-        "memory grows from run to run: the engine keeps the adapter inputs of every session until it is closed",
+        f"memory holds the adapter inputs of {sessions} sessions, those that warmed up too: the engine keeps them all",
     )
 
 

@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,8 +49,24 @@ def test_sessions_have_the_adapter_that_was_asked_for(
     assert result.bundle.adapter is not None
     assert (result.bundle.adapter.name, result.bundle.adapter.rank) == ("sentiment", 16)
     assert result.bundle.adapter.sha256 == adapter.manifest.sidecar.sha256
-    assert [run.prefill_tokens for run in result.cases[0].runs] == [16, 16, 16]
-    assert any("adapter inputs" in note for note in result.notes)
+    runs = result.cases[0].runs
+    assert [(run.warmup, run.prefill_tokens) for run in runs] == [(True, 16), (False, 16)] * SMALL.runs
+
+
+def test_memory_does_not_depend_on_the_number_of_runs(
+    adapter_ready_bundle: Path, sentiment_adapter: Path
+) -> None:
+    """The engine keeps the inputs of every session (1.3 MB here): so each run has a process of its own."""
+    with open_subject(adapter_ready_bundle, [sentiment_adapter]) as subject:
+        (result,) = measure_host(replace(SMALL, runs=6), [subject])
+        (alone,) = measure_host(replace(SMALL, warmup=0), [subject])
+    private = [run.private for run in result.cases[0].measured if run.private]
+    assert len(private) == 6
+    assert max(private) - min(private) < 1e6
+    assert next(note for note in result.notes if "memory" in note).startswith(
+        "memory holds the adapter inputs of 2 sessions"
+    )
+    assert not [note for note in alone.notes if "memory" in note]
 
 
 def test_a_base_alone_is_measured_as_it_is_used(adapter_ready_bundle: Path) -> None:

@@ -23,7 +23,7 @@ from edgekit.adapters.sidecar import SIDECAR_SUFFIX
 from edgekit.benchmark.device.adb import Device, DeviceLost, quote
 from edgekit.benchmark.device.facts import DIRECTORY, Facts, read_conditions, read_facts
 from edgekit.benchmark.device.push import PushFile, push
-from edgekit.benchmark.host import Step, schedule, sidecar_notes
+from edgekit.benchmark.host import Step, keeps_inputs, schedule, sidecar_notes
 from edgekit.benchmark.plan import (
     BenchPlan,
     Case,
@@ -151,7 +151,7 @@ def run_on_device(
     push(device, installed.files, progress=progress)
     notes: list[str] = [f"{device.serial} was throttled before the first run"] if facts.throttled else []
     measured = _Measured()
-    steps = schedule(plan)
+    steps = schedule(plan, apart=keeps_inputs(subject))
     with progress.step(f"measure on {device.serial}", len(steps), "processes") as advance:
         for step in steps:
             if step.case not in measured.failures:
@@ -171,7 +171,7 @@ def run_on_device(
         cases=measured.results(plan),
         check=check,
         switching=switching,
-        notes=tuple(dict.fromkeys((*notes, *sidecar_notes(subject)))),
+        notes=tuple(dict.fromkeys((*notes, *sidecar_notes(subject, plan)))),
         began=began,
         tool=__version__,
     )

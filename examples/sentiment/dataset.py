@@ -25,7 +25,7 @@ OPINIONS = {
     "negative": {"verb": "hate", "adjective": "bad", "feeling": "upset", "works": "fails"},
 }
 SENTIMENTS = (*OPINIONS, "neutral")
-HELD_OUT = {"positive": (2, 6), "negative": (2, 6), "neutral": (6, 0)}  # frames: (own, shared)
+HELD_OUT = {"positive": (1, 6), "negative": (1, 6), "neutral": (3, 0)}  # frames: (own, shared)
 TRAIN_ROWS_PER_SENTIMENT = 400
 EVAL_ROWS_PER_SENTIMENT = 25
 

@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training.adapters import run
 
 HERE = Path(__file__).resolve().parent
-EPOCHS = 12
-LEARNING_RATE = 5e-3
+EPOCHS = 10
+LEARNING_RATE = 2e-2
 CONFIG = LoraConfig(
     r=8, lora_alpha=16, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"], task_type="CAUSAL_LM"
 )

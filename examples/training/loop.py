@@ -97,11 +97,12 @@ def fit(
     draw_train: DrawTrain,
     epochs: int,
     learning_rate: float,
+    first_epoch: int = 0,
 ) -> None:
     """Train in place what the optimizers hold, printing the loss of each epoch.
 
-    folder: of the example. Its train.jsonl is the first epoch; each later one draws as many new rows, none of them
-    in its eval.jsonl.
+    folder: of the example. Its train.jsonl is epoch 0; each later one draws as many new rows, none of them in its
+    eval.jsonl. first_epoch: how many epochs were trained before.
     """
     rng = random.Random(SEED)
     trained = [p for part in optimizers for group in part.param_groups for p in group["params"]]
@@ -110,7 +111,7 @@ def fit(
     steps = epochs * math.ceil(len(examples) / BATCH_SIZE)
     step, started = 0, time.monotonic()
     model.train()
-    for epoch in range(epochs):
+    for epoch in range(first_epoch, first_epoch + epochs):
         if epoch:
             examples = draw_train(set(reserved), epoch)
         total = 0.0
@@ -130,7 +131,7 @@ def fit(
             total += loss.item()
             step += 1
         mean, elapsed = total / len(epoch_batches), time.monotonic() - started
-        print(f"epoch {epoch + 1}/{epochs}  loss {mean:.4f}  {elapsed:.0f} s", flush=True)
+        print(f"epoch {epoch + 1}/{first_epoch + epochs}  loss {mean:.4f}  {elapsed:.0f} s", flush=True)
 
 
 @torch.inference_mode()

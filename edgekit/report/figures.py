@@ -50,6 +50,8 @@ def decibels(value: float) -> str:
 
 def duration(seconds: float) -> str:
     """Write a time: 0.4 s, 12 s, 3 min 20 s."""
+    if not math.isfinite(seconds):
+        return number(seconds)
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)

@@ -1,4 +1,5 @@
-"""Validation reports as a validation would make them: passing, failing, minimal, and full of hostile text."""
+"""Validation reports as a validation would make them: passing, failing, of an adapter, minimal, and full of hostile
+text."""
 
 from __future__ import annotations
 
@@ -7,6 +8,9 @@ import math
 import random
 
 from edgekit.validation.result import (
+    AdapterIdentity,
+    AdapterRow,
+    AdapterWay,
     BundleIdentity,
     Check,
     CheckName,
@@ -22,6 +26,7 @@ from edgekit.validation.result import (
     LogitFigures,
     LogitsSection,
     LogProbPair,
+    MergedComparison,
     MergeSection,
     ParityReport,
     PositionFigures,
@@ -294,6 +299,73 @@ def failing() -> ParityReport:
     )
 
 
+def adapted() -> ParityReport:
+    """An adapter on a base, beside its merged bundle; one layer of the sidecar is not the adapter's."""
+    return _with_adapter(passing())
+
+
+def _with_adapter(report: ParityReport) -> ParityReport:
+    assert report.weights is not None
+    rows = tuple(
+        AdapterRow(
+            f"model.layers.{layer}.self_attn.{kind}",
+            layer,
+            kind,
+            8,
+            1.0 if layer == 11 else 6e-8,
+            0.031 if kind == "o_proj" else None,
+        )
+        for layer in range(18)
+        for kind in ("q_proj", "o_proj")
+    )
+    targets = ("q_proj", "o_proj")
+    return dataclasses.replace(
+        report,
+        bundle=dataclasses.replace(
+            report.bundle,
+            adapter=AdapterIdentity(
+                "sentiment", "sentiment.lora.tflite", 5_898_240, "c0de" * 16, 16, targets, "Say how it feels."
+            ),
+        ),
+        reference=dataclasses.replace(report.reference, name="sentiment-lora", base="gemma-3-270m-it"),
+        merge=MergeSection(
+            "LoRA of rank 8",
+            412,
+            LogitDistance(3.1e-7, 2e-6, 0.002, 1.0),
+            LogitDistance(0.61, 4.2, 9.1, 0.71),
+            36,
+            236,
+        ),
+        weights=dataclasses.replace(report.weights, adapter=rows),
+        against_merged=MergedComparison(
+            sidecar=_way("sentiment", "int8", 5_898_240, 0.0132, 0.92),
+            merged=_way("sentiment-int4", "int4", 228_000_000, 0.081, 0.87),
+            metric="exact match",
+            difference=Interval(0.05, 0.01, 0.09),
+            p_value=0.012,
+            test="McNemar, exact",
+            better="sidecar",
+            summary="the sidecar on the base keeps the task better than the merged bundle: exact match 92.0% against "
+            "87.0% merged; mean KL 0.013 against 0.081",
+            note="the merged bundle was made from another checkpoint than this adapter on this base",
+        ),
+    )
+
+
+def _way(name: str, recipe: str, size: int, kl: float, task: float) -> AdapterWay:
+    return AdapterWay(
+        name,
+        recipe,
+        size,
+        2011,
+        _around(kl, kl / 10),
+        _around(0.98, 0.005),
+        _around(0.9, 0.04),
+        _around(task, 0.04),
+        _around(0.93, 0.03),
+    )
+
+
 def minimal() -> ParityReport:
     """A file of another tool, without a checkpoint: one check ran, no section has anything to show."""
     checks = tuple(
@@ -350,12 +422,12 @@ def hostile() -> ParityReport:
             return (math.inf, -math.inf, math.nan)[next(replacements) % 3]
         return value
 
-    report = spoil(failing())
+    report = spoil(_with_adapter(failing()))
     assert isinstance(report, ParityReport)
     return report
 
 
-_KEYWORDS = {*TITLES, "checkpoint", "bundle", "none", "labels", "json", "text"}
+_KEYWORDS = {*TITLES, "checkpoint", "bundle", "none", "labels", "json", "text", "sidecar", "merged", "equal"}
 
 _SUMMARIES: dict[CheckName, str] = {
     "merge": "the checkpoint is no adapter",

@@ -15,7 +15,7 @@ from .browser import Browser, open_browser, why_no_browser
 
 pytestmark = pytest.mark.skipif(why_no_browser() is not None, reason=why_no_browser() or "")
 
-ALL = [reports.passing, reports.failing, reports.minimal, reports.hostile]
+ALL = [reports.passing, reports.failing, reports.adapted, reports.minimal, reports.hostile]
 PHONE, DESKTOP = 390, 1200
 
 # Elements that stick out to the right, unless a box of their own scrolls.

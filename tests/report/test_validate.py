@@ -21,7 +21,7 @@ from edgekit.validation.result import ParityReport
 from . import reports
 from .html import Element, find, read_html
 
-ALL = [reports.passing, reports.failing, reports.minimal, reports.hostile]
+ALL = [reports.passing, reports.failing, reports.adapted, reports.minimal, reports.hostile]
 Maker = Callable[[], ParityReport]
 
 
@@ -107,6 +107,33 @@ def test_a_failing_report_says_what_failed_by_how_much_and_what_helps() -> None:
     assert "Answers that end in a loop 0.01515, allowed at most 0 (0.015 above)" in verdict
     assert "→ convert again: the bundle's template loses the system message" in verdict
     assert verdict.index("Other runtimes") < verdict.index("warning Adapter merge")
+
+
+def test_an_adapter_is_named_with_its_base_and_shown_beside_its_merged_bundle() -> None:
+    elements = read(reports.adapted())
+    assert find(elements, "h1")[0].text == "sentiment on settings-navigator"
+    everything = find(elements, "body")[0].text
+    assert "sentiment-lora on gemma-3-270m-it, in peft" in everything
+    assert "5.9 MB on a base of 271.6 MB" in everything
+    assert "Say how it feels." in everything
+    heading = next(h for h in find(elements, "h2") if h.text == "Sidecar or merged")
+    assert heading.attributes["id"] == "merged"
+    table = next(table for table in find(elements, "table") if "Sidecar on the base" in table.text)
+    for words in ("5.9 MB", "228.0 MB", "int4", "92% (88% to 96%)", "Task: exact match, reference"):
+        assert words in table.text, table.text
+    assert (
+        "keeps the task better than the merged bundle: exact match 92.0% against 87.0% merged" in everything
+    )
+    assert "The merged bundle was made from another checkpoint" in everything
+    assert "paired by row: +5.0 pp (+1.0 pp to +9.0 pp); p = 0.012 (McNemar, exact)" in everything
+
+
+def test_a_projection_that_is_not_the_adapters_comes_first() -> None:
+    elements = read(reports.adapted())
+    table = next(table for table in find(elements, "table") if "The sidecar against" in table.text)
+    assert table.text.count("not the adapter's") == 2
+    assert table.text.index("layers.11.self_attn") < table.text.index("layers.0.self_attn")
+    assert "21 more projections" in find(elements, "body")[0].text
 
 
 def test_skipped_checks_and_missing_sections_are_told() -> None:

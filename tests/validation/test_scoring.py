@@ -7,7 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgekit.adapters.making import adapter
+from edgekit.adapters.sidecar import read_sidecar
 from edgekit.bundle.container import read_container
+from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import open_bundle, read_manifest
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion import convert
@@ -19,7 +22,9 @@ from edgekit.runtime.reference import Reference
 from edgekit.validation.model import model_bytes, stored_weights, unpack
 from edgekit.validation.reference import ForcedText, HeadScorer, ReferenceRun
 from edgekit.validation.scoring import CHUNK, GraphScorer, relink, scoring_key
+from edgekit.validation.side import Side
 from edgekit.validation.voice import Voice
+from tests.conftest import TRIAGE
 
 LENGTH = 2 * CHUNK + 7  # two whole chunks and a part, and twice the demo's sliding window
 
@@ -48,6 +53,43 @@ def test_its_logits_are_those_of_the_shipped_decode_signature(
     assert quick.shape == (LENGTH, bundle.manifest.architecture.vocab_size)
     # Dynamic-range kernels quantize the activations of each row alone, so a prompt and single tokens agree.
     np.testing.assert_allclose(quick, slow, atol=2e-4)
+
+
+@pytest.mark.parametrize("slots", [{}, {"rank": 32}])
+def test_with_an_adapter_its_logits_are_those_of_the_decode_signature(
+    demo_path: Path, tmp_path: Path, slots: dict[str, int]
+) -> None:
+    """Whatever the rank of the base, the one scoring graph takes its sidecars."""
+    base = convert(
+        demo_path, tmp_path / "b", recipe="float32", adapter_ready=True, check=False, **slots
+    ).bundle
+    made = adapter(TRIAGE / "adapter", base, tmp_path / "a", check=False)
+    opened = open_bundle(base)
+    model, matrices = model_bytes(read_container(opened.model_path)), read_sidecar(made.sidecar)
+    assert {len(values) for values in matrices.values()} == {slots.get("rank", 16)}
+    assert opened.manifest is not None
+    key = scoring_key(opened.manifest.graph.id, None, adapters=True)
+    assert key is not None and key.adapters is not None and key.adapters.rank == 32
+    scoring = relink(find_graph(key), stored_weights(model))
+    tokens = np.random.default_rng(5).integers(4, 1500, LENGTH).tolist()
+    quick, slow = (
+        np.concatenate(
+            list(GraphScorer(m, longest=LENGTH, by_prefill=quick, adapter=matrices).logits(tokens))
+        )
+        for m, quick in ((scoring, True), (bytes(model), False))
+    )
+    np.testing.assert_allclose(quick, slow, atol=2e-4)
+
+
+def test_without_an_adapter_a_base_scores_as_the_plain_bundle(
+    int8_bundle: Path, adapter_ready_bundle: Path
+) -> None:
+    tokens = np.random.default_rng(5).integers(4, 1500, LENGTH).tolist()
+    plain, base = (
+        np.concatenate(list(Side(inspect(bundle)).scorer(LENGTH).logits(tokens)))
+        for bundle in (int8_bundle, adapter_ready_bundle)
+    )
+    assert np.array_equal(plain, base)
 
 
 def test_a_scorer_begins_every_text_anew(int8_bundle: Path) -> None:

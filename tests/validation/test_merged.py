@@ -1,0 +1,64 @@
+"""Which way to ship an adapter keeps the task better, as far as the figures vouch for it."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgekit.validation.merged import compare_ways
+from edgekit.validation.result import AdapterWay, GenerationRow, Interval
+
+ROWS = 60
+
+
+def way(name: str, kl: Interval | None = None) -> AdapterWay:
+    return AdapterWay(name, "int8", 1000, 100, kl, Interval(1.0), Interval(1.0), Interval(1.0), Interval(1.0))
+
+
+def answered(right: int, *, expected: bool = True) -> list[GenerationRow]:
+    return [
+        GenerationRow(
+            f"p{n}",
+            "ab"[n % 2] if expected else None,
+            "reference",
+            "ab"[n % 2] if n < right else "wrong",
+            *(None, None, 3, 3, False, False, True, True),
+        )
+        for n in range(ROWS)
+    ]
+
+
+def texts(right: int) -> list[str]:
+    return ["ab"[n % 2] if n < right else "wrong" for n in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "merged", "better"),
+    [(60, 40, "sidecar"), (40, 60, "merged"), (50, 50, "equal"), (50, 51, "equal")],
+)
+def test_the_task_decides_row_by_row(sidecar: int, merged: int, better: str) -> None:
+    nearer = way("a", Interval(0.001, 0.0009, 0.0011)), way("b", Interval(0.1, 0.09, 0.11))
+    found = compare_ways(*nearer, answered(sidecar), texts(merged))
+    assert found.better == better, "even where the logits of the sidecar are nearer"
+    assert found.difference is not None
+    assert found.difference.value == pytest.approx((sidecar - merged) / ROWS)
+    assert f"{sidecar / ROWS:.1%} against {merged / ROWS:.1%} merged" in found.summary
+    assert "mean KL 0.001 against 0.1" in found.summary
+    assert found.p_value is not None and (found.p_value < 0.05) is (better != "equal")
+
+
+@pytest.mark.parametrize(
+    ("sidecar", "merged", "better"),
+    [
+        (Interval(0.01, 0.009, 0.011), Interval(0.02, 0.015, 0.025), "sidecar"),
+        (Interval(0.02, 0.015, 0.025), Interval(0.01, 0.009, 0.011), "merged"),
+        (Interval(0.01, 0.0, 0.02), Interval(0.015, 0.01, 0.02), "equal"),
+        (Interval(0.01), Interval(0.02), "sidecar"),
+        (None, Interval(0.02), "equal"),
+    ],
+)
+def test_without_expected_outputs_the_logits_decide(
+    sidecar: Interval | None, merged: Interval | None, better: str
+) -> None:
+    rows = answered(60, expected=False)
+    found = compare_ways(way("a", sidecar), way("b", merged), rows, texts(60), note="doubtful")
+    assert (found.better, found.metric, found.difference, found.note) == (better, None, None, "doubtful")

@@ -50,7 +50,7 @@ interface Engine : Closeable {
     /** The number of tokens that the engine makes of a text, without a start token. */
     fun countTokens(text: String): Int
 
-    /** Throws [EngineFailure]. */
+    /** The conversation before must be closed. Throws [EngineFailure]. */
     fun converse(settings: ConversationSettings): Conversation
 
     /**
@@ -95,10 +95,7 @@ data class ConversationSettings(
     val promptTemplate: String? = null,
 )
 
-/**
- * One of possibly several, of which one answers at a time: the others wait for it. With a model that takes adapters there is
- * one at a time: another that is open would go on with the wrong adapter.
- */
+/** The engine has one at a time, which must be closed before another is opened. */
 interface Conversation : Closeable {
     /** Tokens in the KV cache. */
     val tokenCount: Int

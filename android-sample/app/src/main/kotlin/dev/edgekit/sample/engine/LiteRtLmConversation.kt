@@ -12,7 +12,6 @@ import kotlinx.coroutines.flow.buffer
 import kotlinx.coroutines.flow.channelFlow
 import kotlinx.coroutines.flow.flowOn
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.sync.withLock
 
 // The engine's numbers of answer formats.
 private const val NO_FORMAT = 0
@@ -91,7 +90,7 @@ internal class LiteRtLmConversation(
         }
     }
 
-    private suspend fun ProducerScope<Piece>.answer(text: String) = engine.oneAtATime.withLock {
+    private suspend fun ProducerScope<Piece>.answer(text: String) {
         check(!stopped) { "an answer was stopped: the engine takes nothing more in this conversation" }
         val before = tokenCount
         checkRoom(text, before)

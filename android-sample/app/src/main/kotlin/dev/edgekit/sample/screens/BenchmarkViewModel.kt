@@ -50,6 +50,9 @@ class BenchmarkViewModel(private val host: ModelHost, private val id: String, pr
 
     private var measuring: Job? = null
 
+    /** The model is lent to this benchmark, or about to be. */
+    private var borrowing = false
+
     init {
         viewModelScope.launch {
             host.models.collect { model ->
@@ -57,7 +60,7 @@ class BenchmarkViewModel(private val host: ModelHost, private val id: String, pr
             }
         }
         viewModelScope.launch {
-            host.state.collect { now -> _state.update { it.copy(taken = now is HostState.Lent && measuring?.isActive != true) } }
+            host.state.collect { now -> _state.update { it.copy(taken = now is HostState.Lent && !borrowing) } }
         }
     }
 
@@ -65,6 +68,7 @@ class BenchmarkViewModel(private val host: ModelHost, private val id: String, pr
 
     fun start() {
         if (measuring?.isActive == true || host.state.value !is HostState.Ready) return
+        borrowing = true
         measuring = viewModelScope.launch {
             try {
                 host.lend { bundle, backend ->
@@ -73,6 +77,7 @@ class BenchmarkViewModel(private val host: ModelHost, private val id: String, pr
             } catch (failure: EngineFailure) {
                 _state.update { it.copy(failure = failure) }
             } finally {
+                borrowing = false
                 _state.update { it.copy(progress = null, ending = false) }
             }
         }

@@ -7,7 +7,6 @@ import java.io.RandomAccessFile
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
-import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.filterIsInstance
@@ -179,14 +178,23 @@ class LiteRtLmTest {
     }
 
     @Test
-    fun `conversations do not disturb each other`() = runBlocking {
+    fun `another conversation is refused until this one is closed`() {
+        engine.converse(greedy).use { conversation ->
+            assertThrows(IllegalStateException::class.java) { engine.converse(greedy) }
+            assertThrows(IllegalStateException::class.java) { engine.measure(64, 32) }
+            assertEquals(ANSWER, conversation.ask(WISH))
+        }
+        engine.converse(greedy).use { assertEquals(ANSWER, it.ask(WISH)) }
+    }
+
+    @Test
+    fun `conversations leave nothing to the next one`() {
         val prompts = List(12) { "the ".repeat(20 * it) + WISH }
         fun answerTo(prompt: String) = engine.converse(greedy).use { conversation ->
             runBlocking { conversation.send(prompt).filterIsInstance<Piece.Text>().take(30).toList() }.text()
         }
-        val oneByOne = prompts.map(::answerTo)
-        val atOnce = prompts.map { async(Dispatchers.IO) { answerTo(it) } }.awaitAll()
-        assertEquals(oneByOne, atOnce)
+        val forth = prompts.map(::answerTo)
+        assertEquals(forth, prompts.reversed().map(::answerTo).reversed())
     }
 
     // --- stopping

@@ -64,6 +64,11 @@ class ScreenshotTest {
             ask("gjør skjermen lysere")
             compose.screenshot("wide-task")
         }
+        application.useAssets(Demo.severalTasks)
+        shown({ EdgekitApp() }) {
+            app.await(hasTestTag("tasks"))
+            compose.screenshot("wide-tasks")
+        }
     }
 
     private fun walk(variant: String, qualifiers: String, fontScale: Float = 1f, example: String = "my screen is too dark") {

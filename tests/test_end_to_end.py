@@ -197,9 +197,9 @@ def test_a_token_added_in_fine_tuning_is_one_token_in_the_engine(tmp_path: Path)
 def test_an_adapter_answers_as_peft_does(tmp_path: Path, options: dict[str, Any]) -> None:
     base = copy_demo_checkpoint(tmp_path / "base")
     damage.stored_as("F32")(base)  # so that merging rounds nothing
-    adapted = peft_adapter(tmp_path / "adapter", base, **options)
-    result = convert(tmp_path / "adapter", tmp_path / "b", recipe="float32", base=base, check=False)
-    assert (result.manifest.source.base, result.manifest.source.name) == ("base", "adapter")
+    adapted = peft_adapter(tmp_path / "mine" / "adapter", base, **options)
+    result = convert(tmp_path / "mine" / "adapter", tmp_path / "b", recipe="float32", base=base, check=False)
+    assert (result.manifest.source.base, result.manifest.source.name) == ("base", "mine")
     reference = Reference(base)
     plain = float_model(base)
     wanted = [generated(adapted, reference, prompt) for prompt in PROMPTS]

@@ -269,7 +269,7 @@ def _adapter_rows(summary: AdapterSummary) -> dict[str, str | None]:
         "rank": ", ".join(
             filter(None, (f"{source.rank} as trained, {manifest.rank} as stored", scaling, lost))
         ),
-        "chat template": None
+        "chat template": "the base's"
         if manifest.chat_template is None
         else f"{len(manifest.chat_template):,} characters, instead of the base's",
         "stop tokens": ", ".join(

@@ -25,8 +25,10 @@ from edgekit.runtime.reference import Reference
 from edgekit.validation import runtimes
 from edgekit.validation.asking import questions_for
 from edgekit.validation.data import read_data
+from edgekit.validation.probing import ask_engine
 from edgekit.validation.result import ParityReport
 from edgekit.validation.side import Side
+from edgekit.validation.voice import Questions, Voice
 from tests.conftest import SENTIMENT, TRIAGE
 from tests.validation.adapted import Matrices, planted_adapter
 from tests.validation.planted import flip_a_byte
@@ -491,6 +493,27 @@ def test_a_release_on_which_an_adapter_has_no_effect_is_told(
     assert [check.name for check in release.checks] == (
         ["tokens", "template", "stop", "generation"] if said is None else []
     )
+
+
+def test_the_engine_is_opened_again_before_conversations_with_sidecars_have_filled_the_memory(
+    adapter_ready_bundle: Path, int8_bundle: Path, tmp_path: Path
+) -> None:
+    prompts = tuple(({"role": "user", "content": f"turn {n} on"},) for n in range(40))
+    questions = Questions((), (), prompts, max_tokens=4)
+    log = tmp_path / "opened"
+    counting = (
+        f"log = open('{log}', 'a'); make = litert_lm.Engine; "
+        "litert_lm.Engine = lambda *a, **o: (print(a[0], file=log, flush=True), make(*a, **o))[1]"
+    )
+    python = str(another_release(tmp_path, counting))
+    voices = [
+        ask_engine(inspect(bundle).path, questions, name="bundle", python=python)
+        for bundle in (adapter_ready_bundle, int8_bundle)
+    ]
+    opened = log.read_text().splitlines()
+    assert [opened.count(str(inspect(b).path)) for b in (adapter_ready_bundle, int8_bundle)] == [2, 1]
+    texts = [[answer.text for answer in v.answers] for v in voices if isinstance(v, Voice)]
+    assert len(texts) == 2 and texts[0] == texts[1]
 
 
 # --- command line ------------------------------------------------------------------------------------------------

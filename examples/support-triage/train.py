@@ -20,8 +20,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from training.adapters import run
 
 HERE = Path(__file__).resolve().parent
-EPOCHS = 10
-LEARNING_RATE = 3e-3
+EPOCHS = 8
+LEARNING_RATE = 1.5e-2
 CONFIG = LoraConfig(
     r=16,
     lora_alpha=32,

@@ -14,7 +14,7 @@ from android_build.process import run
 _EXAMPLES: Final = ROOT / "examples"
 _NAVIGATOR: Final = _EXAMPLES / "settings-navigator"
 _ADAPTERS: Final = ("sentiment", "support-triage")
-_PRESETS: Final = "edgekit.toml"
+PRESETS: Final = _NAVIGATOR / "edgekit.toml"
 _MADE_BY: Final = (
     *("adapters", "bundle", "checkpoint", "graph", "recipes", "packaging", "runtime"),
     *("conversion.py", "examples.py"),
@@ -51,20 +51,9 @@ def adapter_assets() -> Path:
 
 def _adapter(name: str, base: Path, output: Path) -> Path:
     example = _EXAMPLES / name
-    _edgekit(
-        *(
-            "adapter",
-            example / "adapter",
-            "--base-bundle",
-            base,
-            "--name",
-            name,
-            *_answers(example),
-            "--output",
-            output,
-        )
-    )
-    shutil.copy(example / _PRESETS, output)
+    options = ("--base-bundle", base, "--name", name, *_answers(example), "--output", output)
+    _edgekit("adapter", example / "adapter", *options)
+    shutil.copy(example / PRESETS.name, output)
     return output
 
 
@@ -75,8 +64,7 @@ def _answers(example: Path) -> tuple[str | Path, ...]:
 def _package(bundle: Path, directory: Path, *options: str | Path) -> None:
     """Leave the bundle's assets in a directory, and nothing of the bundle."""
     package = directory / "package"
-    presets = _NAVIGATOR / _PRESETS
-    _edgekit("package", bundle, "--to", "assets", "--presets", presets, *options, "--output", package)
+    _edgekit("package", bundle, "--to", "assets", "--presets", PRESETS, *options, "--output", package)
     (package / "assets").rename(directory / "assets")
     shutil.rmtree(package)
     shutil.rmtree(bundle)

@@ -94,7 +94,7 @@ def test_the_bundle_is_in_it_stored_aligned_and_byte_equal(apk: Path, bundle: Pa
             name = f"assets/edgekit/{path.name}"
             assert archive.getinfo(name).compress_type == zipfile.ZIP_STORED
             assert archive.read(name) == path.read_bytes()
-        task = json.loads(archive.read("assets/edgekit/task.json"))
+        [task] = json.loads(archive.read("assets/edgekit/tasks.json"))["tasks"]
     assert data_offset(apk, f"assets/edgekit/{model_of(bundle).name}") % PAGE == 0
     assert task["golden"]
 

@@ -61,6 +61,11 @@ class HomeScreenTest {
         app.await(hasTestTag("prompt"))
     }
 
+    private fun backToBusyTask() {
+        Espresso.pressBack()
+        app.awaitText("A benchmark is using the model.")
+    }
+
     private fun home() {
         Espresso.pressBack()
         app.await(hasTestTag("tasks"))
@@ -157,6 +162,24 @@ class HomeScreenTest {
         app.open(Destination.BENCHMARK)
         app.await(hasText("Start") and hasClickAction())
         compose.onNode(hasTestTag("results")).assertDoesNotExist()
+    }
+
+    @Test
+    fun `while one task is measured, another says so instead of offering it`() = launched(engine = FakeEngine(measureMillis = 1000)) {
+        open("Task mood")
+        app.open(Destination.BENCHMARK)
+        app.tap("Start")
+        app.awaitText("Warming up")
+        backToBusyTask()
+        Espresso.pressBack()
+        app.await(hasTestTag("tasks"))
+        app.tap("Task topic")
+        app.awaitText("A benchmark is using the model.")
+        app.open(Destination.BENCHMARK)
+        app.awaitText("Measures start")
+        app.awaitText("A benchmark is using the model.")
+        compose.onNode(hasText("Start") and hasClickAction()).assertDoesNotExist()
+        app.await(hasText("Start") and hasClickAction())
     }
 
     @Test

@@ -22,6 +22,7 @@ class FakeEngine(
     private val pieceMillis: Long = 0,
     private val contextTokens: Int = 1000,
     private val failure: EngineFailure? = null,
+    private val measureMillis: Long = 0,
 ) : Engine {
     val conversations = mutableListOf<ConversationSettings>()
 
@@ -47,6 +48,7 @@ class FakeEngine(
 
     override fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File?): Measurement {
         measured += adapter
+        Thread.sleep(measureMillis)
         failure?.let { throw it }
         val stamps = List(decodeTokens) { 0.1 + it * 0.01 }
         return Measurement(prefillTokens, decodeTokens, 0.1, stamps.last(), stamps, 1000.0, 100.0, 0.11)

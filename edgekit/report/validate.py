@@ -103,7 +103,7 @@ def validation_page(report: ParityReport) -> Page:
     ]
     return Page(
         kind="Validation report",
-        title=_title(report),
+        title=report.bundle.title,
         verdict=_verdict(report),
         facts=_subject(report),
         tiles=_key_figures(report),
@@ -150,11 +150,6 @@ def _by_how_much(gate: Gate) -> str:
     if gate.threshold and gate.direction == "max" and gate.value >= 2 * gate.threshold > 0:
         return f" ({number(gate.value / gate.threshold, 2)} times as much)"
     return f" ({number(distance, 2)} {side})" if distance else ""
-
-
-def _title(report: ParityReport) -> str:
-    adapter = report.bundle.adapter
-    return report.bundle.name if adapter is None else f"{adapter.name} on {report.bundle.name}"
 
 
 def _subject(report: ParityReport) -> Facts:

@@ -27,7 +27,7 @@ def write_junit(report: ParityReport, path: Path) -> None:
     """Write a JUnit XML file: a test case for each check."""
     suite = ElementTree.Element(
         "testsuite",
-        name=f"edgekit validate {report.bundle.name}",
+        name=f"edgekit validate {report.bundle.title}",
         tests=str(len(report.checks)),
         failures=str(sum(check.status == "failed" for check in report.checks)),
         skipped=str(sum(check.status == "skipped" for check in report.checks)),

@@ -124,6 +124,11 @@ class BundleIdentity:
     """Version of litert-lm-api that ran it."""
     adapter: AdapterIdentity | None = None
 
+    @property
+    def title(self) -> str:
+        """What to call it: the bundle, or the adapter and its base."""
+        return self.name if self.adapter is None else f"{self.adapter.name} on {self.name}"
+
 
 @dataclass(frozen=True)
 class ReferenceIdentity:

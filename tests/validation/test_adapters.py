@@ -25,6 +25,7 @@ from edgekit.runtime.reference import Reference
 from edgekit.validation import runtimes
 from edgekit.validation.asking import questions_for
 from edgekit.validation.data import read_data
+from edgekit.validation.gates import Thresholds
 from edgekit.validation.probing import ask_engine
 from edgekit.validation.result import ParityReport
 from edgekit.validation.side import Side
@@ -256,6 +257,33 @@ def test_without_torch_a_sidecar_is_held_against_the_merged_bundle(
     assert report.against_merged is None
 
 
+def test_a_trimmed_base_takes_adapters_too(demo_path: Path, few_rows: Path, tmp_path: Path) -> None:
+    base = convert(
+        demo_path,
+        tmp_path / "base",
+        adapter_ready=True,
+        vocab_from=[few_rows],
+        vocab_keep=1700,
+        check=False,
+    )
+    assert base.manifest.vocabulary is not None
+    made = adapter(SENTIMENT / "adapter", base.bundle, tmp_path / "a", check=False).directory
+    report = edgekit.validate(
+        base.bundle,
+        SENTIMENT / "adapter",
+        base=demo_path,
+        adapter=made,
+        data=SENTIMENT / "eval.jsonl",
+        thresholds=Thresholds(max_removed_mass=1.0, max_kl=1.0, min_top1=0.0, max_task_drop=1.0),
+        **BRIEF,
+    )
+    assert report.passed, report.headline
+    assert report.logits is not None and report.logits.removed is not None
+    assert report.logits.removed.kept == len(base.manifest.vocabulary.old_ids)
+    assert report.logits.overall.kl_mean.value < 0.05
+    assert report.weights is not None and len(report.weights.adapter) == 24
+
+
 # --- planted faults ----------------------------------------------------------------------------------------------
 
 
@@ -472,10 +500,11 @@ def test_a_release_on_which_an_adapter_has_no_effect_is_told(
     change: str,
     said: str | None,
 ) -> None:
-    """benchmarks/validate.py asks a real 0.11.0, which is the second."""
+    """Each stands for a release; docs/reference/validate.md tells what real ones do: 0.11.0 is the second."""
     changed = change.format(empty=adapter_ready_bundle / "empty.lora.tflite")
     python = another_release(tmp_path, changed)
     monkeypatch.setattr(runtimes, "environment", lambda release, progress: python)
+    junit = tmp_path / "junit.xml"
     report = edgekit.validate(
         adapter_ready_bundle,
         SENTIMENT / "adapter",
@@ -483,8 +512,10 @@ def test_a_release_on_which_an_adapter_has_no_effect_is_told(
         adapter=sentiment_adapter,
         data=SENTIMENT / "eval.jsonl",
         runtimes=("0.11.0",),
+        junit=junit,
         **BRIEF,
     )
+    assert 'name="edgekit validate sentiment on settings-navigator"' in junit.read_text()
     assert report.runtimes is not None
     (release,) = report.runtimes.releases
     assert release.opens

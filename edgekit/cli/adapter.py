@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli.console import (
+    AnswerRegexOption,
+    AnswerSchemaOption,
     DebugOption,
+    ExampleOption,
     JsonOption,
     QuietOption,
     human_bytes,
@@ -57,16 +60,9 @@ def adapter(
             help="greedy, or temperature=0.7,top_k=40,top_p=0.9 (default: the adapter's, else the base's)."
         ),
     ] = None,
-    answer_schema: Annotated[
-        Path | None, typer.Option(help="A JSON schema that every answer is held to.")
-    ] = None,
-    answer_regex: Annotated[
-        str | None, typer.Option(help="A regular expression that every answer is held to, as (yes|no).")
-    ] = None,
-    example: Annotated[
-        list[str] | None,
-        typer.Option(help="A prompt to try, kept in the bundle: an app offers it; may be repeated."),
-    ] = None,
+    answer_schema: AnswerSchemaOption = None,
+    answer_regex: AnswerRegexOption = None,
+    example: ExampleOption = None,
     reduce_rank: Annotated[
         bool,
         typer.Option("--reduce-rank", help="Cut a rank above the base's to it (SVD), and tell what is lost."),

@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -19,6 +20,14 @@ if TYPE_CHECKING:
 JsonOption = Annotated[bool, typer.Option("--json", help="Print the result as JSON on standard output.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; errors and results only.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+AnswerSchemaOption = Annotated[Path | None, typer.Option(help="A JSON schema that every answer is held to.")]
+AnswerRegexOption = Annotated[
+    str | None, typer.Option(help="A regular expression that every answer is held to, as (yes|no).")
+]
+ExampleOption = Annotated[
+    list[str] | None,
+    typer.Option(help="A prompt to try, kept in the bundle: an app offers it; may be repeated."),
+]
 
 _BYTES = "bytes"
 _PIPE_WIDTH = 200  # columns of a table that goes into a file or a pipe

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit.cli.console import (
+    AnswerRegexOption,
+    AnswerSchemaOption,
     DebugOption,
+    ExampleOption,
     JsonOption,
     QuietOption,
     human_bytes,
@@ -90,12 +93,8 @@ def convert(
             help="greedy, or temperature=0.7,top_k=40,top_p=0.9 (default: the checkpoint's, else Gemma's)."
         ),
     ] = None,
-    answer_schema: Annotated[
-        Path | None, typer.Option(help="A JSON schema that every answer is held to.")
-    ] = None,
-    answer_regex: Annotated[
-        str | None, typer.Option(help="A regular expression that every answer is held to, as (yes|no).")
-    ] = None,
+    answer_schema: AnswerSchemaOption = None,
+    answer_regex: AnswerRegexOption = None,
     file_format: Annotated[
         str, typer.Option("--format", help="litertlm (a bundle for LiteRT-LM) or tflite (the bare graph).")
     ] = "litertlm",
@@ -116,10 +115,7 @@ def convert(
         list[str] | None,
         typer.Option(help="Name a column of --vocab-from's data, as prompt=text; may be repeated."),
     ] = None,
-    example: Annotated[
-        list[str] | None,
-        typer.Option(help="A prompt to try, kept in the bundle: an app offers it; may be repeated."),
-    ] = None,
+    example: ExampleOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
     no_check: Annotated[
         bool, typer.Option("--no-check", help="Do not open the result in the engine and generate.")

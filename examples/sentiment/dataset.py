@@ -7,7 +7,6 @@ The phrasings stand in grammar/en.toml, nb.toml and ja.toml. Same seed, same byt
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import sys
@@ -16,7 +15,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from training.phrases import GREETING, LANGUAGES, SEED, Example, Intent, draw, fill, write_examples
+from training.phrases import GREETING, LANGUAGES, SEED, Example, Intent, draw, fill, write_splits
 
 HERE = Path(__file__).resolve().parent
 # The words of each sentiment that its opinions are made of.
@@ -73,16 +72,5 @@ def generate() -> tuple[list[Example], list[Example]]:
     return train, evaluation
 
 
-def main() -> None:
-    """Write both splits."""
-    parser = argparse.ArgumentParser(description="Write the sentiment data.")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder for train.jsonl and eval.jsonl")
-    options = parser.parse_args()
-    train, evaluation = generate()
-    write_examples(train, options.out / "train.jsonl")
-    write_examples(evaluation, options.out / "eval.jsonl")
-    print(f"{len(train)} train rows, {len(evaluation)} eval rows")
-
-
 if __name__ == "__main__":
-    main()
+    write_splits("sentiment", generate, HERE)

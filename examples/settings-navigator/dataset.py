@@ -7,14 +7,13 @@ The phrasings stand in grammar/en.toml, nb.toml and ja.toml. Same seed, same byt
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from training.phrases import ASKING, SEED, Example, draw, write_examples
+from training.phrases import ASKING, SEED, Example, draw, write_splits
 from training.settings import all_settings
 
 HERE = Path(__file__).resolve().parent
@@ -36,16 +35,5 @@ def generate() -> tuple[list[Example], list[Example]]:
     return train, evaluation
 
 
-def main() -> None:
-    """Write both splits."""
-    parser = argparse.ArgumentParser(description="Write the settings-navigator data.")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder for train.jsonl and eval.jsonl")
-    options = parser.parse_args()
-    train, evaluation = generate()
-    write_examples(train, options.out / "train.jsonl")
-    write_examples(evaluation, options.out / "eval.jsonl")
-    print(f"{len(train)} train rows, {len(evaluation)} eval rows")
-
-
 if __name__ == "__main__":
-    main()
+    write_splits("settings-navigator", generate, HERE)

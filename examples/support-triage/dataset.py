@@ -8,7 +8,6 @@ the words of grammar/en.toml, nb.toml and ja.toml. Eval rows join what both hold
 
 from __future__ import annotations
 
-import argparse
 import json
 import random
 import re
@@ -29,7 +28,7 @@ from training.phrases import (
     fill,
     split_sentences,
     vary,
-    write_examples,
+    write_splits,
 )
 from training.settings import read_settings
 
@@ -148,16 +147,5 @@ def generate() -> tuple[list[Example], list[Example]]:
     return train, evaluation
 
 
-def main() -> None:
-    """Write both splits."""
-    parser = argparse.ArgumentParser(description="Write the support-triage data.")
-    parser.add_argument("--out", type=Path, default=HERE, help="folder for train.jsonl and eval.jsonl")
-    options = parser.parse_args()
-    train, evaluation = generate()
-    write_examples(train, options.out / "train.jsonl")
-    write_examples(evaluation, options.out / "eval.jsonl")
-    print(f"{len(train)} train rows, {len(evaluation)} eval rows")
-
-
 if __name__ == "__main__":
-    main()
+    write_splits("support-triage", generate, HERE)

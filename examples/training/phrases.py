@@ -6,10 +6,11 @@ intent a few frames are held out for the eval split and never seen in training f
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import product
@@ -320,3 +321,19 @@ def write_examples(rows: list[Example], path: Path) -> None:
     """Write rows as JSON lines, readable characters kept."""
     lines = (json.dumps(vars(row), ensure_ascii=False) + "\n" for row in rows)
     path.write_text("".join(lines), "utf-8", newline="\n")
+
+
+def write_splits(
+    title: str, generate: Callable[[], tuple[list[Example], list[Example]]], directory: Path
+) -> None:
+    """The command line of a dataset script: write train.jsonl and eval.jsonl.
+
+    generate: gives train and eval rows. directory: where they go unless --out says otherwise.
+    """
+    parser = argparse.ArgumentParser(description=f"Write the {title} data.")
+    parser.add_argument("--out", type=Path, default=directory, help="folder for train.jsonl and eval.jsonl")
+    options = parser.parse_args()
+    train, evaluation = generate()
+    write_examples(train, options.out / "train.jsonl")
+    write_examples(evaluation, options.out / "eval.jsonl")
+    print(f"{len(train)} train rows, {len(evaluation)} eval rows")

@@ -38,9 +38,7 @@ find_graph(graph_key(open_checkpoint(sys.argv[1]).config, "dynamic"), Listener()
 """
 
 
-@pytest.mark.parametrize(
-    "name", ["demo-dynamic", "demo-static", "demo-window", "demo-scoring", "demo-adapter16"]
-)
+@pytest.mark.parametrize("name", ["demo-dynamic", "demo-static", "demo-window", "demo-adapter-scoring"])
 def test_capturing_the_demo_s_graph_again_gives_the_one_that_ships(name: str) -> None:
     key = shipped_keys("demo")[name]
     captured, shipped = capture(key), read_graph(SHIPPED / key.file_name())

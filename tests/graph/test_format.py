@@ -12,23 +12,15 @@ import pytest
 from edgekit.errors import GraphError
 from edgekit.graph.format import FORMAT_VERSION, read_graph, write_graph
 from edgekit.graph.library import SHIPPED
+from edgekit_converters.ship import ARCHITECTURES, shipped_keys
 
 SHIPPED_GRAPHS = sorted(SHIPPED.glob("*.graph"))
 
 
-def test_all_forms_of_both_architectures_ship_and_each_takes_at_most_a_megabyte() -> None:
-    keys = [read_graph(path).key for path in SHIPPED_GRAPHS]
-    forms = [(key.architecture.hidden_size, key.form, key.cache, key.scoring) for key in keys]
-    assert sorted(forms) == [
-        (size, *form)
-        for size in (256, 640)
-        for form in (
-            ("dynamic", "full", False),
-            ("dynamic", "full", True),
-            ("dynamic", "window", False),
-            ("static", "full", False),
-        )
-    ]
+def test_exactly_the_named_graphs_of_both_architectures_ship_and_each_takes_at_most_a_megabyte() -> None:
+    keys = [key for name in ARCHITECTURES for key in shipped_keys(name).values()]
+    assert [path.name for path in SHIPPED_GRAPHS] == sorted(key.file_name() for key in keys)
+    assert {read_graph(path).key for path in SHIPPED_GRAPHS} == set(keys)
     assert all(path.stat().st_size <= 1_000_000 for path in SHIPPED_GRAPHS)
 
 

@@ -18,7 +18,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from edgekit.adapters.sidecar import sidecar_bytes
 from edgekit.bundle import manifest as manifests
 from edgekit.bundle.answers import AnswerFormat, parse_answer
 from edgekit.bundle.container import (
@@ -44,6 +43,7 @@ from edgekit.bundle.metadata import (
     serialize,
 )
 from edgekit.bundle.sampling import sampler_use
+from edgekit.bundle.sidecar import sidecar_bytes
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.checkpoint.adapter import AdapterConfig
 from edgekit.checkpoint.generation import Sampler, parse_sampler

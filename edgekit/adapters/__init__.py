@@ -1,9 +1,11 @@
 """Adapters at run time: one base bundle, and a few megabytes for each fine-tune (docs/design/adapters.md).
 
-sidecar     the file that the engine reads
-matrices    a PEFT adapter → what is in it
-talking     chat template and stop tokens, where they differ from the base's
-manifest    adapter.json
-making      `edgekit.adapter`: all of it
-opening     an adapter bundle, checked against its base
+What is where:
+
+    matrices    a PEFT adapter → what is in its sidecar (the file: `edgekit.bundle.sidecar`)
+    talking     chat template and stop tokens, where they differ from the base's
+    manifest    adapter.json
+    making      `edgekit.adapter`: all of it
+    opening     an adapter bundle, checked against its base
+    summary     what `edgekit inspect` tells of one
 """

@@ -19,12 +19,12 @@ from edgekit.adapters import manifest as manifests
 from edgekit.adapters.manifest import AdapterManifest, AdapterSource, BaseUse, manifest_bytes
 from edgekit.adapters.matrices import AdapterMatrices, adapter_matrices
 from edgekit.adapters.opening import refuse_unready
-from edgekit.adapters.sidecar import SIDECAR_SUFFIX, read_sidecar, sidecar_bytes
 from edgekit.adapters.talking import read_chat_template_for, read_stop_tokens
 from edgekit.bundle.answers import parse_answer
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, NOTICE_NAME, new_bundle
 from edgekit.bundle.manifest import Manifest, ModelFile, file_digest, open_bundle
 from edgekit.bundle.sampling import sampler_use
+from edgekit.bundle.sidecar import SIDECAR_SUFFIX, read_sidecar, sidecar_bytes
 from edgekit.checkpoint.adapter import CONFIG_FILE, AdapterConfig, is_adapter, read_adapter_config
 from edgekit.checkpoint.generation import GENERATION_CONFIG, parse_sampler, read_generation
 from edgekit.checkpoint.lora import WEIGHTS_FILE

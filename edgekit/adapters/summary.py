@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from edgekit.adapters.manifest import AGAIN, AdapterManifest, to_json
 from edgekit.adapters.opening import Adapter, read_adapter_bundle
-from edgekit.adapters.sidecar import read_sidecar
+from edgekit.bundle.sidecar import read_sidecar
 from edgekit.errors import AdapterError
 from edgekit.graph.adapters import ATTENTION, MLP
 

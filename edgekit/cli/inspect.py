@@ -70,8 +70,8 @@ def inspect(
 
 def _is_adapter_bundle(path: Path) -> bool:
     """Whether a path means an adapter bundle: its directory, or the sidecar in it."""
-    from edgekit.adapters.sidecar import SIDECAR_SUFFIX
     from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MANIFEST_NAME
+    from edgekit.bundle.sidecar import SIDECAR_SUFFIX
 
     directory = path.parent if path.name.endswith(SIDECAR_SUFFIX) else path
     return (directory / ADAPTER_MANIFEST_NAME).is_file() and not (directory / MANIFEST_NAME).exists()

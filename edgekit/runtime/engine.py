@@ -22,11 +22,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
-from edgekit.adapters.sidecar import sidecar_bytes
 from edgekit.bundle.answers import AnswerFormat
 from edgekit.bundle.container import SectionKind, read_container, section_bytes
 from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
 from edgekit.bundle.flat import FlatError
+from edgekit.bundle.sidecar import sidecar_bytes
 from edgekit.bundle.tflite import adapter_rank
 from edgekit.checkpoint.chat_template import Message
 from edgekit.checkpoint.generation import Sampler
@@ -160,7 +160,7 @@ class Engine:
         answers: what each answer may look like; creating the constraint takes about 3 s at 262,144 pieces.
         max_tokens: most tokens to generate in a turn.
         chat_template: instead of the bundle's.
-        sidecar: of an adapter that was checked against this bundle (`edgekit.adapters.open_adapter`); None leaves the
+        sidecar: of an adapter that was checked against this bundle (`edgekit.adapters.opening`); None leaves the
             base as it is.
         """
         import litert_lm

@@ -36,7 +36,7 @@ class GraphInterpreter:
     ) -> None:
         """Load a model.
 
-        adapter: what fills adapter inputs, as `edgekit.adapters.sidecar.read_sidecar` gives it; a smaller rank than the
+        adapter: what fills adapter inputs, as `edgekit.bundle.sidecar.read_sidecar` gives it; a smaller rank than the
             graph's is padded with zeros, and zeros fill every other one. Raises AdapterError when it does not fit.
         """
         from ai_edge_litert.interpreter import Interpreter

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.adapters.opening import Adapter
-from edgekit.adapters.sidecar import read_sidecar
 from edgekit.bundle.container import read_container
 from edgekit.bundle.inspect import BundleSummary
 from edgekit.bundle.manifest import Manifest
+from edgekit.bundle.sidecar import read_sidecar
 from edgekit.checkpoint import Checkpoint
 from edgekit.errors import GraphError, MissingToolError
 from edgekit.graph import find_graph, graph_key

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from edgekit.adapters.making import adapter_digest
 from edgekit.adapters.opening import Adapter
-from edgekit.adapters.sidecar import read_sidecar
 from edgekit.bundle.inspect import BundleSummary
 from edgekit.bundle.manifest import file_digest
+from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.tflite import ADAPTER_INPUT
 from edgekit.checkpoint import Checkpoint
 from edgekit.checkpoint.lora import module_in_peft, open_adapter_weights, sort_by_module

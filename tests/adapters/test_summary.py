@@ -13,8 +13,8 @@ import pytest
 from safetensors.numpy import save_file
 
 from edgekit.adapters.making import adapter
-from edgekit.adapters.sidecar import read_sidecar, sidecar_bytes
 from edgekit.adapters.summary import inspect_adapter
+from edgekit.bundle.sidecar import read_sidecar, sidecar_bytes
 from edgekit.checkpoint.lora import open_adapter_weights
 from edgekit.errors import AdapterError
 from edgekit.examples import sentiment, support_triage

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.adapters.sidecar import read_sidecar
 from edgekit.bundle.container import read_container
 from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.sidecar import read_sidecar
 from edgekit.errors import AdapterError
 from edgekit.runtime.interpreter import GraphInterpreter, check_model
 from edgekit.validation.model import model_bytes

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.adapters.manifest import manifest_bytes, read_adapter_manifest
-from edgekit.adapters.sidecar import read_sidecar, sidecar_bytes
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME
+from edgekit.bundle.sidecar import read_sidecar, sidecar_bytes
 
 Matrices = Mapping[str, NDArray[np.float32]]
 

@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 import edgekit
 from edgekit.adapters.making import adapter
 from edgekit.adapters.opening import open_adapter
-from edgekit.adapters.sidecar import read_sidecar
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.sidecar import read_sidecar
 from edgekit.cli.app import app
 from edgekit.conversion import convert
 from edgekit.errors import AdapterError, GateError, InputError

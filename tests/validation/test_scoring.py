@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from edgekit.adapters.making import adapter
-from edgekit.adapters.sidecar import read_sidecar
 from edgekit.bundle.container import read_container
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import open_bundle, read_manifest
+from edgekit.bundle.sidecar import read_sidecar
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion import convert
 from edgekit.errors import GraphError

@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from edgekit import __version__
-from edgekit.adapters.sidecar import SIDECAR_SUFFIX
 from edgekit.benchmark.device.adb import Device, DeviceLost, quote
 from edgekit.benchmark.device.facts import DIRECTORY, Facts, read_conditions, read_facts
 from edgekit.benchmark.device.push import PushFile, push
@@ -49,6 +48,7 @@ from edgekit.benchmark.result import (
 from edgekit.benchmark.runner import Outcome, exit_failure, outcome
 from edgekit.benchmark.subject import Subject
 from edgekit.bundle.manifest import file_digest
+from edgekit.bundle.sidecar import SIDECAR_SUFFIX
 from edgekit.errors import EdgekitError, MissingToolError
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.library import LIBRARY, engine_library, engine_version

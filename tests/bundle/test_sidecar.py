@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
-from edgekit.adapters.sidecar import read_sidecar, sidecar_bytes
+from edgekit.bundle.sidecar import read_sidecar, sidecar_bytes
 from edgekit.errors import AdapterError
 
 NAME = "lora_atten_q_a_prime_weight_0"

@@ -37,7 +37,8 @@ def adapters(
     folder = tmp_path_factory.mktemp("adapters")
     places = []
     for adapter, example in ((sentiment_adapter, SENTIMENT), (triage_adapter, TRIAGE)):
-        place = shutil.copytree(adapter, folder / example.name)
+        # Without the reports that other tests may have left there.
+        place = shutil.copytree(adapter, folder / example.name, ignore=shutil.ignore_patterns("reports"))
         shutil.copy(example / PRESETS_NAME, place)
         places.append(place)
     return places

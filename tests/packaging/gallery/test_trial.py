@@ -110,7 +110,7 @@ def test_without_the_vulkan_loader_it_is_not_tried(
 def test_without_a_network_it_is_not_tried(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("XDG_CACHE_HOME", "PIP_CACHE_DIR"):
+    for name in ("XDG_CACHE_HOME", "EDGEKIT_CACHE", "PIP_CACHE_DIR"):
         monkeypatch.setenv(name, str(tmp_path))
     monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
     monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)

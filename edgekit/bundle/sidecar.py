@@ -3,14 +3,15 @@
 A TFLite flatbuffer in which only tensors, buffers and metadata matter: a tensor is named like the input that it fills,
 its buffer is external (offset and size in the file), and the buffer index of the metadata entry `lora_rank` *is* the
 rank. Found by trying LiteRT-LM 0.18.1, and in its sources (`runtime/util/lora_data.cc`): the engine maps the first
-megabyte for the flatbuffer and each tensor's bytes by themselves, refuses inline buffers and a file that is no
-multiple of the page size, and fills inputs for which there is no tensor with zeros. So a sidecar without any tensor
+megabyte for the flatbuffer and each tensor's bytes by themselves, refuses inline buffers, and fills inputs for which
+there is no tensor with zeros. So a sidecar without any tensor
 stands for no adapter; *without a sidecar* the engine leaves the inputs as the memory was, and one such conversation
 can fill its cache with NaN for as long as it lives.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,8 @@ SIDECAR_SUFFIX = ".lora.tflite"
 
 _RANK = b"lora_rank"
 _PAGE = 16 * 1024
-"""Bytes; of the phones that have the largest pages. Data begin and the file ends at a multiple."""
+"""Bytes; of the phones that have the largest pages, by which files are mapped. Data begin and the file ends at a
+multiple."""
 
 _ALIGNMENT = 64
 _HEAD_LIMIT = 1 << 20
@@ -65,6 +67,10 @@ def read_sidecar(path: Path) -> dict[str, NDArray[np.float32]]:
         tensors = external_tensors(memoryview(data))
     except FlatError as error:
         raise AdapterError(f"this is no sidecar: {error}", where=path) from error
+    for tensor in tensors:
+        if tensor.dtype != "float32" or tensor.size != 4 * math.prod(tensor.shape):
+            what = f"{tensor.name} is {tensor.dtype} of shape {tensor.shape} in {tensor.size} bytes"
+            raise AdapterError(f"this is no sidecar of edgekit's: {what}", where=path)
     return {
         tensor.name: np.frombuffer(data, np.float32, tensor.size // 4, tensor.offset).reshape(tensor.shape)
         for tensor in tensors

@@ -40,6 +40,13 @@ def change(matrices: AdapterMatrices, slot: AdapterSlot) -> np.ndarray[Any, Any]
     return matrices.by_input[slot.up].T @ matrices.by_input[slot.down]
 
 
+def trained_on_o_proj(directory: Path, base: Path) -> tuple[Path, dict[str, np.ndarray[Any, Any]]]:
+    """A rank-4 adapter, to be damaged: the file of its weights and what is in it."""
+    peft_adapter(directory, base, target_modules=["o_proj"])
+    path = directory / "adapter_model.safetensors"
+    return path, load_file(path)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -151,9 +158,7 @@ def test_a_projection_that_the_base_has_no_inputs_for_is_refused(tmp_path: Path,
 def test_an_adapter_of_another_shape_is_refused(
     tmp_path: Path, demo_path: Path, slots: tuple[AdapterSlot, ...]
 ) -> None:
-    peft_adapter(tmp_path, demo_path, target_modules=["o_proj"])
-    path = tmp_path / "adapter_model.safetensors"
-    tensors = load_file(path)
+    path, tensors = trained_on_o_proj(tmp_path, demo_path)
     name = next(name for name in tensors if "lora_A" in name)
     write_safetensors(path, tensors | {name: np.zeros((4, 99), np.float32)})
     with refused("(4, 99)", "(4, 128)", "--base-bundle", kind=AdapterError):
@@ -163,9 +168,7 @@ def test_an_adapter_of_another_shape_is_refused(
 def test_more_layers_than_the_base_are_refused(
     tmp_path: Path, demo_path: Path, slots: tuple[AdapterSlot, ...]
 ) -> None:
-    peft_adapter(tmp_path, demo_path, target_modules=["o_proj"])
-    path = tmp_path / "adapter_model.safetensors"
-    tensors = load_file(path)
+    path, tensors = trained_on_o_proj(tmp_path, demo_path)
     write_safetensors(
         path, tensors | {name.replace("layers.5", "layers.9"): t for name, t in tensors.items()}
     )
@@ -174,9 +177,7 @@ def test_more_layers_than_the_base_are_refused(
 
 
 def test_half_a_pair_is_refused(tmp_path: Path, demo_path: Path, slots: tuple[AdapterSlot, ...]) -> None:
-    peft_adapter(tmp_path, demo_path, target_modules=["o_proj"])
-    path = tmp_path / "adapter_model.safetensors"
-    tensors = load_file(path)
+    path, tensors = trained_on_o_proj(tmp_path, demo_path)
     del tensors[next(name for name in tensors if "lora_B" in name)]
     write_safetensors(path, tensors)
     with refused("both matrices", kind=AdapterError):
@@ -186,9 +187,7 @@ def test_half_a_pair_is_refused(tmp_path: Path, demo_path: Path, slots: tuple[Ad
 def test_values_that_are_no_numbers_are_refused(
     tmp_path: Path, demo_path: Path, slots: tuple[AdapterSlot, ...]
 ) -> None:
-    peft_adapter(tmp_path, demo_path, target_modules=["o_proj"])
-    path = tmp_path / "adapter_model.safetensors"
-    tensors = load_file(path)
+    path, tensors = trained_on_o_proj(tmp_path, demo_path)
     name = next(name for name in tensors if "lora_A" in name)
     broken = tensors[name].copy()
     broken[0, 0] = np.nan

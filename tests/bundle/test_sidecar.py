@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import flatbuffers
 import numpy as np
 import pytest
 from ai_edge_litert import schema_py_generated as schema
@@ -76,3 +77,14 @@ def test_a_file_cut_off_anywhere_is_told(tmp_path: Path) -> None:
         path.write_bytes(whole[:length])
         with pytest.raises(AdapterError):
             read_sidecar(path)
+
+
+def test_a_tensor_of_another_type_is_told(tmp_path: Path) -> None:
+    model = schema.ModelT.InitFromPackedBuf(sidecar_bytes(matrices(), 16), 0)
+    model.subgraphs[0].tensors[0].type = schema.TensorType.FLOAT16
+    builder = flatbuffers.Builder(1 << 14)
+    builder.Finish(model.Pack(builder), b"TFL3")
+    head, path = bytes(builder.Output()), tmp_path / "a.lora.tflite"
+    path.write_bytes(head + sidecar_bytes(matrices(), 16)[len(head) :])
+    with pytest.raises(AdapterError, match="float16"):
+        read_sidecar(path)

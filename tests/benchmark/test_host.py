@@ -5,6 +5,7 @@ The official binding, litert_lm, is the judge of token counts and of the greedy 
 
 import json
 import re
+import statistics
 import subprocess
 import sys
 from contextlib import ExitStack
@@ -92,9 +93,9 @@ def test_the_engine_hands_out_a_token_one_step_late(bundle: Path) -> None:
     )
     seen = [run for run in outcome.runs if len(run.stamps) == 6]
     assert seen, "the model ended its answer: ask for fewer tokens"
-    for run in seen:
-        last = run.stamps[-1] - run.stamps[-2]
-        assert last < min(latencies(run)) / 2
+    # The median: a machine may be busy for a moment in any one run.
+    last = statistics.median(run.stamps[-1] - run.stamps[-2] for run in seen)
+    assert last < statistics.median(step for run in seen for step in latencies(run)) / 2
 
 
 def test_the_cache_is_filled_to_the_depth_before_the_prompt(bundle: Path) -> None:

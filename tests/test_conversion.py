@@ -112,7 +112,7 @@ def test_recipe_sizes_are_told_before_and_true_afterwards(
     tmp_path: Path, demo_path: Path, bundle: Path
 ) -> None:
     told = recipe_sizes(demo_path)
-    assert list(told) == ["int8", "int4", "int4-all", "int4-channel", "float32"]
+    assert list(told) == ["int8", "int4", "int4-head", "int4-all", "int4-channel", "float32"]
     graph = 500_000  # the graph, tokenizer and metadata are no weights
     assert told["int8"] < (bundle / "checkpoint.litertlm").stat().st_size < told["int8"] + graph
     assert recipe_sizes()["int8"] // 10**6 in range(260, 290)

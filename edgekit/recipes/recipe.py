@@ -56,7 +56,7 @@ class Recipe:
 
 def shipped_recipes() -> tuple[Recipe, ...]:
     """The recipes that come with edgekit, the default first, then from fine to coarse."""
-    order = (DEFAULT, "int4", "int4-all", "int4-channel", "float32")
+    order = (DEFAULT, "int4", "int4-head", "int4-all", "int4-channel", "float32")
     return tuple(_read(SHIPPED / f"{name}.toml") for name in order)
 
 

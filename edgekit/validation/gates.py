@@ -68,6 +68,7 @@ DEFAULTS: Mapping[str, Thresholds] = {
     "float32": _FLOAT,
     "int8": _BITS8,
     "int4": _BITS4,
+    "int4-head": _BITS4,
     "int4-all": _BITS4,
     "int4-channel": _COARSE,
 }

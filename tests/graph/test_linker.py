@@ -79,7 +79,7 @@ def test_one_static_graph_serves_every_kv_length(demo: Checkpoint, kv_length: in
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("recipe", ["int8", "int4", "int4-all", "int4-channel"])
+@pytest.mark.parametrize("recipe", ["int8", "int4", "int4-head", "int4-all", "int4-channel"])
 def test_quantized_models_load_and_stay_near_the_checkpoint(
     demo: Checkpoint, reference: Reference, recipe: str, form: Form
 ) -> None:
@@ -87,7 +87,8 @@ def test_quantized_models_load_and_stay_near_the_checkpoint(
     runner = GraphInterpreter(linked_model(demo, recipe, form), kv_length=64)
     computed, expected = runner.logits(tokens), reference.logits(tokens)
     correlation = np.corrcoef(computed.ravel(), expected.ravel())[0, 1]
-    assert correlation > {"int8": 0.999, "int4": 0.97, "int4-all": 0.96, "int4-channel": 0.9}[recipe]
+    bounds = {"int8": 0.999, "int4": 0.97, "int4-head": 0.97, "int4-all": 0.96, "int4-channel": 0.9}
+    assert correlation > bounds[recipe]
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,7 @@ def test_int8_is_the_default_and_comes_first() -> None:
     [
         ("int8", Scheme(8), Scheme(8)),
         ("int4", Scheme(8), Scheme(4, 32)),
+        ("int4-head", Scheme(4, algorithm="mse"), Scheme(8)),
         ("int4-all", Scheme(4, 32), Scheme(4, 32)),
         ("int4-channel", Scheme(4), Scheme(4)),
         ("float32", FLOAT32, FLOAT32),

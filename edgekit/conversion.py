@@ -51,7 +51,7 @@ from edgekit.checkpoint.source import plain_name
 from edgekit.errors import InputError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
 from edgekit.graph.adapters import ATTENTION, RANKS, TARGETS
-from edgekit.graph.format import AdapterInputs, CacheKind, Form, GraphKey
+from edgekit.graph.format import AdapterInputs, CacheKind, Form, GraphKey, KvPrecision
 from edgekit.graph.library import GEMMA_3_270M, GEMMA_3_VOCABULARY
 from edgekit.graph.weights import model_chunks
 from edgekit.progress import SILENT, Progress
@@ -112,6 +112,7 @@ def convert(
     kv_length: int = DEFAULT_KV_LENGTH,
     shape: str = "dynamic",
     cache: str = "full",
+    kv_cache: str = "float32",
     adapter_ready: bool = False,
     rank: int | None = None,
     adapter_targets: str | None = None,
@@ -138,7 +139,8 @@ def convert(
     recipe: the name of a shipped recipe or the path of a TOML file.
     kv_length: the most tokens that prompt and answer may have together.
     shape: "dynamic" or "static". cache: what sliding layers keep, "full" or, in the dynamic shape, "window" only: then
-    a long conversation takes a fraction of the memory. adapter_ready: make a base that takes adapters at run time (see
+    a long conversation takes a fraction of the memory. kv_cache: the precision of what is kept, "float32" or
+    "float16", which takes less memory and more time. adapter_ready: make a base that takes adapters at run time (see
     `edgekit.adapter`), of rank 16 (the default) or 32, on "all" projections (the default) or on those of "attention"
     only, which costs less at every step. sampler: "greedy" or "temperature=…,top_k=…,top_p=…".
     answer_schema, answer_regex: what every answer is held to; at most one of them.
@@ -155,6 +157,7 @@ def convert(
     settings = _Settings(
         form=_one_of(shape, get_args(Form), "--shape"),
         cache=_cache(cache, shape),
+        kv_cache=_one_of(kv_cache, get_args(KvPrecision), "--kv-cache"),
         adapters=_adapter_inputs(adapter_ready, rank, adapter_targets, shape, file_format),
         suffix=_one_of(file_format, get_args(FileFormat), "--format"),
         recipe=read_recipe(recipe),
@@ -194,6 +197,7 @@ class _Settings:
 
     form: Form
     cache: CacheKind
+    kv_cache: KvPrecision
     adapters: AdapterInputs | None
     suffix: FileFormat
     recipe: Recipe
@@ -259,7 +263,8 @@ def _plan(settings: _Settings, checkpoint: Checkpoint, progress: Progress, clock
         checkpoint, text = trimmed.checkpoint, trimmed.text
         clock.lap("trim the vocabulary")
     config = checkpoint.config
-    graph = find_graph(graph_key(config, settings.form, settings.cache, settings.adapters), progress)
+    key = graph_key(config, settings.form, settings.cache, settings.adapters, settings.kv_cache)
+    graph = find_graph(key, progress)
     clock.lap("find the graph")
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(settings.recipe, matrices)

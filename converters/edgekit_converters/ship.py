@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import time
 from pathlib import Path
 
@@ -46,6 +47,10 @@ def shipped_keys(name: str) -> dict[str, GraphKey]:
     }
     keys[f"{name}-window"] = GraphKey(ARCHITECTURES[name], "dynamic", cache="window")
     keys[f"{name}-scoring"] = GraphKey(ARCHITECTURES[name], "dynamic", scoring=True)
+    keys |= {
+        f"{name}-kv16-{kind}": dataclasses.replace(keys[f"{name}-{kind}"], kv_cache="float16")
+        for kind in ("dynamic", "window", "scoring")
+    }
     for targets, kind in ((TARGETS, "adapter"), (ATTENTION, "attention-adapter")):
         for rank in RANKS:
             inputs = AdapterInputs(rank, targets)

@@ -64,6 +64,12 @@ def convert(
             "conversations; LiteRT-LM 0.18 on) or full (everything)."
         ),
     ] = "full",
+    kv_cache: Annotated[
+        str,
+        typer.Option(
+            "--kv-cache", help="Precision of keys and values: float32, or float16 (less memory, more time)."
+        ),
+    ] = "float32",
     adapter_ready: Annotated[
         bool,
         typer.Option(
@@ -135,6 +141,7 @@ def convert(
         kv_length=kv_length,
         shape=shape,
         cache=cache,
+        kv_cache=kv_cache,
         adapter_ready=adapter_ready,
         rank=rank,
         adapter_targets=adapter_targets,

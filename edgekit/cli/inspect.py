@@ -175,16 +175,17 @@ def _signatures(model: ModelSummary) -> Table:
 
 
 def _specs(specs: tuple[TensorSpec, ...]) -> str:
-    """Tensors in short: the layers' caches, all alike, as one entry per shape, and what adapters fill as one."""
+    """Tensors in short: the layers' caches, all alike, as one entry per kind, and what adapters fill as one."""
     caches: dict[str, int] = {}
     texts = []
     for spec in specs:
         shape = "x".join("?" if size == -1 else str(size) for size in spec.shape)
         if spec.name.startswith("kv_cache"):
-            caches[shape] = caches.get(shape, 0) + 1
+            kind = shape if spec.dtype == "float32" else f"{shape} {spec.dtype}"
+            caches[kind] = caches.get(kind, 0) + 1
         elif not spec.name.startswith("lora_"):
             texts.append(f"{spec.name} {shape}")
-    texts += [f"{count} caches {shape}" for shape, count in caches.items()]
+    texts += [f"{count} caches {kind}" for kind, count in caches.items()]
     filled = sum(spec.name.startswith("lora_") for spec in specs)
     return ", ".join([*texts, f"{filled} matrices of adapters"] if filled else texts)
 

@@ -52,6 +52,9 @@ dynamic form has that of the keys, with which the CPU engine decodes 5 to 15% fa
 CacheKind = Literal["window", "full"]
 """What sliding layers keep: a ring of the last positions, or every position like the full layers."""
 
+KvPrecision = Literal["float32", "float16"]
+"""How keys and values are stored."""
+
 Transform = Literal["as-is", "one-plus", "positions"]
 
 
@@ -104,7 +107,7 @@ class AdapterInputs:
 class GraphKey:
     """What a graph is asked for by. Prompt lengths are baked into a static graph; its KV length is linked.
 
-    cache: what sliding layers keep; only the dynamic form has rings.
+    cache: what sliding layers keep; only the dynamic form has rings. kv_cache: its precision.
     scoring: the prefill signature gives the logits behind every token, which no bundle that ships needs and
         validating does.
     adapters: the inputs for an adapter, None for a graph that takes none.
@@ -116,11 +119,13 @@ class GraphKey:
     scoring: bool = False
     cache: CacheKind = "full"
     adapters: AdapterInputs | None = None
+    kv_cache: KvPrecision = "float32"
 
     def file_name(self) -> str:
         """The name under which the graph is kept in a library directory."""
         lengths = "".join(f"-{length}" for length in self.prefill_lengths)
         purpose = ("-scoring" if self.scoring else "") + ("-window" if self.cache == "window" else "")
+        purpose += "-kv16" if self.kv_cache == "float16" else ""
         if self.adapters is not None:
             letters = "".join(target[0] for target in self.adapters.targets)
             purpose += f"-adapter{self.adapters.rank}-{letters}"
@@ -243,6 +248,7 @@ def _to_json(graph: Graph) -> dict[str, Any]:
         "prefill_lengths": graph.key.prefill_lengths,
         **({"scoring": True} if graph.key.scoring else {}),
         **({"cache": graph.key.cache} if graph.key.cache != "full" else {}),
+        **({"kv_cache": graph.key.kv_cache} if graph.key.kv_cache != "float32" else {}),
         **({"adapters": asdict(graph.key.adapters)} if graph.key.adapters is not None else {}),
         "vocabulary": graph.vocabulary,
         "kv_length": graph.kv_length,
@@ -275,6 +281,7 @@ def _from_json(table: dict[str, Any], flatbuffer: bytes) -> Graph:
             table.get("scoring", False),
             table.get("cache", "full"),
             AdapterInputs.from_json(table.get("adapters")),
+            table.get("kv_cache", "float32"),
         ),
         vocabulary=table["vocabulary"],
         kv_length=table["kv_length"],

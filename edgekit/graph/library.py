@@ -18,6 +18,7 @@ from edgekit.graph.format import (
     Form,
     Graph,
     GraphKey,
+    KvPrecision,
     read_graph,
     write_graph,
 )
@@ -119,7 +120,11 @@ def _converter(key: GraphKey) -> Capture:
 
 
 def graph_key(
-    config: Gemma3Config, form: Form, cache: CacheKind = "full", adapters: AdapterInputs | None = None
+    config: Gemma3Config,
+    form: Form,
+    cache: CacheKind = "full",
+    adapters: AdapterInputs | None = None,
+    kv_cache: KvPrecision = "float32",
 ) -> GraphKey:
     """The graph that a checkpoint's configuration asks for.
 
@@ -152,4 +157,4 @@ def graph_key(
         tied_embedding=config.tie_word_embeddings,
     )
     lengths = STATIC_PREFILL_LENGTHS if form == "static" else ()
-    return GraphKey(architecture, form, lengths, cache=cache, adapters=adapters)
+    return GraphKey(architecture, form, lengths, cache=cache, adapters=adapters, kv_cache=kv_cache)

@@ -59,7 +59,7 @@ class GraphInterpreter:
             self.kv_length = int(self._details["mask"]["shape"][-1])
         self.position = 0
         self._cache = {
-            name: np.zeros(self._shape(detail), np.float32)
+            name: np.zeros(self._shape(detail), detail["dtype"])
             for name, detail in self._details.items()
             if name.startswith("kv_cache")
         }
@@ -76,7 +76,7 @@ class GraphInterpreter:
         """Extend the KV cache of a dynamic graph, keeping what it holds."""
         self.kv_length = kv_length
         for name, old in self._cache.items():
-            new = np.zeros(self._shape(self._details[name]), np.float32)
+            new = np.zeros(self._shape(self._details[name]), old.dtype)
             new[tuple(slice(0, size) for size in old.shape)] = old
             self._cache[name] = new
 

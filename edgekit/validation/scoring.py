@@ -72,7 +72,9 @@ def scoring_key(
     found = fallback
     if graph_id is not None:
         found = next((key for key in _linked_keys(graph_id)), fallback)
-    return None if found is None else GraphKey(found.architecture, "dynamic", scoring=True, adapters=inputs)
+    if found is None:
+        return None
+    return GraphKey(found.architecture, "dynamic", scoring=True, adapters=inputs, kv_cache=found.kv_cache)
 
 
 def _linked_keys(graph_id: str) -> Iterator[GraphKey]:

@@ -49,8 +49,8 @@ def test_capturing_the_demo_s_graph_again_gives_the_one_that_ships(name: str) ->
 def test_a_new_shape_is_captured_once_even_by_two_processes_and_computes_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its head is a matrix of its own, which no shipped graph has."""
-    checkpoint = tiny_checkpoint(tmp_path / "untied", tie=False, dtype="F32", layers=2)
+    """Its head is a matrix of its own, and two heads keep keys and values, which no shipped graph has."""
+    checkpoint = tiny_checkpoint(tmp_path / "untied", tie=False, dtype="F32", layers=2, key_value_heads=2)
     monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path / "cache"))
     environment = {**os.environ, library.CACHE_VARIABLE: str(tmp_path / "cache")}
     command = [sys.executable, "-c", CONVERT_IN_A_PROCESS, str(checkpoint)]
@@ -65,8 +65,12 @@ def test_a_new_shape_is_captured_once_even_by_two_processes_and_computes_right(
     opened = open_checkpoint(checkpoint)
     assert not opened.config.tie_word_embeddings
     tokens = np.random.default_rng(3).integers(4, opened.config.vocab_size, 60).tolist()
-    computed = GraphInterpreter(linked_model(opened), kv_length=64).logits(tokens)
-    np.testing.assert_allclose(computed, reference_logits(checkpoint, tokens), atol=1e-4)
+    expected = reference_logits(checkpoint, tokens)
+    stepped = GraphInterpreter(linked_model(opened), kv_length=64)
+    np.testing.assert_allclose(stepped.logits(tokens), expected, atol=1e-4)
+    prompted = GraphInterpreter(linked_model(opened), kv_length=64)
+    prompted.prefill(tokens[:50])
+    np.testing.assert_allclose(prompted.logits(tokens[50:]), expected[50:], atol=1e-4)
 
 
 def test_without_the_convert_extra_a_new_shape_says_what_to_install(

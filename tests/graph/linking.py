@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.graph import Graph, find_graph, graph_key, plan_link
-from edgekit.graph.format import AdapterInputs, CacheKind, Form
+from edgekit.graph.format import AdapterInputs, CacheKind, Form, KvPrecision
 from edgekit.graph.weights import model_chunks
 from edgekit.recipes import Scheme, read_recipe, resolve
 
@@ -18,9 +18,10 @@ def linked_model(
     kv_length: int = 1024,
     cache: CacheKind = "full",
     adapters: AdapterInputs | None = None,
+    kv_cache: KvPrecision = "float32",
 ) -> bytes:
     """The TFLite model that `edgekit convert` would put into a bundle."""
-    graph = find_graph(graph_key(checkpoint.config, form, cache, adapters))
+    graph = find_graph(graph_key(checkpoint.config, form, cache, adapters, kv_cache))
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(read_recipe(recipe), matrices)
     static = kv_length if form == "static" else None

@@ -55,6 +55,25 @@ def test_its_logits_are_those_of_the_shipped_decode_signature(
     np.testing.assert_allclose(quick, slow, atol=2e-4)
 
 
+def test_half_precision_caches_count_in_its_logits(demo_path: Path, tmp_path: Path) -> None:
+    """What `--kv-cache float16` costs is told because a prompt's keys and values are rounded like a step's."""
+    made = {
+        kv: convert(demo_path, tmp_path / kv, recipe="float32", kv_cache=kv, check=False)
+        for kv in ("float32", "float16")
+    }
+    key = scoring_key(made["float16"].manifest.graph.id, None)
+    assert key is not None and key.kv_cache == "float16"
+    tokens = np.random.default_rng(5).integers(4, 1500, LENGTH).tolist()
+    exact, rounded = (
+        np.concatenate(list(Side(inspect(result.bundle)).scorer(LENGTH).logits(tokens)))
+        for result in made.values()
+    )
+    model = bytes(model_bytes(read_container(made["float16"].model)))
+    stepped = np.concatenate(list(GraphScorer(model, longest=LENGTH, by_prefill=False).logits(tokens)))
+    assert 1e-4 < np.abs(rounded - exact).max() < 0.05
+    np.testing.assert_allclose(rounded, stepped, atol=2e-3)
+
+
 @pytest.mark.parametrize("slots", [{}, {"rank": 32}])
 def test_with_an_adapter_its_logits_are_those_of_the_decode_signature(
     demo_path: Path, tmp_path: Path, slots: dict[str, int]

@@ -41,6 +41,7 @@ def _key(table: dict[str, object]) -> GraphKey:
         bool(table["scoring"]),
         table["cache"],  # type: ignore[arg-type]
         AdapterInputs.from_json(table["adapters"]),
+        table["kv_cache"],  # type: ignore[arg-type]
     )
 
 

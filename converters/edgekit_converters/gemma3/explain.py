@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import GraphError
 from edgekit.graph.format import Architecture, TensorRef, Transform
+from edgekit_converters.gemma3 import rotary
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,8 @@ def _fingerprints(
             if key in known:
                 raise GraphError("two tensors of the traced model are equal", where=name)
             known[key] = (name, transform)
-    for table in _rotary_tables(architecture):
-        known[table.tobytes()] = _ROTARY
+    for table in rotary.frequencies(architecture).values():
+        known[table.numpy().tobytes()] = _ROTARY
     return known
 
 
@@ -114,21 +115,6 @@ def _aliases(tensors: Mapping[str, NDArray[np.float32]]) -> set[str]:
     """The tied output head is the embedding under another name."""
     head, embedding = tensors.get("lm_head.weight"), tensors["model.embed_tokens.weight"]
     return {"lm_head.weight"} if head is not None and np.shares_memory(head, embedding) else set()
-
-
-def _rotary_tables(architecture: Architecture) -> list[NDArray[np.float32]]:
-    """Inverse frequencies as Transformers computes them, for full and for sliding layers."""
-    import torch
-
-    exponents = torch.arange(0, architecture.head_dim, 2, dtype=torch.int64).to(torch.float32)
-    tables = []
-    for base, factor in (
-        (architecture.rope_theta, architecture.rope_scaling_factor),
-        (architecture.rope_local_base_freq, 1.0),
-    ):
-        frequencies = 1.0 / (base ** (exponents / architecture.head_dim)) / factor
-        tables.append(frequencies.numpy())
-    return tables
 
 
 def _constant_refs(model: Any) -> dict[int, list[TensorRef]]:

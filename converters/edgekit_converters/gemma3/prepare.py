@@ -28,6 +28,7 @@ def prepare(
 ) -> Graph:
     """Make a linkable graph of a traced model; `edgekit.graph.format` says what that is."""
     model = schema.ModelT.InitFromPackedBuf(traced, 0)
+    _split_evenly(model)
     constants = tuple(_constant(item) for item in explained)
     _strip_names(model, constants)
     for constant in constants:
@@ -52,6 +53,26 @@ def prepare(
 
 def _constant(item: Explained) -> Constant:
     return Constant(item.tensor, item.transform, item.shape, item.buffer, item.refs, item.quantizable)
+
+
+def _split_evenly(model: Any) -> None:
+    """Make SPLIT of SPLIT_V, whose parts are always equal here: XNNPACK takes over the first, but not the second."""
+    for index, code in enumerate(model.operatorCodes):
+        if max(code.builtinCode, code.deprecatedBuiltinCode) != schema.BuiltinOperator.SPLIT_V:
+            continue
+        code.builtinCode = code.deprecatedBuiltinCode = schema.BuiltinOperator.SPLIT
+        for subgraph in model.subgraphs:
+            for operator in subgraph.operators:
+                if operator.opcodeIndex != index:
+                    continue
+                values, _, axis = operator.inputs
+                operator.inputs = np.array([axis, values], np.int32)
+                options = schema.SplitOptionsT()
+                options.numSplits = operator.builtinOptions.numSplits
+                operator.builtinOptionsType, operator.builtinOptions = (
+                    schema.BuiltinOptions.SplitOptions,
+                    options,
+                )
 
 
 def _strip_names(model: Any, constants: Iterable[Constant]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,13 @@ import torch
 import transformers
 
 from edgekit.graph.adapters import adapter_slots, layer_sizes
-from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Architecture, GraphKey
+from edgekit.graph.format import Architecture, GraphKey
+from edgekit_converters.gemma3.caches import cache_shapes
+from edgekit_converters.gemma3.forward import ADAPTER_ARGUMENT, Forward
 
 _MAX_POSITIONS = 32_768
 _DYNAMIC_SAMPLE = 4096
+_DYNAMIC_PROMPT = 128
 
 
 @dataclass(frozen=True)
@@ -40,9 +44,6 @@ def random_model(architecture: Architecture, vocabulary: int) -> Any:
     Freshly made norms are all alike, and the converter merges equal constants: random values keep each
     tensor recognisable.
     """
-    from litert_torch.generative.export_hf.core import attention  # noqa: F401 (registers the attention)
-    from litert_torch.generative.export_hf.model_ext import patches
-
     config = transformers.Gemma3TextConfig(
         vocab_size=vocabulary,
         hidden_size=architecture.hidden_size,
@@ -62,76 +63,76 @@ def random_model(architecture: Architecture, vocabulary: int) -> Any:
         pad_token_id=0,
         use_bidirectional_attention=False,
     )
-    config._attn_implementation = "lrt_transposed_attention"
-    with patches.get_patch_context(config.model_type):
-        model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32).eval()
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.05)
-    model.generation_config.cache_implementation = "static"
     return model
 
 
 def trace(model: Any, key: GraphKey, sizes: Placeholders, directory: Path) -> Path:
     """Trace prefill and decode of a model; gives the path of the TFLite file in `directory`."""
-    from litert_torch.generative.export_hf.core import export_lib
-    from litert_torch.generative.export_hf.core.exportable_module_config import ExportableModuleConfig
+    from litert_torch import fx_infra
+    from litert_torch._convert import interface
+    from litert_torch.backend.experimental import torch_tfl
 
-    config = ExportableModuleConfig(
-        model="gemma3",
-        output_dir=str(directory),
-        work_dir=str(directory),
-        quantization_recipe=None,
-        enable_dynamic_shape=key.form == "dynamic",
-        prefill_lengths=list(key.prefill_lengths) or [128],
-        cache_length=sizes.kv_length,
-        k_ts_idx=KEY_SEQUENCE_AXIS,
-        v_ts_idx=VALUE_SEQUENCE_AXIS[key.form],
-        prefill_logits=key.scoring,
-    )
-    if key.scoring:
-        model.register_forward_pre_hook(_keep_all_logits, with_kwargs=True)
-        model.lm_head.register_forward_pre_hook(_without_batch)
-    _choose_signatures(model, key, config)
-    source = export_lib.SourceModelArtifacts(
-        model=model, model_config=model.config, text_model_config=model.config, tokenizer=None
-    )
-    config = export_lib.update_export_config(config, source)
-    exported = export_lib.export_text_prefill_decode_model(
-        source, config, export_lib.ExportedModelArtifacts()
-    )
-    return Path(exported.prefill_decode_model_path)
+    converter = interface.Converter()
+    for name, signature, inputs, dimensions in _signatures(model, key, sizes):
+        program = torch.export.export(signature, args=(), kwargs=inputs, dynamic_shapes=dimensions)
+        program = fx_infra.safe_run_decompositions(program, fx_infra.decomp.pre_lower_decomp())
+        program = program.run_decompositions(torch_tfl.decomps)
+        converter.add_signature(name, program.module(), sample_kwargs=inputs, dynamic_shapes=dimensions)
+    path = directory / "model.tflite"
+    converter.convert(lightweight_conversion=False, strict_export=False).export(str(path))
+    return path
 
 
-def _choose_signatures(model: Any, key: GraphKey, config: Any) -> None:
-    """Let the exporter use our caches and signatures: it finds a cache by name and has no such hook for signatures."""
-    from litert_torch.generative.export_hf.core import export_lib
+def _signatures(
+    model: Any, key: GraphKey, sizes: Placeholders
+) -> Iterator[tuple[str, torch.nn.Module, dict[str, Any], dict[str, Any]]]:
+    """Name, module, sample inputs and free dimensions of every signature."""
+    prompt = Forward(model, key, "many", "all" if key.scoring else "none").eval()
+    if key.form == "dynamic":
+        tokens = torch.export.Dim("tokens", min=1, max=_MAX_POSITIONS)
+        length = torch.export.Dim("cache", max=_MAX_POSITIONS)
+        yield "prefill", prompt, *_inputs(key, _DYNAMIC_PROMPT, sizes.kv_length, tokens, length)
+    else:
+        length = None
+        for count in key.prefill_lengths:
+            yield f"prefill_{count}", prompt, *_inputs(key, count, sizes.kv_length, None, None)
+    decode = Forward(model, key, "one", "last").eval()
+    yield "decode", decode, *_inputs(key, 1, sizes.kv_length, None, length)
 
-    from edgekit_converters.gemma3 import adapters
 
-    signatures = adapters.PLAIN
-    if key.cache == "window":
-        from edgekit_converters.gemma3 import ring
-
-        config.cache_implementation = ring.RingCache.__name__
-        ring.RingCache.ring_length = key.architecture.ring_length
-        signatures = (ring.RingPrefill, ring.RingDecode)
+def _inputs(
+    key: GraphKey, count: int, kv_length: int, tokens: Any, length: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Sample inputs of a signature, and their free dimensions."""
+    caches = cache_shapes(key, kv_length)
+    precision = torch.float16 if key.kv_cache == "float16" else torch.float32
+    inputs: dict[str, Any] = {
+        "tokens": torch.ones((1, count), dtype=torch.int32),
+        "input_pos": torch.arange(count, dtype=torch.int32),
+        "kv_cache": {name: torch.zeros(shape, dtype=precision) for name, (shape, _) in caches.items()},
+        "mask": torch.zeros((1, 1, count, kv_length)),
+    }
+    dimensions: dict[str, Any] = {
+        "tokens": {1: tokens},
+        "input_pos": {0: tokens},
+        "kv_cache": {name: {} if axis is None else {axis: length} for name, (_, axis) in caches.items()},
+        "mask": {2: tokens, 3: length},
+    }
     if key.adapters is not None:
         slots = adapter_slots(layer_sizes(key.architecture), key.adapters.targets)
-        signatures = adapters.adapted(model, slots, key.adapters.rank, signatures)
-    export_lib.get_prefill_decode_exportable_cls = lambda *_: signatures
-
-
-def _keep_all_logits(_: Any, arguments: Any, options: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """The exporter keeps the logits of a prompt's last token only; Transformers takes 0 for all of them."""
-    return arguments, {**options, "logits_to_keep": 0}
-
-
-def _without_batch(_: Any, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Make logits of shape (tokens, vocabulary): three dimensions, one of them free, take a reshape whose target
-    shape would hold the vocabulary's size as a constant, where no linker looks."""
-    return (arguments[0][0],)
+        samples = {
+            name.removeprefix(f"{ADAPTER_ARGUMENT}_"): torch.zeros(shape)
+            for slot in slots
+            for name, shape in zip((slot.down, slot.up), slot.shapes(key.adapters.rank), strict=True)
+        }
+        inputs[ADAPTER_ARGUMENT] = samples
+        dimensions[ADAPTER_ARGUMENT] = dict.fromkeys(samples)
+    return inputs, dimensions
 
 
 def _rope_parameters(architecture: Architecture) -> dict[str, Any]:

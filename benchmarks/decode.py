@@ -113,6 +113,11 @@ def main() -> None:
             "export_hf, KV 1024": arguments.short or _export(checkpoint, directory, 1024),
             "int8, full": _convert(checkpoint, directory, "full", "--cache", "full"),
             "int8, window": _convert(checkpoint, directory, "window", "--cache", "window"),
+            "int4-head, full": _convert(checkpoint, directory, "head", "--recipe", "int4-head"),
+            "int4-head, window": _convert(
+                checkpoint, directory, "head-window", "--recipe", "int4-head", "--cache", "window"
+            ),
+            "int8, full, float16": _convert(checkpoint, directory, "half", "--kv-cache", "float16"),
             "int4, 32k": _convert(
                 checkpoint, directory, "small", "--cache", "window", "--recipe", "int4-all", *trimming
             ),
@@ -221,7 +226,7 @@ def _targets(results: dict[str, Any]) -> list[Target]:
 
     default, short = "export_hf, KV 4096", "export_hf, KV 1024"
     targets = []
-    for ours in ("int8, full", "int8, window"):
+    for ours in ("int8, full", "int8, window", "int4-head, full", "int4-head, window"):
         targets += [
             Target(f"{ours}: decode against {default}", decode(ours) / decode(default), 2.0),
             Target(f"{ours}: decode against {short}", decode(ours) / decode(short), 1.2),
@@ -232,7 +237,7 @@ def _targets(results: dict[str, Any]) -> list[Target]:
             ),
             Target(f"{ours}: first token after 20 against {default}", first(default) / first(ours), 3.0),
         ]
-        if "conversation" in results:
+        if ours in results.get("conversation", {}):
             end, start = (median("conversation", ours, key) for key in ("decode_at_end", "decode_behind_256"))
             targets += [
                 Target(f"{ours}: decode at the end of the conversation against its start", end / start, 0.6),

@@ -16,6 +16,9 @@ import dev.edgekit.sample.tasks.HostState
 import java.io.ByteArrayInputStream
 import java.io.File
 import java.security.MessageDigest
+import java.text.DecimalFormat
+import java.text.DecimalFormatSymbols
+import java.util.Locale
 import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.reflect.KClass
 import kotlinx.coroutines.CoroutineScope
@@ -103,7 +106,8 @@ class LaunchTest {
         application.use(installer(full))
         launched {
             app.awaitText("Not enough storage space")
-            app.awaitText("needs 3.3\u00a0MB, but only 1\u00a0MB")
+            val needed = DecimalFormat("0.#", DecimalFormatSymbols(Locale.ROOT)).format(Demo.model.length() / 1e6)
+            app.awaitText("needs $needed\u00a0MB, but only 1\u00a0MB")
         }
     }
 

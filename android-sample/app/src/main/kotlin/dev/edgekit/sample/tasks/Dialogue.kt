@@ -51,7 +51,8 @@ class Dialogue(
 
     /** Sends a prompt unless an answer is under way. A prompt that is too long comes back as [DialogueState.refusal]. */
     fun send(prompt: String) {
-        if (answering?.isActive == true) return
+        // The state, not the job: it still runs for a moment after it has told that the answer ended.
+        if (_state.value.answering) return
         _state.update { it.copy(answering = true, refusal = null) }
         // It is known before it runs: whoever takes the engine waits for it.
         val job = model.scope.launch(dispatcher, CoroutineStart.LAZY) { answer(prompt) }

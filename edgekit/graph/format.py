@@ -47,7 +47,7 @@ KEY_SEQUENCE_AXIS = 2
 
 VALUE_SEQUENCE_AXIS: dict[Form, int] = {"dynamic": 2, "static": 3}
 """Of kv_cache_v_N. The static form has the transposed layout of Google's files, (1, heads, head_dim, sequence); the
-dynamic form has that of the keys, with which the CPU engine decodes 5 to 15% faster (docs/benchmarks.md)."""
+dynamic form has that of the keys, in which the engine lengthens a cache in one piece (docs/benchmarks.md)."""
 
 CacheKind = Literal["window", "full"]
 """What sliding layers keep: a ring of the last positions, or every position like the full layers."""

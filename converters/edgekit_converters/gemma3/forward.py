@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import litert_torch.backend.experimental.torch_tfl  # noqa: F401 (registers torch.ops.tfl)
 import torch
@@ -26,9 +26,6 @@ from edgekit_converters.gemma3.caches import Steps, append, append_to_ring, slid
 from edgekit_converters.gemma3.rotary import frequencies
 
 tfl = torch.ops.tfl
-
-Logits = Literal["none", "last", "all"]
-"""What a signature gives besides the caches: nothing, (1, 1, vocabulary) or (tokens, vocabulary)."""
 
 ADAPTER_ARGUMENT = "lora"
 """An input is named by its argument and its key there: of `lora_atten_q_a_prime_weight_0` this is the first part."""
@@ -51,10 +48,11 @@ class Forward(torch.nn.Module):
     """One signature: tokens and caches in, caches and logits out.
 
     model: Transformers' model, for its parameters and their names. steps: "one" for decode, whose shapes are then all
-    known; "many" for a prompt.
+    known; "many" for a prompt. logits: give them behind every token, (1, 1, vocabulary) of one and
+    else (tokens, vocabulary).
     """
 
-    def __init__(self, model: Any, key: GraphKey, steps: Steps, logits: Logits) -> None:
+    def __init__(self, model: Any, key: GraphKey, steps: Steps, logits: bool) -> None:
         super().__init__()
         self.model = model
         self.key = key
@@ -100,7 +98,7 @@ class Forward(torch.nn.Module):
             h = self.activation(self._project(f"{name}.gate_proj", h)) * self._project(f"{name}.up_proj", h)
             x = x + self._norm(self._project(f"{name}.down_proj", h), layer.post_feedforward_layernorm)
         outputs: dict[str, Any] = {"kv_cache": updated}
-        if self.logits != "none":
+        if self.logits:
             x = self._norm(x, text.norm)
             outputs["logits"] = torch.nn.functional.linear(x, self.model.lm_head.weight)
         return outputs

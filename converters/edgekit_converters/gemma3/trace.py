@@ -92,7 +92,7 @@ def _signatures(
     model: Any, key: GraphKey, sizes: Placeholders
 ) -> Iterator[tuple[str, torch.nn.Module, dict[str, Any], dict[str, Any]]]:
     """Name, module, sample inputs and free dimensions of every signature."""
-    prompt = Forward(model, key, "many", "all" if key.scoring else "none").eval()
+    prompt = Forward(model, key, "many", logits=key.scoring).eval()
     if key.form == "dynamic":
         tokens = torch.export.Dim("tokens", min=1, max=_MAX_POSITIONS)
         length = torch.export.Dim("cache", max=_MAX_POSITIONS)
@@ -101,7 +101,7 @@ def _signatures(
         length = None
         for count in key.prefill_lengths:
             yield f"prefill_{count}", prompt, *_inputs(key, count, sizes.kv_length, None, None)
-    decode = Forward(model, key, "one", "last").eval()
+    decode = Forward(model, key, "one", logits=True).eval()
     yield "decode", decode, *_inputs(key, 1, sizes.kv_length, None, length)
 
 

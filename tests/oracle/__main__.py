@@ -1,4 +1,4 @@
-"""Freeze what edgekit makes of the demo now: `python -m tests.oracle`, only after a change of behaviour that is meant."""
+"""Freeze what edgekit makes of the demo now, after a change of behaviour that is meant: `python -m tests.oracle`."""
 
 from __future__ import annotations
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from edgekit.graph.library import CACHE_VARIABLE
 from tests.oracle import making
 
 
@@ -42,7 +43,12 @@ def test_packages_have_the_frozen_bytes(frozen: dict[str, Any], demo_bundle: Pat
 
 
 def test_reports_have_the_frozen_structure(
-    frozen: dict[str, Any], demo_bundle: Path, adapted: dict[str, Path]
+    frozen: dict[str, Any],
+    demo_bundle: Path,
+    adapted: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))  # a report tells whether the reference was kept
     made = {name: making.masked(values) for name, values in making.reports(demo_bundle, adapted)}
     assert made == frozen["reports"]

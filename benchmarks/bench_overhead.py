@@ -22,7 +22,7 @@ from checkpoint_270m import write_checkpoint
 from convert import CONVERT
 
 from edgekit.benchmark.plan import BenchPlan, Files, run_task
-from edgekit.benchmark.runner import run_here
+from edgekit.benchmark.process import run_here
 from edgekit.benchmark.statistics import median_ratio, summarize
 from edgekit.bundle.manifest import open_bundle
 

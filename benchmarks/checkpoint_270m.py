@@ -18,7 +18,7 @@ import numpy as np
 from safetensors.numpy import save_file
 from sentencepiece import sentencepiece_model_pb2
 
-from edgekit.checkpoint.config import expected_shapes, read_config
+from edgekit.families.gemma3 import expected_shapes, read_config
 
 DEMO = Path(__file__).parents[1] / "examples" / "settings-navigator" / "checkpoint"
 VOCABULARY = 262_144

@@ -14,21 +14,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from edgekit.adapters.making import AdapterResult, adapter
     from edgekit.benchmark.bench import bench
     from edgekit.benchmark.outcome import BenchReport
     from edgekit.benchmark.plan import BenchPlan
     from edgekit.bundle.inspect import inspect
     from edgekit.bundle.manifest import Manifest, open_bundle
     from edgekit.checkpoint import Checkpoint, open_checkpoint
-    from edgekit.conversion import ConvertResult, convert
+    from edgekit.conversion.adapter.making import AdapterResult, adapter
+    from edgekit.conversion.convert import ConvertResult, convert
+    from edgekit.conversion.trim.survey import survey_vocabulary
     from edgekit.errors import EdgekitError
     from edgekit.packaging.package import package
     from edgekit.packaging.result import PackageResult
     from edgekit.recipes import Recipe, read_recipe
     from edgekit.validation.result import ParityReport
-    from edgekit.validation.run import validate
-    from edgekit.vocabulary.survey import survey_vocabulary
+    from edgekit.validation.validate import validate
 
 __version__ = "0.1.0"
 
@@ -57,26 +57,26 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AdapterResult": "edgekit.adapters.making",
+    "AdapterResult": "edgekit.conversion.adapter.making",
     "BenchPlan": "edgekit.benchmark.plan",
     "BenchReport": "edgekit.benchmark.outcome",
     "Checkpoint": "edgekit.checkpoint",
-    "ConvertResult": "edgekit.conversion",
+    "ConvertResult": "edgekit.conversion.convert",
     "EdgekitError": "edgekit.errors",
     "Manifest": "edgekit.bundle.manifest",
     "PackageResult": "edgekit.packaging.result",
     "ParityReport": "edgekit.validation.result",
     "Recipe": "edgekit.recipes",
-    "adapter": "edgekit.adapters.making",
+    "adapter": "edgekit.conversion.adapter.making",
     "bench": "edgekit.benchmark.bench",
-    "convert": "edgekit.conversion",
+    "convert": "edgekit.conversion.convert",
     "inspect": "edgekit.bundle.inspect",
     "open_bundle": "edgekit.bundle.manifest",
     "open_checkpoint": "edgekit.checkpoint",
     "package": "edgekit.packaging.package",
     "read_recipe": "edgekit.recipes",
-    "survey_vocabulary": "edgekit.vocabulary.survey",
-    "validate": "edgekit.validation.run",
+    "survey_vocabulary": "edgekit.conversion.trim.survey",
+    "validate": "edgekit.validation.validate",
 }
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.adapters.making import adapter
 from edgekit.checkpoint import Checkpoint, open_checkpoint
-from edgekit.conversion import convert
+from edgekit.conversion.adapter.making import adapter
+from edgekit.conversion.convert import convert
 from edgekit.runtime.reference import Reference
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network

@@ -14,11 +14,11 @@ from typing import Any
 import pytest
 
 from edgekit.bundle.inspect import inspect
-from edgekit.chatting import open_chat
-from edgekit.checkpoint.generation import GREEDY
-from edgekit.conversion import convert
-from edgekit.runtime.engine import Engine, open_engine
+from edgekit.conversion.convert import convert
+from edgekit.runtime.ask.engine import Engine, open_engine
+from edgekit.runtime.chat import open_chat
 from edgekit.runtime.reference import Reference
+from edgekit.text.generation import GREEDY
 from tests.conftest import EXAMPLE
 from tests.fixtures import damage
 from tests.fixtures.checkpoints import (

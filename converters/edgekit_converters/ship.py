@@ -7,9 +7,9 @@ import dataclasses
 import time
 from pathlib import Path
 
-from edgekit.graph.adapters import ATTENTION, RANKS, TARGETS
 from edgekit.graph.format import AdapterInputs, Architecture, Form, GraphKey, write_graph
 from edgekit.graph.library import GEMMA_3_270M, SHIPPED, STATIC_PREFILL_LENGTHS
+from edgekit.graph.slots import ATTENTION, RANKS, TARGETS
 from edgekit_converters.gemma3 import capture
 
 _PERIOD = ("sliding_attention",) * 5 + ("full_attention",)

@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import Final
 
 from edgekit import __version__
-from edgekit.adapters.opening import read_adapter_bundle
 from edgekit.benchmark.compare import Comparison, Gate, compare, failed_gates, parse_gate
-from edgekit.benchmark.host import (
+from edgekit.benchmark.outcome import BenchReport
+from edgekit.benchmark.plan import BenchPlan, check_plan, preset_plan
+from edgekit.benchmark.result import BenchResult, CaseResult, EngineInfo, Switching, read_result
+from edgekit.benchmark.runners.host import (
     answer_here,
     fastest_cores,
     measure_host,
     read_conditions,
     read_host,
 )
-from edgekit.benchmark.official import measure_official
-from edgekit.benchmark.outcome import BenchReport
-from edgekit.benchmark.peer import measure_llama, parse_peer
-from edgekit.benchmark.plan import BenchPlan, check_plan, preset_plan
-from edgekit.benchmark.result import BenchResult, CaseResult, EngineInfo, Switching, read_result
-from edgekit.benchmark.subject import Subject, describe_bundle, open_subject
+from edgekit.benchmark.runners.llama_cpp import measure_llama, parse_peer
+from edgekit.benchmark.runners.official import measure_official
+from edgekit.bundle.adapter.opening import read_adapter_bundle
 from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.subject import Subject, describe_bundle, open_subject
 from edgekit.errors import EdgekitError, InputError, MissingToolError
 from edgekit.progress import SILENT, Progress
 
@@ -129,8 +129,8 @@ def with_question(plan: BenchPlan, bundle: str | Path, adapters: Sequence[str | 
 
 def write_reports(report: BenchReport, results: Sequence[BenchResult], directory: Path) -> tuple[Path, ...]:
     """Write `bench-<target>.json` for each result, and one page for all: whole, or not at all."""
-    from edgekit.report.bench import render_html
-    from edgekit.report.page import write_page
+    from edgekit.benchmark.page import render_html
+    from edgekit.html.page import write_page
 
     files = []
     for result in results:
@@ -233,15 +233,9 @@ def _measure_devices(
 
     Gives the errors of devices that failed beside the results of the others; raises the first when all failed.
     """
-    from edgekit.benchmark.device import (
-        Device,
-        choose_devices,
-        find_adb,
-        list_devices,
-        run_on_device,
-        run_on_devices,
-    )
-    from edgekit.benchmark.device.facts import big_cores, read_facts
+    from edgekit.benchmark.runners.adb import run_on_device, run_on_devices
+    from edgekit.device import Device, choose_devices, find_adb, list_devices
+    from edgekit.device.facts import big_cores, read_facts
 
     adb = find_adb()
     devices = [

@@ -1,1 +1,4 @@
-"""What goes out: .litertlm reading and writing, LLM metadata, manifest, and the directory that holds them."""
+"""What goes out: .litertlm reading and writing, LLM metadata, the manifest, adapter bundles.
+
+How a bundle is made is in `conversion`; nothing here opens an engine.
+"""

@@ -2,7 +2,7 @@
 checks.
 
 The file is the dataclass below as JSON, keys in the order of the fields, indented by 2, free mappings sorted,
-so that the same bundle always has the same bytes. Reading is strict (`edgekit.bundle.strict_json`), and a newer
+so that the same bundle always has the same bytes. Reading is strict (`edgekit.records.codec`), and a newer
 schema is an error.
 """
 
@@ -24,8 +24,8 @@ from edgekit.bundle.directory import (
     was_interrupted,
 )
 from edgekit.bundle.kept import read_kept
-from edgekit.bundle.strict_json import Json, build, is_digest, plain, read_object
 from edgekit.errors import BundleError
+from edgekit.records.codec import Json, build, is_digest, plain, read_object
 
 SCHEMA_VERSION: Final = 1
 

@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.checkpoint.chat_template import ChatTemplate, DeviceTemplate, for_device, read_chat_template
-from edgekit.checkpoint.config import SLIDING, Gemma3Config
-from edgekit.checkpoint.generation import GenerationDefaults, Sampler, read_generation
-from edgekit.checkpoint.tokenizer import END_OF_TURN, Tokenizer, read_tokenizer
+from edgekit.families.gemma3 import SLIDING, Gemma3Config
 from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Form
+from edgekit.text.generation import GenerationDefaults, Sampler, read_generation
+from edgekit.text.template import ChatTemplate, DeviceTemplate, for_device, read_chat_template
+from edgekit.text.tokenizer import END_OF_TURN, Tokenizer, read_tokenizer
 
 if TYPE_CHECKING:
     from litert_lm_builder.runtime.proto.executor_metadata_pb2 import ExecutorMetadata

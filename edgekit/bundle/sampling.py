@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.bundle.manifest import SamplerUse
-from edgekit.checkpoint.generation import GREEDY, Sampler
+from edgekit.text.generation import GREEDY, Sampler
 
 
 def sampler_use(sampler: Sampler) -> SamplerUse:

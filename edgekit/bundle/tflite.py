@@ -47,7 +47,7 @@ _TYPES: Final = (
 """The schema's TensorType, by number."""
 
 ADAPTER_INPUT: Final = "lora_atten_"
-"""With which the names of adapter inputs begin (`edgekit.graph.adapters`)."""
+"""With which the names of adapter inputs begin (`edgekit.graph.slots`)."""
 
 _NO_DETAILS, _BLOCKWISE = 0, 2  # of the union QuantizationDetails
 

@@ -6,20 +6,16 @@ and every tensor under its name in `Gemma3ForCausalLM`, read from a memory map w
 
 from __future__ import annotations
 
-from edgekit.checkpoint.adapter import AdapterConfig
-from edgekit.checkpoint.config import Gemma3Config, expected_shapes, read_config
-from edgekit.checkpoint.opening import Checkpoint, digest, open_checkpoint, source_files
-from edgekit.checkpoint.tensors import WeightTensor, check_finite
+from edgekit.checkpoint.lora.config import AdapterConfig
+from edgekit.checkpoint.open import Checkpoint, digest, open_checkpoint, source_files
+from edgekit.checkpoint.safetensors import WeightTensor, check_finite
 
 __all__ = [
     "AdapterConfig",
     "Checkpoint",
-    "Gemma3Config",
     "WeightTensor",
     "check_finite",
     "digest",
-    "expected_shapes",
     "open_checkpoint",
-    "read_config",
     "source_files",
 ]

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from edgekit.checkpoint.config import Gemma3Config, expected_shapes
-from edgekit.checkpoint.tensors import FLOAT_DTYPES, StoredTensor, WeightTensor, same_bytes, some
+from edgekit.checkpoint.safetensors import FLOAT_DTYPES, StoredTensor, WeightTensor, same_bytes, some
 from edgekit.errors import CheckpointError
+from edgekit.families.gemma3 import Gemma3Config, expected_shapes
 
 EMBEDDING = "model.embed_tokens.weight"
 HEAD = "lm_head.weight"

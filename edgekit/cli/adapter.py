@@ -21,7 +21,7 @@ from edgekit.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from edgekit.adapters.making import AdapterResult
+    from edgekit.conversion.adapter.making import AdapterResult
 
 EXAMPLES = """Examples:
 
@@ -76,7 +76,7 @@ def adapter(
     debug: DebugOption = False,
 ) -> None:
     """Turn a LoRA adapter into a sidecar of a few megabytes that a base bundle applies at run time."""
-    from edgekit.adapters.making import adapter as run
+    from edgekit.conversion.adapter.making import adapter as run
 
     result = run(
         source,

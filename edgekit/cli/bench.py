@@ -237,8 +237,8 @@ def _device(device: str | None, serial: str | None) -> str | None:
 
 
 def _clean(serial: str) -> None:
-    from edgekit.benchmark.device import Device, choose_devices, clean, find_adb, list_devices
     from edgekit.cli.console import human_bytes
+    from edgekit.device import Device, choose_devices, clean, find_adb, list_devices
 
     adb = find_adb()
     for found in choose_devices(list_devices(adb), serial or None):

@@ -13,8 +13,8 @@ from edgekit.cli.console import DebugOption, JsonOption, QuietOption, error_cons
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
-    from edgekit.chatting import Chats
-    from edgekit.runtime.engine import Reply
+    from edgekit.runtime.ask.engine import Reply
+    from edgekit.runtime.chat import Chats
 
 EXAMPLES = """Examples:
 
@@ -60,7 +60,7 @@ def chat(
     debug: DebugOption = False,
 ) -> None:
     """Chat with a bundle: streaming, several turns, tokens per second after each."""
-    from edgekit.chatting import open_chats
+    from edgekit.runtime.chat import open_chats
 
     if as_json and prompt is None:
         raise typer.BadParameter("--json needs --prompt")

@@ -21,7 +21,7 @@ from edgekit.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from edgekit.conversion import ConvertResult
+    from edgekit.conversion.convert import ConvertResult
 
 EXAMPLES = """Examples:
 
@@ -131,8 +131,8 @@ def convert(
     debug: DebugOption = False,
 ) -> None:
     """Convert a fine-tuned Gemma 3 checkpoint into a quantized bundle for LiteRT-LM."""
-    from edgekit.conversion import convert as run
-    from edgekit.validation.data import parse_fields
+    from edgekit.conversion.convert import convert as run
+    from edgekit.text.data import parse_fields
 
     result = run(
         checkpoint,

@@ -20,10 +20,10 @@ from edgekit.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from edgekit.adapters.making import AdapterResult
-    from edgekit.conversion import ConvertResult
+    from edgekit.conversion.adapter.making import AdapterResult
+    from edgekit.conversion.convert import ConvertResult
     from edgekit.progress import Progress
-    from edgekit.runtime.engine import Reply
+    from edgekit.runtime.ask.engine import Reply
 
 PROMPTS = (
     "my screen is too dark",
@@ -70,7 +70,7 @@ def demo(
     if adapters:
         _show_adapters(output, recipe, as_json, progress)
         return
-    from edgekit.chatting import open_chat
+    from edgekit.runtime.chat import open_chat
 
     result = _convert(output, recipe, progress, adapter_ready=False)
     replies = {}
@@ -89,7 +89,7 @@ def demo(
 
 def _show_adapters(output: Path, recipe: str, as_json: bool, progress: Progress) -> None:
     """Make the base and both adapters, and let all three answer from one opened engine."""
-    from edgekit.chatting import open_chats
+    from edgekit.runtime.chat import open_chats
 
     base = _convert(_beside(output, BASE), recipe, progress, adapter_ready=True)
     made = {name: _adapter(name, base.bundle, output, progress) for name in (SENTIMENT, TRIAGE)}
@@ -122,7 +122,7 @@ def _show_adapters(output: Path, recipe: str, as_json: bool, progress: Progress)
 
 
 def _convert(output: Path, recipe: str, progress: Progress, *, adapter_ready: bool) -> ConvertResult:
-    from edgekit.conversion import convert
+    from edgekit.conversion.convert import convert
     from edgekit.examples import settings_navigator
 
     example = settings_navigator()
@@ -141,7 +141,7 @@ def _convert(output: Path, recipe: str, progress: Progress, *, adapter_ready: bo
 
 
 def _adapter(name: str, base: Path, output: Path, progress: Progress) -> AdapterResult:
-    from edgekit.adapters.making import adapter
+    from edgekit.conversion.adapter.making import adapter
     from edgekit.examples import sentiment, support_triage
 
     example = sentiment() if name == SENTIMENT else support_triage()

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from edgekit.adapters.summary import AdapterSummary, TargetSummary
+    from edgekit.bundle.adapter.summary import AdapterSummary, TargetSummary
     from edgekit.bundle.inspect import BundleSummary, LlmSummary, SamplerSummary, TokenSummary
     from edgekit.bundle.manifest import SamplerUse, VocabularyUse
     from edgekit.bundle.tflite import ModelSummary, TensorSpec
@@ -81,8 +81,8 @@ def _fitting(bundle: Path, adapters: Sequence[Path]) -> list[AdapterSummary]:
     """Summaries of adapters that fit a base. Raises AdapterError for one that does not."""
     if not adapters:
         return []
-    from edgekit.adapters.opening import open_adapter
-    from edgekit.adapters.summary import summarize
+    from edgekit.bundle.adapter.opening import open_adapter
+    from edgekit.bundle.adapter.summary import summarize
     from edgekit.bundle.manifest import open_bundle
 
     base = open_bundle(bundle)
@@ -236,7 +236,7 @@ def _table(title: str) -> Table:
 
 
 def _inspect_adapter(path: Path, as_json: bool) -> None:
-    from edgekit.adapters.summary import inspect_adapter
+    from edgekit.bundle.adapter.summary import inspect_adapter
 
     summary = inspect_adapter(path)
     if as_json:

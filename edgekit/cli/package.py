@@ -21,7 +21,7 @@ from edgekit.cli.console import (
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
-    from edgekit.benchmark.device.adb import Device
+    from edgekit.device.adb import Device
     from edgekit.packaging.result import PackageResult
     from edgekit.packaging.source import Source
     from edgekit.packaging.tasks import Task
@@ -121,8 +121,8 @@ def package(
     debug: DebugOption = False,
 ) -> None:
     """Put a bundle into an app: a signed APK, a Gradle project, assets, a Play pack, or the AI Edge Gallery."""
-    from edgekit.packaging.apk.assemble import DEFAULT_ABIS
     from edgekit.packaging.package import package as run
+    from edgekit.packaging.targets.apk.assemble import DEFAULT_ABIS
 
     _refuse_other_targets(to, install=install, push=push, open_app=open_app)
     _refuse_options_of_others(
@@ -205,7 +205,7 @@ def _refuse_options_of_others(
 
 
 def _password(keystore: Path | None, variable: str | None, file: Path | None) -> str:
-    from edgekit.packaging.apk.keys import PASSWORD_VARIABLE, find_password
+    from edgekit.packaging.targets.apk.keys import PASSWORD_VARIABLE, find_password
 
     environment: dict[str, str] | None = None
     if variable is not None:
@@ -220,7 +220,7 @@ def _password(keystore: Path | None, variable: str | None, file: Path | None) ->
 
 
 def _device(serial: str | None) -> Device:
-    from edgekit.benchmark.device.adb import ALL, Device, choose_devices, find_adb, list_devices
+    from edgekit.device.adb import ALL, Device, choose_devices, find_adb, list_devices
 
     if serial == ALL:
         raise InputError("one device is needed, not all", where="--device", remedy="name its serial")
@@ -233,18 +233,18 @@ def _on_device(
 ) -> tuple[str, ...]:
     done = []
     if install:
-        from edgekit.packaging.apk.install import install_apk
+        from edgekit.packaging.targets.apk.install import install_apk
 
         assert result.apk is not None
         install_apk(device, result.apk, progress=progress)
         done.append(f"installed and started on {device.serial}")
     if push:
-        from edgekit.packaging.gallery.device import push_to_gallery
+        from edgekit.packaging.targets.gallery.device import push_to_gallery
 
         sent = push_to_gallery(device, result.source, progress=progress)
         done.append(f"pushed to {device.serial}, {human_bytes(sent)} had to travel")
     if open_app:
-        from edgekit.packaging.gallery.device import open_gallery
+        from edgekit.packaging.targets.gallery.device import open_gallery
 
         open_gallery(device, result.source)
         done.append(f"the Gallery is open at the model on {device.serial}")

@@ -101,10 +101,10 @@ def validate(
     debug: DebugOption = False,
 ) -> None:
     """Hold a bundle, or a base with an adapter, against the checkpoint it was made from; exit 1 when a check fails."""
-    from edgekit.validation.data import parse_fields
+    from edgekit.text.data import parse_fields
     from edgekit.validation.gates import Thresholds, find_config
-    from edgekit.validation.run import validate as run
     from edgekit.validation.runtimes import parse_versions
+    from edgekit.validation.validate import validate as run
 
     report = run(
         bundle,

@@ -19,7 +19,7 @@ from edgekit.cli.console import (
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
-    from edgekit.vocabulary.survey import Survey
+    from edgekit.conversion.trim.survey import Survey
 
 EXAMPLES = """Examples:
 
@@ -68,10 +68,10 @@ def vocab(
     debug: DebugOption = False,
 ) -> None:
     """Tell what a trimmed vocabulary would cover and weigh, at several sizes."""
-    from edgekit.bundle.answers import parse_answer
     from edgekit.cli.convert import split_languages
-    from edgekit.validation.data import parse_fields
-    from edgekit.vocabulary.survey import RECIPES, survey_vocabulary
+    from edgekit.conversion.trim.survey import RECIPES, survey_vocabulary
+    from edgekit.text.answers import parse_answer
+    from edgekit.text.data import parse_fields
 
     result = survey_vocabulary(
         checkpoint,
@@ -85,8 +85,8 @@ def vocab(
         progress=progress_for(quiet=quiet or as_json),
     )
     if report is not None:
-        from edgekit.report.page import write_page
-        from edgekit.report.vocabulary import render_html
+        from edgekit.conversion.trim.page import render_html
+        from edgekit.html.page import write_page
 
         write_page(render_html(result), report)
     if as_json:

@@ -91,7 +91,7 @@ class Architecture:
 
 @dataclass(frozen=True)
 class AdapterInputs:
-    """The inputs by which a graph takes an adapter (`edgekit.graph.adapters`): its rank, and the projections that
+    """The inputs by which a graph takes an adapter (`edgekit.graph.slots`): its rank, and the projections that
     have them."""
 
     rank: int

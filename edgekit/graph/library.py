@@ -9,8 +9,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
 
-from edgekit.checkpoint.config import FULL, SLIDING, Gemma3Config
 from edgekit.errors import GraphError, MissingToolError
+from edgekit.families.gemma3 import FULL, SLIDING, Gemma3Config
 from edgekit.graph.format import (
     AdapterInputs,
     Architecture,

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.checkpoint.tensors import WeightTensor, check_finite
+from edgekit.checkpoint.safetensors import WeightTensor, check_finite
 from edgekit.errors import CheckpointError
 from edgekit.graph.allocation import reused_memory
 from edgekit.graph.linker import Link, Slot
 from edgekit.progress import Advance
-from edgekit.recipes.quantize import block_scale_bytes, pack, quantize_tensor
+from edgekit.quantize.solve import block_scale_bytes, pack, quantize_tensor
 
 _CHUNK_VALUES = 1024 * 640
 """Values quantized at once. Measured: with sixteen times as many, temporaries leave the caches and it takes twice

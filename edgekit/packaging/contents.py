@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from edgekit.adapters.opening import Adapter
+from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MANIFEST_NAME, NOTICE_NAME
 from edgekit.bundle.manifest import Manifest, manifest_bytes
 from edgekit.packaging.tasks import TASKS_NAME, Offer, tasks_bytes

@@ -18,13 +18,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.bundle.answers import AnswerFormat
-from edgekit.checkpoint.generation import parse_sampler
 from edgekit.errors import BundleError, InputError, MissingToolError
 from edgekit.packaging.tasks import Golden
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.engine import failure_reason, open_engine
-from edgekit.validation.data import read_data
+from edgekit.runtime.ask.engine import failure_reason, open_engine
+from edgekit.text.answers import AnswerFormat
+from edgekit.text.data import read_data
+from edgekit.text.generation import parse_sampler
 
 MOST_PROMPTS = 8
 """A self-test that a person waits for on a phone."""

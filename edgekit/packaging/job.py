@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.packaging.apk.identity import Identity
 from edgekit.packaging.contents import AppContents
 from edgekit.packaging.source import Source
+from edgekit.packaging.targets.apk.identity import Identity
 from edgekit.progress import SILENT, Progress
 
 _PIECE = 4 << 20

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.adapters.opening import Adapter, open_adapter
+from edgekit.bundle.adapter.opening import Adapter, open_adapter
 from edgekit.bundle.manifest import Bundle, Manifest
 from edgekit.errors import AdapterError
 from edgekit.packaging.golden import Prompts

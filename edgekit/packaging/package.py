@@ -19,19 +19,23 @@ from typing import Any, Final, Literal, get_args
 from edgekit import __version__
 from edgekit.bundle.manifest import Bundle
 from edgekit.errors import BundleError, InputError
-from edgekit.packaging.apk.assemble import DEFAULT_ABIS, ApkOptions, ApkResult, write_apk
-from edgekit.packaging.apk.base import BASE, read_base
-from edgekit.packaging.apk.icon import draw_foreground
-from edgekit.packaging.apk.identity import Identity
-from edgekit.packaging.apk.keys import SigningKey, debug_key, open_keystore
-from edgekit.packaging.assets import write_assets
 from edgekit.packaging.folder import new_folder, refuse_if_in_the_way, write_record
-from edgekit.packaging.gallery.allowlist import Hosting, check_hosting
-from edgekit.packaging.gallery.trial import Trial, try_gallery_runtime
-from edgekit.packaging.gallery.write import write_gallery
 from edgekit.packaging.job import Job, Write
 from edgekit.packaging.offering import title_of
-from edgekit.packaging.packs import (
+from edgekit.packaging.play import Compressed, PlaySize, judge, measure, megabytes, together
+from edgekit.packaging.presets import Presets, find_presets
+from edgekit.packaging.result import AdapterSizes, PackagedFile, PackageResult, sizes_of
+from edgekit.packaging.source import Choice, Source, make_source, open_usable
+from edgekit.packaging.targets.apk.assemble import DEFAULT_ABIS, ApkOptions, ApkResult, write_apk
+from edgekit.packaging.targets.apk.base import BASE, read_base
+from edgekit.packaging.targets.apk.icon import draw_foreground
+from edgekit.packaging.targets.apk.identity import Identity
+from edgekit.packaging.targets.apk.keys import SigningKey, debug_key, open_keystore
+from edgekit.packaging.targets.assets import write_assets
+from edgekit.packaging.targets.gallery.allowlist import Hosting, check_hosting
+from edgekit.packaging.targets.gallery.trial import Trial, try_gallery_runtime
+from edgekit.packaging.targets.gallery.write import write_gallery
+from edgekit.packaging.targets.packs import (
     AI_PACK,
     ASSET_PACK,
     PackKind,
@@ -40,11 +44,7 @@ from edgekit.packaging.packs import (
     default_pack_name,
     write_pack,
 )
-from edgekit.packaging.play import Compressed, PlaySize, judge, measure, megabytes, together
-from edgekit.packaging.presets import Presets, find_presets
-from edgekit.packaging.project import write_project
-from edgekit.packaging.result import AdapterSizes, PackagedFile, PackageResult, sizes_of
-from edgekit.packaging.source import Choice, Source, make_source, open_usable
+from edgekit.packaging.targets.project import write_project
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.library import WHEEL_PLATFORMS, engine_library
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.adapters.opening import Adapter
+from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.manifest import Manifest
 from edgekit.errors import InputError

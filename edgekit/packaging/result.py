@@ -7,10 +7,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from edgekit.packaging.apk.identity import Identity
-from edgekit.packaging.gallery.trial import Trial
 from edgekit.packaging.play import PlaySize
 from edgekit.packaging.source import Source
+from edgekit.packaging.targets.apk.identity import Identity
+from edgekit.packaging.targets.gallery.trial import Trial
 from edgekit.packaging.tasks import Task
 
 

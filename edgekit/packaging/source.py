@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.adapters.manifest import AdapterManifest
-from edgekit.adapters.opening import Adapter
+from edgekit.bundle.adapter.manifest import AdapterManifest
+from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.manifest import Bundle, Manifest, ModelFile, file_digest, open_bundle
 from edgekit.errors import BundleError, InputError
 from edgekit.packaging.contents import ADAPTERS_NAME, AppContents, app_contents

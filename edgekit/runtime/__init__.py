@@ -1,1 +1,4 @@
-"""Runners: the LiteRT-LM engine, the TFLite interpreter, the Hugging Face reference."""
+"""Running a bundle: the LiteRT-LM engine, the LiteRT interpreter, the checkpoint in Transformers.
+
+What is concluded from their answers is in `scoring` and `validation`.
+"""

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgekit.bundle.tflite import ADAPTER_INPUT
 from edgekit.errors import AdapterError, BundleError
-from edgekit.runtime.native_log import native_log
+from edgekit.runtime.ask.native_log import native_log
 
 _BLOCKED = np.float32(-0.7) * np.finfo(np.float32).max
 """Added to the scores of positions that must not be seen; what the engine writes into a float mask."""

@@ -1,5 +1,4 @@
-"""Parity: does a bundle still say what the fine-tune said?
+"""Parity: does a bundle still say what the fine-tune said? Checks, verdict, report.
 
-`edgekit.validate` runs the checks (`edgekit.validation.run`) and returns a `ParityReport`
-(`edgekit.validation.result`), which reports and JSON files are made of.
+How logits are compared is in `scoring`; how the engine is asked in `runtime`.
 """

@@ -10,12 +10,9 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.bundle.answers import AnswerFormat
 from edgekit.errors import MissingToolError
-from edgekit.validation.checks import TITLES
-from edgekit.validation.data import Row
-from edgekit.validation.gates import Gates, line
-from edgekit.validation.metrics import (
+from edgekit.runtime.ask.protocol import Answer, Voice
+from edgekit.scoring.positions import (
     bootstrap_interval,
     ends_in_loop,
     exact_match,
@@ -28,6 +25,10 @@ from edgekit.validation.metrics import (
     precision_recall_f1,
     share_interval,
 )
+from edgekit.text.answers import AnswerFormat
+from edgekit.text.data import Row
+from edgekit.validation.checks import TITLES
+from edgekit.validation.gates import Gates, line
 from edgekit.validation.result import (
     Check,
     CheckName,
@@ -39,7 +40,6 @@ from edgekit.validation.result import (
     TaskSection,
     WorstExample,
 )
-from edgekit.validation.voice import Answer, Voice
 
 _MOST_LABELS = 50
 _HISTOGRAM_BINS = 12

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from edgekit.bundle.answers import AnswerFormat
-from edgekit.checkpoint.chat_template import Message
-from edgekit.validation.corpus import AWKWARD
-from edgekit.validation.data import Data
+from edgekit.runtime.ask.protocol import Questions
+from edgekit.text.answers import AnswerFormat
+from edgekit.text.data import Data
+from edgekit.text.prompts import AWKWARD
+from edgekit.text.template import Message
 from edgekit.validation.side import Side
-from edgekit.validation.voice import Questions
 
 
 def questions_for(side: Side, data: Data, max_tokens: int) -> Questions:

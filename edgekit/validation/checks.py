@@ -6,9 +6,10 @@ from collections.abc import Callable, Container, Sequence
 from importlib.metadata import version
 
 from edgekit.bundle.inspect import BundleSummary
-from edgekit.checkpoint.chat_template import Message
-from edgekit.validation.corpus import AWKWARD, UNREPRODUCIBLE
-from edgekit.validation.metrics import first_difference
+from edgekit.runtime.ask.protocol import Rendered, Voice
+from edgekit.scoring.positions import first_difference
+from edgekit.text.prompts import AWKWARD, UNREPRODUCIBLE
+from edgekit.text.template import Message
 from edgekit.validation.result import (
     Check,
     CheckName,
@@ -24,7 +25,6 @@ from edgekit.validation.result import (
     TokenDifference,
     TokensSection,
 )
-from edgekit.validation.voice import Rendered, Voice
 
 TITLES: dict[CheckName, str] = {
     "merge": "Merge of the adapter",

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.progress import SILENT, Progress
-from edgekit.validation.answers import verdict
-from edgekit.validation.gates import Gates
-from edgekit.validation.metrics import (
+from edgekit.scoring.positions import (
     PositionScores,
     join,
     logit_figures,
@@ -20,9 +18,11 @@ from edgekit.validation.metrics import (
     score_positions,
     share_interval,
 )
-from edgekit.validation.reference import ForcedText
+from edgekit.scoring.reference import ForcedText
+from edgekit.scoring.scorer import CHUNK, Scorer
+from edgekit.validation.answers import verdict
+from edgekit.validation.gates import Gates
 from edgekit.validation.result import Check, LogitsSection, LogProbPair, PositionFigures, RemovedMass
-from edgekit.validation.scoring import CHUNK, Scorer
 
 _SCATTER = 1000
 _MOST_BINS = 24

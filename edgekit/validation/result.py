@@ -309,7 +309,7 @@ class StopSection:
 
 @dataclass(frozen=True)
 class LogitFigures:
-    """Figures over a set of positions; definitions in edgekit.validation.metrics.
+    """Figures over a set of positions; definitions in edgekit.scoring.positions.
 
     delta_p figures are differences of the probability of the token that came, bundle minus reference, 0 to 1.
     """

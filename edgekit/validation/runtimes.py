@@ -11,15 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from edgekit.adapters.opening import Adapter
+from edgekit.bundle.adapter.opening import Adapter
 from edgekit.errors import BundleError, InputError, MissingToolError
 from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
+from edgekit.runtime.ask.protocol import Questions, Voice
+from edgekit.runtime.ask.session import Refusal, ask_engine
 from edgekit.validation.checks import TITLES
-from edgekit.validation.probing import Refusal, ask_engine
 from edgekit.validation.result import Check, RuntimeResult, RuntimesSection
 from edgekit.validation.side import Side
-from edgekit.validation.voice import Questions, Voice
 
 PACKAGE = "litert-lm-api"
 _VERSION = re.compile(r"\d+(\.\d+){1,3}([a-z]+\d+)?")

@@ -7,25 +7,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from edgekit.adapters.opening import Adapter
+from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.container import read_container
 from edgekit.bundle.inspect import BundleSummary
 from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.sidecar import read_sidecar
+from edgekit.bundle.stored import model_bytes, stored_weights
 from edgekit.checkpoint import Checkpoint
 from edgekit.errors import GraphError, MissingToolError
 from edgekit.graph import find_graph, graph_key
 from edgekit.progress import SILENT, Progress
+from edgekit.runtime.ask.protocol import Questions, Voice
+from edgekit.runtime.ask.session import Refusal, ask_engine
+from edgekit.scoring.reference import ForcedText
+from edgekit.scoring.scorer import GraphScorer, Scorer, relink, scoring_key
 from edgekit.validation.checks import skipped
 from edgekit.validation.gates import Gates
 from edgekit.validation.logits import check_logits
-from edgekit.validation.model import model_bytes, stored_weights
-from edgekit.validation.probing import Refusal, ask_engine
-from edgekit.validation.reference import ForcedText
 from edgekit.validation.result import Check
-from edgekit.validation.scoring import GraphScorer, Scorer, relink, scoring_key
 from edgekit.validation.trimmed import SharedScorer, removed_mass, shared_ids, shared_texts
-from edgekit.validation.voice import Questions, Voice
 
 
 @dataclass(frozen=True)

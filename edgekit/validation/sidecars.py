@@ -9,19 +9,19 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.adapters.making import adapter_digest
-from edgekit.adapters.opening import Adapter
+from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.inspect import BundleSummary
 from edgekit.bundle.manifest import file_digest
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.tflite import ADAPTER_INPUT
 from edgekit.checkpoint import Checkpoint
-from edgekit.checkpoint.lora import module_in_peft, open_adapter_weights, sort_by_module
-from edgekit.checkpoint.tensors import StoredTensor
+from edgekit.checkpoint.lora.merge import module_in_peft, open_adapter_weights, sort_by_module
+from edgekit.checkpoint.safetensors import StoredTensor
+from edgekit.conversion.adapter.making import adapter_digest
 from edgekit.graph import graph_key
-from edgekit.graph.adapters import AdapterSlot, adapter_slots, layer_sizes
+from edgekit.graph.slots import AdapterSlot, adapter_slots, layer_sizes
+from edgekit.scoring.positions import Floats
 from edgekit.validation.checks import promise
-from edgekit.validation.metrics import Floats
 from edgekit.validation.result import AdapterRow, Check, ContainerItem, Status, WeightsSection
 from edgekit.validation.weights import kind_of
 

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.bundle.container import Container, SectionKind, section_bytes, unpack_hf_tokenizer
-from edgekit.checkpoint.tokenizer import load_decoder
-from edgekit.validation.metrics import Floats, mean_interval, quantile_interval
-from edgekit.validation.reference import ForcedText
+from edgekit.runtime.ask.protocol import Answer, Voice
+from edgekit.scoring.positions import Floats, mean_interval, quantile_interval
+from edgekit.scoring.reference import ForcedText
+from edgekit.scoring.scorer import Scorer
+from edgekit.text.tokenizer import load_decoder
 from edgekit.validation.result import RemovedMass
-from edgekit.validation.scoring import Scorer
-from edgekit.validation.voice import Answer, Voice
 
 
 def in_old_ids(voice: Voice, old_ids: Sequence[int] | None) -> Voice:

@@ -10,16 +10,16 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.bundle.stored import StoredWeight
 from edgekit.graph.format import Graph
 from edgekit.progress import SILENT, Progress
-from edgekit.recipes.quantize import QuantizedTensor, block_scale_bytes, dequantize, quantize_tensor
+from edgekit.quantize.solve import QuantizedTensor, block_scale_bytes, dequantize, quantize_tensor
 from edgekit.recipes.scheme import Algorithm, Scheme
+from edgekit.scoring.positions import cosine_of, sqnr_of, weight_sums
+from edgekit.scoring.scorer import EMBEDDING
 from edgekit.validation.answers import verdict
 from edgekit.validation.gates import Gates
-from edgekit.validation.metrics import cosine_of, sqnr_of, weight_sums
-from edgekit.validation.model import StoredWeight
 from edgekit.validation.result import Check, WeightRow, WeightsSection
-from edgekit.validation.scoring import EMBEDDING
 
 _CHUNK_VALUES = 1 << 22
 _LAYER = re.compile(r"model\.layers\.(\d+)\.(?:\w+\.)?(\w+)\.weight$")

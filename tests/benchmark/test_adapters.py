@@ -11,19 +11,19 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.adapters.opening import open_adapter
 from edgekit.benchmark.bench import bench
-from edgekit.benchmark.host import files_here, measure_host
 from edgekit.benchmark.plan import SWITCHES, BenchPlan, RunnerTask, switch_task
+from edgekit.benchmark.process import run_here
 from edgekit.benchmark.result import BenchResult, read_result
-from edgekit.benchmark.runner import run_here
-from edgekit.benchmark.subject import open_subject
+from edgekit.benchmark.runners.host import files_here, measure_host
+from edgekit.bundle.adapter.opening import open_adapter
 from edgekit.bundle.manifest import open_bundle
-from edgekit.checkpoint.generation import GREEDY
-from edgekit.conversion import convert
+from edgekit.bundle.subject import open_subject
+from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError, BundleError, InputError
 from edgekit.examples import sentiment
-from edgekit.runtime.engine import open_engine
+from edgekit.runtime.ask.engine import open_engine
+from edgekit.text.generation import GREEDY
 
 QUESTION = "the wifi does not work at all"
 SMALL = BenchPlan((16,), (8,), threads=(1,), runs=2, check_prompt=QUESTION)

@@ -9,7 +9,7 @@ from pathlib import Path
 from edgekit import bench
 from edgekit.benchmark.result import read_result
 from edgekit.benchmark.statistics import METRIC, summaries
-from edgekit.conversion import convert
+from edgekit.conversion.convert import convert
 
 SAMPLE = Path(__file__).with_name("shared_by_the_app.json")
 

@@ -7,11 +7,11 @@ import pytest
 from litert_lm_builder.runtime.proto.llm_metadata_pb2 import LlmMetadata
 
 from edgekit.bundle.metadata import build_executor_metadata, build_llm_metadata, read_text, serialize
-from edgekit.checkpoint import read_config
-from edgekit.checkpoint.generation import GREEDY, Sampler
+from edgekit.families.gemma3 import read_config
 from edgekit.graph.format import Form
-from tests.checkpoint.test_chat_template import TEMPLATES
+from edgekit.text.generation import GREEDY, Sampler
 from tests.fixtures.tokenizers import demo_tokenizer
+from tests.text.test_template import TEMPLATES
 
 END_OF_TURN, EOS, BOS, PAD = 6, 1, 2, 0
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from edgekit.checkpoint import open_checkpoint
-from edgekit.checkpoint.config import expected_shapes, read_config
 from edgekit.checkpoint.names import canonical_name
+from edgekit.families.gemma3 import expected_shapes, read_config
 from tests.checkpoint.refusals import refused
 from tests.fixtures.checkpoints import (
     conditional_checkpoint,

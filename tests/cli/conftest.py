@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.conversion import convert
+from edgekit.conversion.convert import convert
 from tests.cli.running import Cli
 
 

@@ -100,7 +100,7 @@ def test_a_bug_exits_70_and_asks_for_a_report(cli: Cli, monkeypatch: pytest.Monk
     def broken(*_: object, **__: object) -> None:
         raise RuntimeError("the [unexpected]")
 
-    monkeypatch.setattr("edgekit.conversion.convert", broken)
+    monkeypatch.setattr("edgekit.conversion.convert.convert", broken)
     done = cli("convert", "x")
     assert done.code == 70
     assert "bug in edgekit: RuntimeError: the [unexpected]" in done.err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.adapters.summary import inspect_adapter
+from edgekit.bundle.adapter.summary import inspect_adapter
 from edgekit.bundle.inspect import inspect
 from tests.cli.running import Cli
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.packaging.apk import PASSWORD_VARIABLE
-from edgekit.packaging.apk.keys import DEBUG_KEYSTORE, DEBUG_PASSWORD, debug_key
+from edgekit.packaging.targets.apk import PASSWORD_VARIABLE
+from edgekit.packaging.targets.apk.keys import DEBUG_KEYSTORE, DEBUG_PASSWORD, debug_key
 from tests.cli.running import Cli
 
 

@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.packaging.apk import verify_apk
-from tests.benchmark.device.conftest import lab  # noqa: F401 - a fixture
-from tests.benchmark.device.rig import Board, Lab
+from edgekit.packaging.targets.apk import verify_apk
 from tests.cli.running import Cli
+from tests.device.rig import Board, Lab
 
 SCRIPTS = {
     "cmd": 'while [ "$1" != -S ]; do shift; done; head -c "$2" > /data/received.apk; echo Success',
@@ -22,7 +21,7 @@ SCRIPTS = {
 
 
 @pytest.fixture(scope="module")
-def phone(lab: Lab) -> Board:  # noqa: F811
+def phone(lab: Lab) -> Board:
     return lab.board(scripts=SCRIPTS)
 
 

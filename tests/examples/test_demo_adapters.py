@@ -13,7 +13,7 @@ from peft import PeftModel
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from edgekit.checkpoint.adapter import base_source, read_adapter_config
+from edgekit.checkpoint.lora.config import base_source, read_adapter_config
 from edgekit.examples import sentiment, settings_navigator, support_triage
 from edgekit.packaging.presets import read_presets
 from tests.examples.scripts import load_script

@@ -9,15 +9,15 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekit.bundle.container import read_container
+from edgekit.bundle.stored import model_bytes
 from edgekit.checkpoint import Checkpoint
-from edgekit.checkpoint.generation import GREEDY
-from edgekit.conversion import convert
+from edgekit.conversion.convert import convert
 from edgekit.errors import InputError
 from edgekit.graph.format import CacheKind, KvPrecision
-from edgekit.runtime.engine import open_engine
+from edgekit.runtime.ask.engine import open_engine
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
-from edgekit.validation.model import model_bytes
+from edgekit.text.generation import GREEDY
 from tests.graph.linking import linked_model
 
 WINDOW = 64

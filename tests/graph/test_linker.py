@@ -14,8 +14,8 @@ from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.errors import GraphError
 from edgekit.graph import find_graph, graph_key, plan_link
 from edgekit.graph.format import Form
+from edgekit.quantize.solve import dequantize, quantize_tensor
 from edgekit.recipes import FLOAT32, Scheme
-from edgekit.recipes.quantize import dequantize, quantize_tensor
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
 from tests.graph.linking import linked, linked_model

@@ -10,9 +10,9 @@ import pytest
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.metadata import build_executor_metadata
 from edgekit.checkpoint import Checkpoint
-from edgekit.conversion import convert
+from edgekit.conversion.convert import convert
 from edgekit.errors import InputError
-from edgekit.runtime.engine import Engine, open_engine
+from edgekit.runtime.ask.engine import Engine, open_engine
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
 from tests.graph.linking import linked_model

@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import edgekit
-from edgekit.adapters.making import adapter
-from edgekit.benchmark.device.build import PREBUILT
+from edgekit.benchmark.native.build import PREBUILT
 from edgekit.benchmark.plan import BenchPlan
-from edgekit.conversion import convert
-from edgekit.packaging.apk import ApkOptions, Identity, write_apk
-from edgekit.packaging.apk.keys import open_keystore
+from edgekit.conversion.adapter.making import adapter
+from edgekit.conversion.convert import convert
 from edgekit.packaging.contents import AppContents
+from edgekit.packaging.targets.apk import ApkOptions, Identity, write_apk
+from edgekit.packaging.targets.apk.keys import open_keystore
 from tests.conftest import EXAMPLE, SENTIMENT, TRIAGE
 
 FROZEN = Path(__file__).with_name("frozen.json")

@@ -12,17 +12,17 @@ from typing import Any
 import pytest
 
 import edgekit
-from edgekit.adapters.manifest import read_adapter_manifest
+from edgekit.bundle.adapter.manifest import read_adapter_manifest
 from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
-from edgekit.checkpoint.generation import parse_sampler
 from edgekit.errors import AdapterError, BundleError, InputError
-from edgekit.packaging.apk import ASSETS, verify_apk
-from edgekit.packaging.apk.archive import PAGE, STORED, read_members
 from edgekit.packaging.presets import PRESETS_NAME
 from edgekit.packaging.result import PackageResult
-from edgekit.runtime.engine import open_engine
+from edgekit.packaging.targets.apk import ASSETS, verify_apk
+from edgekit.packaging.targets.apk.archive import PAGE, STORED, read_members
+from edgekit.runtime.ask.engine import open_engine
+from edgekit.text.generation import parse_sampler
 from tests.conftest import EXAMPLE, SENTIMENT, TRIAGE
-from tests.packaging.apk.tools import apksig
+from tests.packaging.targets.apk.tools import apksig
 from tests.packaging.test_package import assets_of
 
 MODEL = "settings-navigator.litertlm"

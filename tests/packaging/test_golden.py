@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.adapters.opening import open_adapter
+from edgekit.bundle.adapter.opening import open_adapter
 from edgekit.bundle.manifest import open_bundle
-from edgekit.chatting import open_chat
 from edgekit.errors import BundleError, InputError
 from edgekit.packaging.golden import Prompts, ask_engine, read_prompts
+from edgekit.runtime.chat import open_chat
 
 
 def test_they_are_what_edgekit_chat_answers_greedily(navigator: Path) -> None:

@@ -13,10 +13,16 @@ import pytest
 import edgekit
 from edgekit.errors import BundleError, EdgekitError, InputError
 from edgekit.packaging import package as packaging
-from edgekit.packaging.apk import ASSETS, verify_apk
-from edgekit.packaging.apk.archive import read_members, read_packed, unpack
-from edgekit.packaging.kotlin import string
-from edgekit.packaging.project import SAMPLE_ID, SAMPLE_PACKAGE, android_string, jni_name, rename_source
+from edgekit.packaging.kotlin.model import string
+from edgekit.packaging.targets.apk import ASSETS, verify_apk
+from edgekit.packaging.targets.apk.archive import read_members, read_packed, unpack
+from edgekit.packaging.targets.project import (
+    SAMPLE_ID,
+    SAMPLE_PACKAGE,
+    android_string,
+    jni_name,
+    rename_source,
+)
 
 MODEL = "settings-navigator.litertlm"
 

@@ -10,9 +10,9 @@ import pytest
 from edgekit.bundle.container import read_container
 from edgekit.bundle.manifest import open_bundle
 from edgekit.bundle.sidecar import read_sidecar
+from edgekit.bundle.stored import model_bytes
 from edgekit.errors import AdapterError
 from edgekit.runtime.interpreter import GraphInterpreter, check_model
-from edgekit.validation.model import model_bytes
 
 TOKENS = list(range(20, 30))
 DOWN, UP = "lora_atten_q_a_prime_weight_0", "lora_atten_q_b_prime_weight_0"
@@ -72,7 +72,7 @@ def test_what_does_not_fit_is_refused(model: bytes, name: str, shape: tuple[int,
 
 
 def test_a_plain_graph_takes_no_adapter(demo_path: Path, tmp_path: Path) -> None:
-    from edgekit.conversion import convert
+    from edgekit.conversion.convert import convert
 
     path = convert(demo_path, tmp_path / "b", file_format="tflite", check=False).model
     with pytest.raises(AdapterError, match="no input for"):

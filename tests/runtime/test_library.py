@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.benchmark.device.build import PREBUILT
+from edgekit.benchmark.native.build import PREBUILT
 from edgekit.errors import InputError
 from edgekit.runtime.library import download_command, engine_library
 

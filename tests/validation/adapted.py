@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.adapters.manifest import manifest_bytes, read_adapter_manifest
+from edgekit.bundle.adapter.manifest import manifest_bytes, read_adapter_manifest
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME
 from edgekit.bundle.sidecar import read_sidecar, sidecar_bytes
 

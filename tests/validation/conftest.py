@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.conversion import convert
+from edgekit.conversion.convert import convert
 from edgekit.graph.library import CACHE_VARIABLE
 from tests.conftest import EXAMPLE
 

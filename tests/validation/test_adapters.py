@@ -13,23 +13,23 @@ import pytest
 from typer.testing import CliRunner
 
 import edgekit
-from edgekit.adapters.making import adapter
-from edgekit.adapters.opening import open_adapter
+from edgekit.bundle.adapter.opening import open_adapter
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import open_bundle
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.cli.app import app
-from edgekit.conversion import convert
+from edgekit.conversion.adapter.making import adapter
+from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError, GateError, InputError
+from edgekit.runtime.ask.protocol import Questions, Voice
+from edgekit.runtime.ask.session import ask_engine
 from edgekit.runtime.reference import Reference
+from edgekit.text.data import read_data
 from edgekit.validation import runtimes
 from edgekit.validation.asking import questions_for
-from edgekit.validation.data import read_data
 from edgekit.validation.gates import Thresholds
-from edgekit.validation.probing import ask_engine
 from edgekit.validation.result import ParityReport
 from edgekit.validation.side import Side
-from edgekit.validation.voice import Questions, Voice
 from tests.conftest import SENTIMENT, TRIAGE
 from tests.validation.adapted import Matrices, planted_adapter
 from tests.validation.planted import flip_a_byte

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import edgekit
-from edgekit.conversion import convert
+from edgekit.conversion.convert import convert
 from edgekit.validation.answers import check_task, task_kind, worst_examples
 from edgekit.validation.gates import Gates, Thresholds
 from edgekit.validation.result import GenerationRow

@@ -13,12 +13,13 @@ import pytest
 import edgekit
 from edgekit.bundle.kept import write_kept
 from edgekit.bundle.manifest import read_manifest, write_manifest
-from edgekit.checkpoint.vocabulary import read_vocabulary
-from edgekit.conversion import convert
+from edgekit.conversion.convert import convert
 from edgekit.errors import InputError
-from edgekit.report.validate import render_html
+from edgekit.runtime.ask.protocol import Answer, Voice
+from edgekit.scoring.reference import ForcedText
+from edgekit.text.vocabulary import read_vocabulary
 from edgekit.validation.gates import Thresholds
-from edgekit.validation.reference import ForcedText
+from edgekit.validation.page import render_html
 from edgekit.validation.result import ParityReport
 from edgekit.validation.trimmed import (
     SharedScorer,
@@ -28,7 +29,6 @@ from edgekit.validation.trimmed import (
     shared_ids,
     shared_texts,
 )
-from edgekit.validation.voice import Answer, Voice
 from tests.conftest import EXAMPLE
 from tests.fixtures.checkpoints import tiny_checkpoint
 

@@ -15,14 +15,14 @@ from typer.testing import CliRunner
 import edgekit
 from edgekit.bundle.container import SectionKind
 from edgekit.bundle.manifest import read_manifest
+from edgekit.bundle.stored import stored_weights
 from edgekit.cli.app import app
-from edgekit.conversion import convert
+from edgekit.conversion.convert import convert
 from edgekit.errors import BundleError, GateError, InputError, MissingToolError
 from edgekit.graph.library import CACHE_VARIABLE
 from edgekit.progress import SILENT
 from edgekit.validation import runtimes
 from edgekit.validation.gates import Thresholds
-from edgekit.validation.model import stored_weights
 from edgekit.validation.result import ParityReport
 from tests.validation.planted import flip_a_byte, metadata, planted
 

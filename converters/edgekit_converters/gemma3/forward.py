@@ -20,8 +20,8 @@ import litert_torch.backend.experimental.torch_tfl  # noqa: F401 (registers torc
 import torch
 import transformers
 
-from edgekit.graph.adapters import adapter_slots, layer_sizes
 from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, GraphKey
+from edgekit.graph.slots import adapter_slots, layer_sizes
 from edgekit_converters.gemma3.caches import Steps, append, append_to_ring, sliding_mask
 from edgekit_converters.gemma3.rotary import frequencies
 

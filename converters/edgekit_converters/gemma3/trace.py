@@ -10,8 +10,8 @@ from typing import Any
 import torch
 import transformers
 
-from edgekit.graph.adapters import adapter_slots, layer_sizes
 from edgekit.graph.format import Architecture, GraphKey
+from edgekit.graph.slots import adapter_slots, layer_sizes
 from edgekit_converters.gemma3.caches import cache_shapes
 from edgekit_converters.gemma3.forward import ADAPTER_ARGUMENT, Forward
 

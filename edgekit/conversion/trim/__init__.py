@@ -1,0 +1,4 @@
+"""Which part of a vocabulary a task needs, and a model without the rest.
+
+How a tokenizer is read is in `text`.
+"""

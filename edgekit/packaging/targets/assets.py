@@ -1,0 +1,133 @@
+"""`--to assets`: what an app that is there already needs to take a bundle in."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
+from edgekit.packaging.job import Job, place_assets, write_text
+from edgekit.packaging.kotlin.model import (
+    KEEP_RULES,
+    KOTLIN_NEEDED,
+    call,
+    class_name,
+    coordinates,
+    model_class,
+)
+from edgekit.packaging.source import Source
+
+STORED: Final = ("litertlm", "tflite", "json", "NOTICE")
+"""Suffixes that aapt must not compress: model and sidecars would have to be unpacked in memory to be read."""
+
+GROOVY: Final = "edgekit.gradle"
+KOTLIN_DSL: Final = "edgekit.gradle.kts"
+KEEP: Final = "edgekit-keep.pro"
+
+
+def write_assets(job: Job, directory: Path) -> tuple[str, ...]:
+    """Write assets, build file fragments, Kotlin and a README into an empty directory; gives the next commands."""
+    place_assets(job.source.contents, directory / "assets/edgekit", job.progress)
+    name = class_name(job.source.name)
+    write_text(directory / GROOVY, groovy_fragment())
+    write_text(directory / KOTLIN_DSL, kotlin_fragment())
+    write_text(directory / KEEP, KEEP_RULES)
+    write_text(directory / f"{name}.kt", model_class(job.source, copies=True))
+    write_text(directory / "README.md", _readme(job, name))
+    return (
+        "cp -r {output}/assets YOUR-APP/app/src/main/",
+        f"cp {{output}}/{KEEP} YOUR-APP/app/",
+        f"add what {GROOVY} (or {KOTLIN_DSL}) says to YOUR-APP's app/build.gradle, and {name}.kt to its sources",
+    )
+
+
+def groovy_fragment() -> str:
+    """What an app's build.gradle needs."""
+    stored = ", ".join(f"'{suffix}'" for suffix in STORED)
+    return f"""\
+// Into app/build.gradle.
+android {{
+    androidResources {{
+        noCompress {stored}
+    }}
+    buildTypes {{
+        release {{
+            proguardFiles '{KEEP}'
+        }}
+    }}
+}}
+
+dependencies {{
+    implementation '{coordinates()}'
+}}
+"""
+
+
+def kotlin_fragment() -> str:
+    """What an app's build.gradle.kts needs."""
+    stored = ", ".join(f'"{suffix}"' for suffix in STORED)
+    return f"""\
+// Into app/build.gradle.kts.
+android {{
+    androidResources {{
+        noCompress += listOf({stored})
+    }}
+    buildTypes {{
+        release {{
+            proguardFiles("{KEEP}")
+        }}
+    }}
+}}
+
+dependencies {{
+    implementation("{coordinates()}")
+}}
+"""
+
+
+def adapters_told(source: Source) -> str:
+    """What a README says of sidecars, for who opens conversations otherwise; nothing of a bundle that needs none."""
+    files = [(task, source.sidecar_of(task)) for task in source.offer.tasks]
+    rows = [
+        f"| {task.title.replace('|', '/')} | `{task.id}` | `{file.file}` | {file.size:,} |\n"
+        for task, file in files
+        if file is not None
+    ]
+    if not rows:
+        return ""
+    return f"""
+| task | id | sidecar in `assets/edgekit` | bytes |
+| --- | --- | --- | --- |
+{"".join(rows)}
+The model is opened once for whatever it does. Where code of yours opens a conversation, it must give one of these files
+(`ConversationConfig.loraConfig`): without any the engine leaves the model's adapter inputs as the memory was, and
+answers with noise. `{EMPTY_SIDECAR_NAME}` is for the model as it is.
+"""
+
+
+def _readme(job: Job, name: str) -> str:
+    source, manifest = job.source, job.source.manifest
+    examples = source.task.examples
+    sample = call(source, examples[0] if examples else "Hello")
+    copied = "model and sidecars" if source.sidecar_of(source.task) else "the model"
+    return f"""\
+# {source.offer.title}, for an app of yours
+
+1. Copy `assets/` into your app module's `src/main/`, and `{KEEP}` beside its build file: without these rules R8
+   takes away what the engine looks up by name.
+2. Add what `{GROOVY}` says to `app/build.gradle`, or `{KOTLIN_DSL}` to `app/build.gradle.kts`: the model must lie in
+   the APK uncompressed. The LiteRT-LM artifact needs Kotlin {KOTLIN_NEEDED} or newer.
+3. Add `{name}.kt` to your sources, and ask:
+
+       val model = {name}.open(context)                  // once, off the main thread; seconds
+       model.{sample}.collect {{ print(it) }}
+       model.close()
+{adapters_told(source)}
+`{manifest.model.file}` has {manifest.model.size:,} bytes. The engine maps real files, so the class copies {copied}
+out of the assets at the first start, which takes that space a second time. Context: {manifest.kv_length:,} tokens,
+prompts and answers together.
+
+The class is for `{coordinates()}`; 0.15 and 0.16 are reported to abort when tokens are suppressed.
+edgekit's own tests compile it against the artifact's signatures, having no access to the artifact itself. The terms in
+`assets/edgekit/NOTICE`{", and in its adapters' folders," if source.adapters else ""} must stay with the model.
+"""

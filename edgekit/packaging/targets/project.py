@@ -1,0 +1,206 @@
+"""`--to project`: the sample app as a Gradle project of the developer's own.
+
+Everything that carries a name of ours is renamed: application id, namespace, Kotlin packages, the names of the JNI
+functions, label, icon and version. A project that keeps somebody else's packages is not one's own, and renaming later
+is where JNI breaks. It can be done safely because the sample app writes its package in three spellings only, dotted,
+as folders, and mangled by JNI, each in one place or in lines that begin with `package` or `import`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import Final
+from xml.sax.saxutils import escape
+
+from edgekit.errors import MissingToolError
+from edgekit.packaging.job import Job, copy_file, place_assets, write_text
+from edgekit.packaging.kotlin.model import HARD_KEYWORDS
+from edgekit.packaging.targets.apk.icon import draw_foreground
+from edgekit.packaging.tasks import TASKS_NAME
+from edgekit.runtime.library import LIBRARY, engine_library, engine_version
+
+SAMPLE_PACKAGE: Final = "dev.edgekit.sample"
+SAMPLE_ID: Final = "dev.edgekit.app"
+SAMPLE_PROJECT: Final = "edgekit-sample"
+
+_PLACES: Final = (Path(__file__).parents[2] / "shipped_sample", Path(__file__).parents[3] / "android-sample")
+_BUILD_OUTPUT: Final = (".gradle", ".idea", ".cxx", ".kotlin", "build", "local.properties")
+_FILLED: Final = ("app/src/main/assets", "app/src/main/jniLibs")
+_NOT_TAKEN: Final = ("README.md", "app/src/test", *_FILLED)
+_SOURCES: Final = (".kt", ".java", ".gradle", ".xml", ".pro", ".toml", ".c", ".h", ".txt", ".properties")
+_FOREGROUND: Final = "app/src/main/res/drawable-nodpi/ic_launcher_foreground.png"
+_LAUNCHER: Final = "app/src/main/res/mipmap-anydpi/ic_launcher.xml"
+
+
+def sample_app() -> Path:
+    """The directory of the sample app: beside the package in the wheel, at the root in a checkout."""
+    for place in _PLACES:
+        if (place / "settings.gradle").is_file():
+            return place
+    raise MissingToolError("the sample app is not installed", remedy="install edgekit from its wheel")
+
+
+def write_project(job: Job, directory: Path) -> tuple[str, ...]:
+    """Write the project into an empty directory; gives the next commands.
+
+    Raises MissingToolError when the engine cannot be downloaded, InputError when the icon cannot be used.
+    """
+    libraries = {abi: engine_library("android", abi) for abi in job.abis}
+    _copy_sample(sample_app(), directory)
+    _rename(directory, job.identity.application_id)
+    _set_up(directory, job)
+    if job.icon is not None:
+        _put_icon(directory, job.icon)
+    place_assets(job.source.contents, directory / "app/src/main/assets/edgekit", job.progress)
+    size = sum(library.stat().st_size for library in libraries.values())
+    with job.progress.step("copy the engine", size, "bytes") as advance:
+        for abi, library in libraries.items():
+            place = directory / "app/src/main/jniLibs" / abi
+            place.mkdir(parents=True)
+            copy_file(library, place / LIBRARY, advance)
+    write_text(directory / "README.md", _readme(job))
+    return (
+        "open {output} in Android Studio",
+        "cd {output} && ./gradlew assembleDebug",
+    )
+
+
+# ---------------------------------------- copying and renaming
+
+
+def _copy_sample(sample: Path, directory: Path) -> None:
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        inside = Path(folder).relative_to(sample)
+        return {name for name in names if name in _BUILD_OUTPUT or (inside / name).as_posix() in _NOT_TAKEN}
+
+    shutil.copytree(sample, directory, ignore=left_out, dirs_exist_ok=True)
+    (directory / "gradlew").chmod(0o755)  # a wheel may have lost it
+
+
+def _rename(directory: Path, package: str) -> None:
+    """Rename the sample's package, in all three spellings, and its application id."""
+    for path in sorted(directory.rglob("*")):
+        if path.suffix in _SOURCES and path.is_file():
+            text = path.read_text(encoding="utf-8")
+            renamed = rename_source(text, package, kotlin=path.suffix == ".kt")
+            if renamed != text:
+                path.write_text(renamed, encoding="utf-8", newline="")
+    for root in sorted(directory.glob("app/src/*/kotlin")):
+        old = root.joinpath(*SAMPLE_PACKAGE.split("."))
+        staged = root / ".renamed"
+        old.rename(staged)
+        for parent in list(old.parents):
+            if parent == root:
+                break
+            parent.rmdir()
+        new = root.joinpath(*package.split("."))
+        new.parent.mkdir(parents=True, exist_ok=True)
+        staged.rename(new)
+
+
+def rename_source(text: str, package: str, *, kotlin: bool) -> str:
+    """Rename the sample's package in one source file.
+
+    kotlin: quote words of the Kotlin language in `package` and `import` lines, where they may be part of a package.
+    """
+    if kotlin:
+        quoted = ".".join(f"`{word}`" if word in HARD_KEYWORDS else word for word in package.split("."))
+        text = re.sub(
+            rf"^(package|import)(\s+){re.escape(SAMPLE_PACKAGE)}\b",
+            lambda match: f"{match[1]}{match[2]}{quoted}",
+            text,
+            flags=re.MULTILINE,
+        )
+    text = re.sub(rf"\b{re.escape(SAMPLE_PACKAGE)}\b", package, text)
+    text = re.sub(rf"\b{re.escape(SAMPLE_ID)}\b", package, text)
+    text = text.replace(SAMPLE_PACKAGE.replace(".", "/"), package.replace(".", "/"))
+    return text.replace(f"Java_{jni_name(SAMPLE_PACKAGE)}_", f"Java_{jni_name(package)}_")
+
+
+def jni_name(package: str) -> str:
+    """A package as it stands in the names of JNI functions: a _ of its own becomes _1."""
+    return package.replace("_", "_1").replace(".", "_")
+
+
+# ---------------------------------------- settings
+
+
+def _set_up(directory: Path, job: Job) -> None:
+    identity = job.identity
+    _change(directory / "settings.gradle", rf"'{SAMPLE_PROJECT}'", f"'{job.source.name}'")
+    catalog = directory / "gradle/libs.versions.toml"
+    _change(catalog, r'^versionCode = ".*"$', f'versionCode = "{identity.version_code}"')
+    _change(catalog, r'^versionName = ".*"$', f"versionName = {_toml(identity.version_name)}")
+    _change(catalog, r"^# Read by Gradle.*$", "# Versions and API levels.")
+    build = directory / "app/build.gradle"
+    abis = ", ".join(f"'{abi}'" for abi in job.abis)
+    _change(build, r"abiFilters\.addAll\(\[.*?\]\)", f"abiFilters.addAll([{abis}])")
+    # The sample's own tests stay behind, and with them what only they need.
+    _change(build, r"^    testOptions \{\n(?:.*\n)*?    \}\n\n?", "")
+    _change(build, r"^    testImplementation .*\n", "")
+    _change(build, r"\n+\}\n\Z", "\n}\n")
+    strings = directory / "app/src/main/res/values/strings.xml"
+    text = android_string(identity.label)
+    _change(strings, r'(<string name="app_name"[^>]*>).*?(</string>)', rf"\g<1>{_literal(text)}\g<2>")
+
+
+def _change(path: Path, pattern: str, replacement: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    changed = re.sub(pattern, replacement, text, flags=re.MULTILINE)
+    path.write_text(changed, encoding="utf-8", newline="")
+
+
+def _literal(text: str) -> str:
+    """A text as a replacement of `re.sub` that stands for itself."""
+    return text.replace("\\", "\\\\")
+
+
+def _toml(text: str) -> str:
+    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
+    return _literal(f'"{quoted}"')
+
+
+def android_string(text: str) -> str:
+    """A text as the content of a <string> resource, where quotes, @ and ? have meanings of their own."""
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
+    if escaped[:1] in ("@", "?"):
+        escaped = f"\\{escaped}"
+    if escaped != " ".join(escaped.split()):  # white space would be collapsed
+        escaped = f'"{escaped}"'
+    return escape(escaped)
+
+
+def _put_icon(directory: Path, icon: Path) -> None:
+    foreground = draw_foreground(icon)
+    (directory / _FOREGROUND).write_bytes(foreground.png)
+    if not foreground.has_shape:  # a full-bleed picture has no one-coloured form
+        _change(directory / _LAUNCHER, r"^ *<monochrome .*/>\n", "")
+
+
+def _readme(job: Job) -> str:
+    identity, source = job.identity, job.source
+    models = "model and `adapters`" if source.adapters else "model"
+    return f"""\
+# {identity.label}
+
+An Android app around the model `{source.manifest.model.file}`: Kotlin, Jetpack Compose and LiteRT-LM
+{engine_version()}, made by `edgekit package --to project`. It is yours: application id and packages are
+`{identity.application_id}`.
+
+    ./gradlew assembleDebug      # needs JDK 17 and the Android SDK with NDK and CMake; Android Studio brings them
+
+| where | what |
+| --- | --- |
+| `app/src/main/assets/edgekit` | {models}, `edgekit.json`, `NOTICE`, and in `{TASKS_NAME}` examples and buttons |
+| `app/src/main/jniLibs` | the engine, for {", ".join(job.abis)}, from the official wheel |
+| `app/src/main/cpp` | the shim between Kotlin and the engine's C interface |
+| `app/src/main/kotlin` | `engine`, `bundle`, `tasks` without Compose, `screens` with it |
+
+Bundle and engine are in `.gitignore`, as they are large: another machine gets them with the same command again, or from
+wherever you keep large files. A new bundle goes into `assets/edgekit` under its own name, with its `edgekit.json`; the
+app notices at its next start.
+
+The terms in `NOTICE` must stay with the model.
+"""

@@ -1,1 +1,0 @@
-"""Reports: one self-contained HTML page for each verb, with plots."""

@@ -1,0 +1,118 @@
+"""Whole logit vectors of a bundle, quickly: its own weights in a graph that scores.
+
+The graph that ships gives logits behind its decode signature only, one token at a time. So a third form of each
+graph was captured, whose prefill signature gives the logits behind every token, and here it is linked to the
+constants of the bundle: the very bytes of codes and scales, nothing is quantized again. Its logits are those of
+the shipped decode signature (tests/validation/test_scoring.py holds them to each other).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.bundle.stored import StoredWeight
+from edgekit.errors import GraphError
+from edgekit.graph.format import AdapterInputs, Graph, GraphKey, read_graph
+from edgekit.graph.library import SHIPPED, cache_directory
+from edgekit.graph.linker import plan_link
+from edgekit.graph.slots import RANKS, TARGETS
+from edgekit.runtime.interpreter import GraphInterpreter
+
+CHUNK = 64
+"""Tokens whose logits are made at once: 67 MB at 262,144 pieces."""
+
+EMBEDDING = "model.embed_tokens.weight"
+
+
+class Scorer(Protocol):
+    """Something that reads tokens and says what it expects next."""
+
+    def logits(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits behind each token in order, `CHUNK` at a time: (at most CHUNK, vocabulary)."""
+
+
+class GraphScorer:
+    """A model in the LiteRT interpreter, by its scoring graph or, token by token, by its decode signature."""
+
+    def __init__(
+        self,
+        model: bytes,
+        *,
+        longest: int,
+        by_prefill: bool,
+        adapter: Mapping[str, NDArray[np.float32]] | None = None,
+    ) -> None:
+        """Open a model; longest: tokens of the longest text. adapter: the matrices of a sidecar."""
+        self.by_prefill = by_prefill
+        self._runner = GraphInterpreter(model, kv_length=-(-longest // CHUNK) * CHUNK, adapter=adapter)
+
+    def logits(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits behind each token."""
+        self._runner.reset()
+        for start in range(0, len(tokens), CHUNK):
+            chunk = tokens[start : start + CHUNK]
+            yield self._runner.prefill_logits(chunk) if self.by_prefill else self._runner.logits(chunk)
+
+
+def scoring_key(
+    graph_id: str | None, fallback: GraphKey | None, *, adapters: bool = False
+) -> GraphKey | None:
+    """Return the scoring form of the graph that a bundle was linked into.
+
+    graph_id: the manifest's. fallback: the checkpoint's graph, when the bundle's is not found here any more.
+    adapters: the bundle takes adapters. There is one such form for every rank and every choice of projections: zeros
+        pad the rank, and fill the inputs of the others.
+    """
+    inputs = AdapterInputs(max(RANKS), TARGETS) if adapters else None
+    found = fallback
+    if graph_id is not None:
+        found = next((key for key in _linked_keys(graph_id)), fallback)
+    if found is None:
+        return None
+    return GraphKey(found.architecture, "dynamic", scoring=True, adapters=inputs, kv_cache=found.kv_cache)
+
+
+def _linked_keys(graph_id: str) -> Iterator[GraphKey]:
+    """Find the graph of which a manifest holds the digest's beginning."""
+    for directory in (SHIPPED, cache_directory()):
+        for path in sorted(directory.glob("*.graph")):
+            graph = read_graph(path)
+            if not graph.key.scoring and graph.digest().startswith(graph_id):
+                yield graph.key
+
+
+def relink(graph: Graph, weights: Mapping[str, StoredWeight]) -> bytes:
+    """Link the weights of a bundle, as they are, into another form of its graph.
+
+    Raises GraphError when a weight is missing or has another shape: the model is not of this architecture.
+    """
+    vocabulary = weights[EMBEDDING].shape[0] if EMBEDDING in weights else 0
+    for constant in graph.constants:
+        shape = tuple(vocabulary if size == graph.vocabulary else size for size in constant.shape)
+        if constant.tensor not in weights or weights[constant.tensor].shape != shape:
+            raise GraphError("the bundle does not hold it, or in another shape", where=constant.tensor)
+    schemes = {c.tensor: weights[c.tensor].scheme for c in graph.constants if c.quantizable}
+    link = plan_link(graph, schemes, vocabulary)
+    model = bytearray(link.size)
+    model[: len(link.head)] = link.head
+    for slot in link.slots:
+        weight = weights[slot.constant.tensor]
+        model[slot.offset : slot.offset + slot.size] = weight.data
+        if slot.block_scale_offset is not None and weight.scale_data is not None:
+            model[slot.block_scale_offset : slot.block_scale_offset + slot.block_scale_size] = (
+                weight.scale_data
+            )
+        elif weight.scales is not None:
+            link.put_channel_scales(slot, 0, weight.scales)
+    model[link.tail_offset :] = link.tail
+    return bytes(model)
+
+
+def without_scoring(key: GraphKey) -> GraphKey:
+    """Return the plain form of a scoring graph: it has the same constants, whatever adapters it takes."""
+    return replace(key, scoring=False, adapters=None)

@@ -1,0 +1,132 @@
+"""Answers that cannot be malformed: a JSON schema or a regular expression that the engine decodes under.
+
+The engine's constrained decoding (LLGuidance) lets only those tokens through that can still lead to an allowed answer.
+Here the format is read and checked as far as that goes without the engine; what LLGuidance makes of it, only the
+engine can tell: `edgekit.runtime.verify_answers`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from edgekit.errors import BundleError, CheckpointError, InputError
+from edgekit.records.json_files import parse_json_object
+
+_GUIDANCE = "x-guidance"
+
+
+@dataclass(frozen=True)
+class AnswerFormat:
+    """What an answer may look like.
+
+    kind: "json_schema" or "regex".
+    source: the schema as JSON text, or the regular expression in the syntax of Rust's regex crate.
+    """
+
+    kind: Literal["json_schema", "regex"]
+    source: str
+
+    def to_manifest(self) -> dict[str, Any]:
+        """Return what the manifest keeps: {"kind": "json_schema", "schema": {…}} or {"kind": "regex", "regex": "…"}."""
+        if self.kind == "regex":
+            return {"kind": "regex", "regex": self.source}
+        return {"kind": "json_schema", "schema": json.loads(self.source)}
+
+    @staticmethod
+    def from_manifest(entry: Mapping[str, Any]) -> AnswerFormat:
+        """Read what `to_manifest` wrote; raises BundleError for anything else."""
+        kind = entry.get("kind")
+        if kind == "regex" and isinstance(entry.get("regex"), str):
+            return AnswerFormat("regex", entry["regex"])
+        if kind == "json_schema" and isinstance(entry.get("schema"), dict):
+            return AnswerFormat("json_schema", _dump(entry["schema"]))
+        raise BundleError('key "answers" of the manifest is neither a JSON schema nor a regular expression')
+
+    def literals(self) -> tuple[str, ...]:
+        """Return the texts that the format spells out, such as the strings of an enum and names of properties."""
+        if self.kind == "regex":
+            return (self.source,)
+        return tuple(dict.fromkeys(_literals(json.loads(self.source))))
+
+
+def read_schema(path: Path) -> AnswerFormat:
+    """Read `--answer-schema`: a file with a JSON schema that is an object.
+
+    Unless the schema says otherwise, answers are written without free white space: a weak model would fill them with
+    newlines. Raises InputError that names the file and what is wrong.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"cannot be read ({error.strerror})", where=path, remedy="pass the path of a JSON schema"
+        ) from error
+    try:
+        schema = parse_json_object(content, where=path)
+    except CheckpointError as error:
+        raise InputError(error.message, where=path, remedy="write a JSON schema") from error
+    guidance = schema.setdefault(_GUIDANCE, {})
+    if not isinstance(guidance, dict):
+        raise InputError(f'key "{_GUIDANCE}" is not an object', where=path)
+    guidance.setdefault("whitespace_flexible", False)
+    return AnswerFormat("json_schema", _dump(schema))
+
+
+def parse_regex(pattern: str) -> AnswerFormat:
+    """Parse `--answer-regex`; raises InputError for what is no regular expression or one that matches only nothing.
+
+    Python's syntax and that of the engine's regex engine share all that a set of labels needs; the engine has no
+    look-around and no back-references, and says so itself.
+    """
+    where = "--answer-regex"
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        # Rust's \p{…} classes are not Python's.
+        if "bad escape" not in str(error):
+            raise InputError(f"{pattern!r} is not a regular expression: {error}", where=where) from error
+        return AnswerFormat("regex", pattern)
+    if not pattern or compiled.fullmatch(""):
+        raise InputError(f"{pattern!r} allows an empty answer", where=where)
+    return AnswerFormat("regex", pattern)
+
+
+def parse_answer(schema: str | Path | None, regex: str | None) -> AnswerFormat | None:
+    """Read whichever of `--answer-schema` and `--answer-regex` was given; raises InputError when both were."""
+    if schema is not None and regex is not None:
+        raise InputError(
+            "a schema and a regular expression are given",
+            where="--answer-schema, --answer-regex",
+            remedy="leave one of them away",
+        )
+    if schema is not None:
+        return read_schema(Path(schema))
+    return None if regex is None else parse_regex(regex)
+
+
+def _dump(schema: Mapping[str, Any]) -> str:
+    # The order of properties is the order in which the answer has them: keep it.
+    return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+
+
+def _literals(schema: object) -> list[str]:
+    if isinstance(schema, list):
+        return [text for entry in schema for text in _literals(entry)]
+    if not isinstance(schema, dict):
+        return []
+    texts: list[str] = []
+    for key, value in schema.items():
+        if key in ("enum", "const"):
+            values = value if key == "enum" and isinstance(value, list) else [value]
+            texts += [json.dumps(v, ensure_ascii=False) for v in values]
+        elif key == "properties" and isinstance(value, dict):
+            texts += [json.dumps(name, ensure_ascii=False) for name in value]
+            texts += _literals(list(value.values()))
+        elif key not in ("default", "examples", _GUIDANCE):
+            texts += _literals(value)
+    return texts

@@ -1,0 +1,71 @@
+"""The page of a vocabulary: every figure is on it, and nothing from outside."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edgekit.conversion.trim.page import render_html
+from edgekit.conversion.trim.survey import Reach, Size, Survey
+from edgekit.html.page import write_page
+
+from .browser import Browser, open_browser, why_no_browser
+from .html import find, read_html
+from .test_browser import OUTSIDE, SIDEWAYS
+
+SURVEY = Survey(
+    checkpoint="navigator <&>",
+    rows=262_144,
+    corpora=("train.jsonl", "notes.txt"),
+    languages=("en", "nb"),
+    texts=6000,
+    tokens=236_856,
+    met=9_524,
+    needed=11_995,
+    sizes=(
+        Size(8_000, False, 0.9931, 0.9912, {"int8": 108_900_000, "int4": 62_100_000}),
+        Size(16_000, True, 1.0, 0.9998, {"int8": 114_400_000, "int4": 67_600_000}),
+        Size(262_144, True, 1.0, 1.0, {"int8": 282_800_000, "int4": 235_900_000}),
+    ),
+    reach=tuple(Reach(n, min(1.0, n / 9_524) ** 0.2) for n in range(0, 9_525, 150)),
+)
+
+
+def test_every_size_and_figure_is_on_the_page() -> None:
+    html = render_html(SURVEY)
+    words = " ".join("".join(element.inside) for element in find(read_html(html), "td"))
+    for shown in ("99.3%", "99.1%", "&gt;99.9%", "108.9 MB", "67.6 MB", "too small", "fits", "whole"):
+        assert shown in html, shown
+    assert "114.4 MB" in words
+    assert "needs 11,995 of 262,144 pieces; keeping 16,000 saves 168.4 MB at int8" in html
+    assert "navigator &lt;&amp;&gt;" in html
+    assert len(find(read_html(html), "svg")) == 2
+    assert "http" not in html.replace("http-equiv", "")
+
+
+def test_without_a_size_that_fits_the_page_warns() -> None:
+    html = render_html(dataclasses.replace(SURVEY, sizes=(SURVEY.sizes[0], SURVEY.sizes[2])))
+    assert "none of these sizes holds them" in html
+
+
+def test_the_same_survey_gives_the_same_bytes() -> None:
+    assert render_html(SURVEY) == render_html(dataclasses.replace(SURVEY))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.mark.skipif(why_no_browser() is not None, reason=why_no_browser() or "")
+@pytest.mark.parametrize("width", [390, 1200])
+def test_it_fits_a_phone_and_a_desk(browser: Browser, tmp_path: Path, width: int) -> None:
+    write_page(render_html(SURVEY), tmp_path / "v.html")
+    browser.open(tmp_path / "v.html", width=width)
+    assert browser.run(OUTSIDE) == []
+    assert browser.run(SIDEWAYS) == []
+    assert browser.log() == []

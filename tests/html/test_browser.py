@@ -1,0 +1,93 @@
+"""Reports in headless Chromium: nothing fetched, nothing on the console, readable on a phone, in the dark, on paper."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from edgekit.validation.page import write_html
+from edgekit.validation.result import ParityReport
+
+from . import reports
+from .browser import Browser, open_browser, why_no_browser
+
+pytestmark = pytest.mark.skipif(why_no_browser() is not None, reason=why_no_browser() or "")
+
+ALL = [reports.passing, reports.failing, reports.adapted, reports.minimal, reports.hostile]
+PHONE, DESKTOP = 390, 1200
+
+# Elements that stick out to the right, unless a box of their own scrolls.
+OUTSIDE = """
+const width = document.documentElement.clientWidth;
+return [...document.querySelectorAll('body *')]
+  .filter(e => !e.parentElement.closest('.scroll, .stack, svg') && e.getBoundingClientRect().right > width + 0.5)
+  .map(e => e.tagName + '.' + e.className);
+"""
+# Tables that should have become blocks but have to be scrolled.
+SIDEWAYS = """
+return [...document.querySelectorAll('.stack')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText);
+"""
+FONT_SIZES = """
+const svg = document.querySelector('svg.plot'), scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
+return [...svg.querySelectorAll('text')].map(e => parseFloat(getComputedStyle(e).fontSize) * scale);
+"""
+BACKGROUND = "return getComputedStyle(document.body).backgroundColor"
+LINE = "return getComputedStyle(document.querySelector('.plot .line')).stroke"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with open_browser() as browser:
+        yield browser
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+@pytest.mark.parametrize("make", ALL)
+def test_a_page_fits_is_quiet_and_stays_offline(
+    browser: Browser, tmp_path: Path, make: Callable[[], ParityReport], width: int
+) -> None:
+    page = tmp_path / "validate.html"
+    write_html(make(), page)
+    browser.log()
+    browser.requests()
+    browser.open(page, width=width)
+    browser.run("document.querySelectorAll('details').forEach(e => e.open = true)")
+    assert browser.run("return document.documentElement.scrollWidth") <= width
+    assert browser.run(OUTSIDE) == []
+    if width == PHONE:
+        assert browser.run(SIDEWAYS) == []
+    assert browser.run("return window.hacked") is None
+    assert browser.log() == []
+    assert set(browser.requests()) <= {page.as_uri(), "data:,"}
+
+
+def test_plots_can_be_read_on_a_phone_and_follow_the_colour_scheme(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "validate.html"
+    write_html(reports.passing(), page)
+    browser.open(page, width=PHONE)
+    assert min(browser.run(FONT_SIZES)) >= 8.5
+    light = browser.run(BACKGROUND), browser.run(LINE)
+    browser.open(page, width=PHONE, dark=True)
+    dark = browser.run(BACKGROUND), browser.run(LINE)
+    assert light[0] == "rgb(244, 245, 247)" and dark[0] == "rgb(16, 19, 23)"
+    assert light[1] != dark[1]
+    browser.screenshot(tmp_path / "page.png")
+    assert (tmp_path / "page.png").stat().st_size > 50_000
+
+
+def test_a_page_prints(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "validate.html"
+    write_html(reports.failing(), page)
+    browser.open(page, width=DESKTOP, dark=True)
+    assert browser.pdf().startswith(b"%PDF")
+
+
+def test_the_page_itself_forbids_scripts(browser: Browser, tmp_path: Path) -> None:
+    page = tmp_path / "validate.html"
+    write_html(reports.passing(), page)
+    page.write_text(page.read_text().replace("</main>", "<script>window.hacked = 1</script></main>"))
+    browser.open(page, width=DESKTOP)
+    assert browser.run("return window.hacked") is None
+    assert any("Content Security Policy" in message for message in browser.log())

@@ -18,6 +18,7 @@ check: $(VENV)/all
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 	MYPYPATH=android-build $(BIN)/mypy --package android_build
 
 format: $(VENV)/all

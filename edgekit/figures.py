@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-from edgekit.html.svg import MINUS
-
 
 def number(value: float, digits: int = 4) -> str:
     """Write a figure with so many significant digits; very small and very large ones as 1.2e-06."""
@@ -64,3 +62,6 @@ def size(count: int) -> str:
         if count >= 10**power:
             return f"{count / 10**power:.1f} {unit}"
     return f"{count} bytes"
+
+
+MINUS = "\N{MINUS SIGN}"

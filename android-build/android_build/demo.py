@@ -16,8 +16,8 @@ _NAVIGATOR: Final = _EXAMPLES / "settings-navigator"
 _ADAPTERS: Final = ("sentiment", "support-triage")
 PRESETS: Final = _NAVIGATOR / "edgekit.toml"
 _MADE_BY: Final = (
-    *("adapters", "bundle", "checkpoint", "graph", "recipes", "packaging", "runtime"),
-    *("conversion.py", "examples.py"),
+    *("bundle", "checkpoint", "conversion", "families", "files", "graph", "packaging", "quantize"),
+    *("recipes", "records", "runtime", "text", "examples.py"),
 )
 
 

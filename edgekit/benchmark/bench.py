@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from edgekit import __version__
 from edgekit.benchmark.compare import Comparison, Gate, compare, failed_gates, parse_gate
 from edgekit.benchmark.outcome import BenchReport
 from edgekit.benchmark.plan import BenchPlan, check_plan, preset_plan
@@ -213,7 +213,7 @@ def _measure_with(runner: Path, plan: BenchPlan, subject: Subject, progress: Pro
         plan=replace(plan, check_prompt=None),
         cases=tuple(cases),
         began=began,
-        tool=__version__,
+        tool=version("edgekit"),
     )
 
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from edgekit.benchmark.outcome import BenchReport
 from edgekit.benchmark.plan import Case
-from edgekit.benchmark.result import BenchResult, CaseResult, Conditions
+from edgekit.benchmark.result import BenchResult, CaseResult
 from edgekit.benchmark.statistics import Summary, decode_after_first, latencies, summaries
 from edgekit.benchmark.table import (
     COLUMNS,
@@ -20,6 +20,7 @@ from edgekit.benchmark.table import (
     rows,
     switch_lines,
 )
+from edgekit.device.info import Conditions
 from edgekit.figures import size
 from edgekit.html import svg
 from edgekit.html.page import (

@@ -10,88 +10,15 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from edgekit.benchmark.plan import BenchPlan, Case
 from edgekit.benchmark.schema import from_plain, to_plain
+from edgekit.bundle.identity import BundleInfo
+from edgekit.device.info import DeviceInfo
 from edgekit.errors import InputError
 
 SCHEMA_VERSION: Final = 1
-
-
-@dataclass(frozen=True)
-class Conditions:
-    """The state of a device at one moment, as far as it tells.
-
-    thermal_status: Android's word (none, light, moderate, severe, critical …). cpu_mhz: of the fastest core.
-    load: runnable processes, averaged over the last minute.
-    """
-
-    battery_percent: float | None = None
-    charging: bool | None = None
-    temperature_c: float | None = None
-    thermal_status: str | None = None
-    cpu_mhz: float | None = None
-    load: float | None = None
-
-
-@dataclass(frozen=True)
-class Cluster:
-    """Cores of one kind, the slowest kind first. cpus: their numbers. max_mhz: their highest clock."""
-
-    cpus: tuple[int, ...]
-    max_mhz: float | None = None
-
-
-@dataclass(frozen=True)
-class DeviceInfo:
-    """The machine that measured.
-
-    kind: host (this machine), linux (a board over adb), android. name: to tell targets apart, such as `host` or the
-    serial number. os: name and version. abi: as Android names it (arm64-v8a, x86_64).
-    """
-
-    kind: Literal["host", "linux", "android"]
-    name: str
-    model: str | None = None
-    soc: str | None = None
-    os: str | None = None
-    abi: str | None = None
-    cores: int | None = None
-    clusters: tuple[Cluster, ...] = ()
-    ram_bytes: int | None = None
-    governor: str | None = None
-    before: Conditions = Conditions()
-    after: Conditions = Conditions()
-
-
-@dataclass(frozen=True)
-class AdapterInfo:
-    """The adapter of every session. file, size, sha256: of its sidecar. rank: of the sidecar."""
-
-    name: str
-    file: str
-    size: int
-    sha256: str
-    rank: int
-
-
-@dataclass(frozen=True)
-class BundleInfo:
-    """The model file that was measured. recipe, kv_length: None for a bare file. adapter: None for the base alone."""
-
-    name: str
-    file: str
-    size: int
-    sha256: str | None = None
-    recipe: str | None = None
-    kv_length: int | None = None
-    adapter: AdapterInfo | None = None
-
-    @property
-    def title(self) -> str:
-        """The name, with the adapter's."""
-        return self.name if self.adapter is None else f"{self.name} + {self.adapter.name}"
 
 
 @dataclass(frozen=True)

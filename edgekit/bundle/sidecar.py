@@ -12,13 +12,19 @@ can fill its cache with NaN for as long as it lives.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.bundle.container import SectionKind, read_container, section_bytes
+from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
+from edgekit.bundle.flat import FlatError
+from edgekit.bundle.tflite import adapter_rank
 from edgekit.errors import AdapterError
 
 SIDECAR_SUFFIX = ".lora.tflite"
@@ -112,3 +118,30 @@ def _head(
     builder = flatbuffers.Builder(1 << 16)
     builder.Finish(model.Pack(builder), b"TFL3")
     return bytes(builder.Output())
+
+
+@contextmanager
+def empty_sidecar(path: Path) -> Iterator[Path | None]:
+    """Give the sidecar of no adapter to a base that takes adapters, None to a model that takes none.
+
+    path: of the .litertlm file. Without a sidecar the engine leaves adapter inputs as the memory was.
+    """
+    rank = _adapter_rank(path)
+    if rank is None:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as directory:
+        sidecar = Path(directory) / EMPTY_SIDECAR_NAME
+        sidecar.write_bytes(sidecar_bytes({}, rank))
+        yield sidecar
+
+
+def _adapter_rank(path: Path) -> int | None:
+    container = read_container(path)
+    for section in container.sections:
+        if section.kind is SectionKind.TFLITE_MODEL:
+            try:
+                return adapter_rank(section_bytes(container, section))
+            except FlatError:  # encrypted or foreign; the engine has opened it
+                return None
+    return None

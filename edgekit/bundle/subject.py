@@ -7,11 +7,11 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.benchmark.result import AdapterInfo, BundleInfo
 from edgekit.bundle.adapter.opening import open_adapter
+from edgekit.bundle.identity import AdapterInfo, BundleInfo
 from edgekit.bundle.manifest import Bundle, file_digest, open_bundle
+from edgekit.bundle.sidecar import empty_sidecar
 from edgekit.errors import BundleError
-from edgekit.runtime.ask.engine import empty_sidecar
 
 
 @dataclass(frozen=True)

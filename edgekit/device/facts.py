@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from edgekit.benchmark.result import Cluster, Conditions, DeviceInfo
 from edgekit.device.adb import Device
+from edgekit.device.info import Cluster, Conditions, DeviceInfo
 from edgekit.errors import MissingToolError
 
 DIRECTORY = "/data/local/tmp/edgekit"

@@ -20,11 +20,11 @@ from dataclasses import dataclass
 
 from markupsafe import escape
 
+from edgekit.figures import MINUS
 from edgekit.html.text import printable
 
 Number = int | float
 
-MINUS = "\N{MINUS SIGN}"
 WIDTH = 440
 HEIGHT = 280
 _CHARACTER = 6.6  # average width of a character at 12 units: text cannot be measured without a font

@@ -13,10 +13,10 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final, Literal, get_args
 
-from edgekit import __version__
 from edgekit.bundle.manifest import Bundle
 from edgekit.errors import BundleError, InputError
 from edgekit.packaging.folder import new_folder, refuse_if_in_the_way, write_record
@@ -408,7 +408,7 @@ def _write_folder(
 
 def _record(job: Job, wish: _Wish, play: PlaySize) -> dict[str, Any]:
     return {
-        "edgekit": __version__,
+        "edgekit": version("edgekit"),
         "target": wish.target,
         "model": job.source.manifest.model.file,
         "sha256": job.source.manifest.model.sha256,

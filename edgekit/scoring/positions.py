@@ -14,26 +14,14 @@ order statistics for quantiles, Wilson's for shares, the percentile bootstrap fo
 
 from __future__ import annotations
 
-import json
 import math
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.validation.result import Interval, LogitFigures
-
-Z95 = 1.959963984540054
-"""The normal distribution's 97.5% quantile."""
-
-_BOOTSTRAP_RESAMPLES = 2000
-_SEED = 20260
-
-Floats = NDArray[np.float64]
-
+from edgekit.stats import Floats, Interval, mean_interval, quantile_interval, rms_interval, share_interval
 
 # ---------------------------------------- positions
 
@@ -137,85 +125,6 @@ def logit_figures(scores: PositionScores) -> LogitFigures:
 # ---------------------------------------- intervals
 
 
-def mean_interval(values: Floats) -> Interval:
-    """The mean with 1.96 standard errors on both sides; none for a single value."""
-    mean = float(np.mean(values))
-    if len(values) < 2 or not math.isfinite(mean):
-        return Interval(mean)
-    half = Z95 * float(np.std(values, ddof=1)) / math.sqrt(len(values))
-    return Interval(mean, mean - half, mean + half)
-
-
-def rms_interval(values: Floats) -> Interval:
-    """The root of the mean square; its interval is that of the mean square, rooted."""
-    square = mean_interval(values**2)
-    if square.low is None or square.high is None:
-        return Interval(math.sqrt(square.value))
-    return Interval(math.sqrt(square.value), math.sqrt(max(square.low, 0.0)), math.sqrt(square.high))
-
-
-def quantile_interval(values: Floats, share: float) -> Interval:
-    """A quantile with the distribution-free interval of order statistics.
-
-    The number of values below the quantile is binomial; the interval runs between the order statistics at its
-    2.5% and 97.5% quantiles. (Conover, Practical Nonparametric Statistics, 3.2.)
-    """
-    from scipy.stats import binom
-
-    ordered = np.sort(values)
-    count = len(ordered)
-    value = float(np.quantile(ordered, share))
-    low, high = (int(binom.ppf(q, count, share)) for q in (0.025, 0.975))
-    return Interval(value, float(ordered[max(low - 1, 0)]), float(ordered[min(high, count - 1)]))
-
-
-def share_interval(hits: int, count: int) -> Interval:
-    """A share with Wilson's score interval, which stays sensible near 0 and 1."""
-    if count == 0:
-        return Interval(math.nan)
-    share, z = hits / count, Z95
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Interval(share, min(low, share), max(high, share))
-
-
-def bootstrap_interval(statistic: Callable[[NDArray[np.int64]], float], count: int) -> Interval:
-    """Bootstrap any statistic of rows by percentiles (scipy.stats.bootstrap).
-
-    statistic: takes row numbers, repeated as the resampling wants.
-    """
-    from scipy.stats import bootstrap
-
-    rows = np.arange(count)
-    value = statistic(rows)
-    if count < 2:
-        return Interval(value)
-    found = bootstrap(
-        (rows,),
-        lambda chosen: statistic(np.asarray(chosen, np.int64)),
-        vectorized=False,
-        n_resamples=_BOOTSTRAP_RESAMPLES,
-        method="percentile",
-        rng=np.random.default_rng(_SEED),
-    ).confidence_interval
-    return Interval(value, float(found.low), float(found.high))
-
-
-def mcnemar(reference: Sequence[bool], bundle: Sequence[bool]) -> float:
-    """The exact McNemar test: two-sided p-value that both are right equally often.
-
-    Of the rows on which exactly one is right, as many should be the reference's as the bundle's.
-    """
-    from scipy.stats import binomtest
-
-    only_reference = sum(r and not b for r, b in zip(reference, bundle, strict=True))
-    only_bundle = sum(b and not r for r, b in zip(reference, bundle, strict=True))
-    if only_reference + only_bundle == 0:
-        return 1.0
-    return float(binomtest(only_bundle, only_reference + only_bundle, 0.5).pvalue)
-
-
 def _exp(interval: Interval) -> Interval:
     def exp(value: float | None) -> float | None:
         return None if value is None else (math.exp(value) if value < 700 else math.inf)
@@ -228,132 +137,39 @@ def _exp(interval: Interval) -> Interval:
 # ---------------------------------------- answers
 
 
-def first_difference(first: Sequence[Any], second: Sequence[Any]) -> int | None:
-    """Position of the first element that differs; the shorter length when one begins the other; None if equal."""
-    for position, (a, b) in enumerate(zip(first, second, strict=False)):
-        if a != b:
-            return position
-    return None if len(first) == len(second) else min(len(first), len(second))
-
-
-LOOP_REPEATS = 4
-LOOP_TOKENS = 12
-_LONGEST_UNIT = 64
-
-
-def ends_in_loop(tokens: Sequence[Any]) -> bool:
-    """Whether a text ends in a loop: an n-gram repeated at its tail.
-
-    True when the tail is an n-gram (of at most 64 tokens) repeated at least 4 times in a row and the
-    repetitions cover at least 12 tokens; an incomplete repetition at the very end, where the limit cut it,
-    does not break the loop. A single token must so come 12 times, a sentence of ten tokens 4 times.
-    """
-    count = len(tokens)
-    for size in range(1, min(_LONGEST_UNIT, count // LOOP_REPEATS) + 1):
-        needed = max(LOOP_REPEATS * size, LOOP_TOKENS)
-        matched = size
-        while matched < count and tokens[-matched - 1] == tokens[-matched - 1 + size]:
-            matched += 1
-        if matched >= needed:
-            return True
-    return False
-
-
 # ---------------------------------------- tasks
-
-
-def exact_match(answer: str, expected: str) -> bool:
-    """Equal but for white space at both ends."""
-    return answer.strip() == expected.strip()
-
-
-def macro_f1(codes: Floats) -> float:
-    """The mean over the expected labels of each label's F1; an answer that is no label is just wrong.
-
-    codes: shape (rows, 2), the number of the answered label (-1 for none) and of the expected one.
-    F1 of a label: 2 TP / (2 TP + FP + FN). Source: scikit-learn's f1_score(average="macro") with `labels` set
-    to those that are expected.
-    """
-    answered, expected = codes[:, 0].astype(np.int64), codes[:, 1].astype(np.int64)
-    size = int(max(answered.max(), expected.max())) + 1
-    wanted = np.bincount(expected, minlength=size)
-    given = np.bincount(answered[answered >= 0], minlength=size)
-    hits = np.bincount(expected[answered == expected], minlength=size)
-    there = wanted > 0
-    return float(np.mean(2 * hits[there] / (given[there] + wanted[there])))
-
-
-def parse_object(text: str) -> dict[str, Any] | None:
-    """The JSON object that a text is; None when it is none. A text around it is not forgiven: apps do not."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
-
-
-def json_fields(value: Mapping[str, Any], prefix: str = "") -> Counter[tuple[str, str]]:
-    """The leaves of a JSON object as (path, value); list elements share their list's path."""
-    fields: Counter[tuple[str, str]] = Counter()
-    for key, item in value.items():
-        for element in item if isinstance(item, list) else [item]:
-            if isinstance(element, dict):
-                fields += json_fields(element, f"{prefix}{key}.")
-            else:
-                fields[f"{prefix}{key}", json.dumps(element, sort_keys=True)] += 1
-    return fields
-
-
-def field_counts(answer: str, expected: str) -> tuple[int, int, int]:
-    """(fields that are right, fields answered, fields expected) of one row; an invalid answer has none."""
-    found = json_fields(parse_object(answer) or {})
-    wanted = json_fields(parse_object(expected) or {})
-    return (found & wanted).total(), found.total(), wanted.total()
-
-
-def precision_recall_f1(counts: Floats) -> tuple[float, float, float]:
-    """Micro-averaged over rows; counts: shape (rows, 3), as `field_counts` gives them."""
-    right, answered, wanted = (float(total) for total in counts.sum(axis=0))
-    precision = right / answered if answered else 0.0
-    recall = right / wanted if wanted else 0.0
-    return precision, recall, 2 * right / (answered + wanted) if answered + wanted else 0.0
 
 
 # ---------------------------------------- weights
 
 
-def sqnr_db(original: NDArray[np.float32], stored: NDArray[np.float32]) -> float:
-    """Signal-to-quantization-noise ratio: 10 log10(Σ w² / Σ (w - ŵ)²) in decibels; infinite when equal."""
-    signal, noise, _ = weight_sums(original, stored)
-    return sqnr_of(signal, noise)
+@dataclass(frozen=True)
+class LogitDistance:
+    """How far apart the logits of two models are on the same positions; kl in nats, KL(first ‖ second)."""
+
+    kl_mean: float
+    kl_max: float
+    largest_logit_difference: float
+    top1: float
 
 
-def cosine(original: NDArray[np.float32], stored: NDArray[np.float32]) -> float:
-    """Cosine of the angle between two tensors as vectors; 1 for two zero tensors, 0 for one."""
-    a, b = original.astype(np.float64).ravel(), stored.astype(np.float64).ravel()
-    return cosine_of(float(a @ a), float(b @ b), float(a @ b))
+@dataclass(frozen=True)
+class LogitFigures:
+    """Figures over a set of positions; definitions in edgekit.scoring.positions.
 
+    delta_p figures are differences of the probability of the token that came, bundle minus reference, 0 to 1.
+    """
 
-def weight_sums(original: NDArray[np.float32], stored: NDArray[np.float32]) -> tuple[float, float, float]:
-    """Σ w², Σ (w - ŵ)² and Σ ŵ², which add up over the rows of a tensor; in float64 sums."""
-    noise = (original - stored).ravel()
-    a, b = original.ravel(), stored.ravel()
-    return (
-        float(np.einsum("i,i->", a, a, dtype=np.float64)),
-        float(np.einsum("i,i->", noise, noise, dtype=np.float64)),
-        float(np.einsum("i,i->", b, b, dtype=np.float64)),
-    )
-
-
-def sqnr_of(signal: float, noise: float) -> float:
-    """The ratio of two sums of `weight_sums` in decibels."""
-    if noise == 0:
-        return math.inf
-    return -math.inf if signal == 0 else 10 * math.log10(signal / noise)
-
-
-def cosine_of(first: float, second: float, product: float) -> float:
-    """The cosine from both squared lengths and the product."""
-    if first == 0 or second == 0:
-        return 1.0 if first == second else 0.0
-    return max(-1.0, min(1.0, product / math.sqrt(first * second)))
+    positions: int
+    perplexity_reference: Interval
+    perplexity_bundle: Interval
+    perplexity_ratio: Interval
+    kl_mean: Interval
+    kl_median: Interval
+    kl_p99: Interval
+    kl_max: float
+    top1: Interval
+    top5: Interval
+    delta_p_max: float
+    delta_p_rms: Interval
+    delta_p_mean: Interval

@@ -28,11 +28,10 @@ from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.protocol import Answer, Questions, Rendered, Voice
 from edgekit.runtime.reference import Reference
-from edgekit.scoring.positions import PositionScores, join, score_positions
+from edgekit.scoring.positions import LogitDistance, PositionScores, join, score_positions
 from edgekit.scoring.scorer import CHUNK, EMBEDDING
 from edgekit.text.data import Row
 from edgekit.text.template import Message
-from edgekit.validation.result import LogitDistance, MergeSection
 
 _FORMAT = 1
 _PACKAGES = ("torch", "transformers", "peft")
@@ -313,3 +312,20 @@ def _load(directory: Path, versions: Mapping[str, str]) -> ReferenceRun:
             where=directory,
             remedy="delete the directory",
         ) from error
+
+
+@dataclass(frozen=True)
+class MergeSection:
+    """An adapter: base plus adapter in peft against the merged weights, which are converted unless a sidecar is used.
+
+    merged: peft against the merged weights; should be nothing but rounding.
+    from_base: the fine-tune against its base; next to nothing means that the adapter has no effect.
+    changed_tensors: tensors that differ from the base's, of `tensors`.
+    """
+
+    adapter: str
+    positions: int
+    merged: LogitDistance
+    from_base: LogitDistance
+    changed_tensors: int
+    tensors: int

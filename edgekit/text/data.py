@@ -13,7 +13,6 @@ from typing import Any
 from edgekit.errors import InputError, MissingToolError
 from edgekit.text.prompts import PROMPTS
 from edgekit.text.template import Message
-from edgekit.validation.result import DataIdentity, SkippedRow
 
 FIELDS = ("prompt", "messages", "expected")
 _MAX_CELL = 1 << 24
@@ -252,3 +251,27 @@ def _unusable(text: str) -> str | None:
 def _digest(rows: Sequence[Row]) -> str:
     content = json.dumps([[list(row.messages), row.expected] for row in rows], sort_keys=True)
     return hashlib.sha256(content.encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class SkippedRow:
+    """A row of the data that could not be used, by its line (the first is 1)."""
+
+    line: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class DataIdentity:
+    """The texts that were used.
+
+    source: the file's name, or "built-in prompts". rows: rows in it. used: rows after --limit and without the
+    bad ones. expected: used rows that carry an expected output.
+    """
+
+    source: str
+    sha256: str
+    rows: int
+    used: int
+    expected: int
+    skipped: tuple[SkippedRow, ...] = ()

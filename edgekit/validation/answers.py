@@ -12,19 +12,16 @@ from numpy.typing import NDArray
 
 from edgekit.errors import MissingToolError
 from edgekit.runtime.ask.protocol import Answer, Voice
-from edgekit.scoring.positions import (
-    bootstrap_interval,
+from edgekit.scoring.answers import (
     ends_in_loop,
     exact_match,
     field_counts,
     first_difference,
     macro_f1,
-    mcnemar,
-    mean_interval,
     parse_object,
     precision_recall_f1,
-    share_interval,
 )
+from edgekit.stats import Interval, bootstrap_interval, mcnemar, mean_interval, share_interval
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.data import Row
 from edgekit.validation.checks import TITLES
@@ -35,7 +32,6 @@ from edgekit.validation.result import (
     GenerationRow,
     GenerationSection,
     HistogramBin,
-    Interval,
     TaskMetric,
     TaskSection,
     WorstExample,

@@ -7,7 +7,8 @@ from importlib.metadata import version
 
 from edgekit.bundle.inspect import BundleSummary
 from edgekit.runtime.ask.protocol import Rendered, Voice
-from edgekit.scoring.positions import first_difference
+from edgekit.scoring.answers import first_difference
+from edgekit.scoring.reference import MergeSection
 from edgekit.text.prompts import AWKWARD, UNREPRODUCIBLE
 from edgekit.text.template import Message
 from edgekit.validation.result import (
@@ -16,7 +17,6 @@ from edgekit.validation.result import (
     ContainerItem,
     ContainerSection,
     Figure,
-    MergeSection,
     Status,
     StopId,
     StopSection,

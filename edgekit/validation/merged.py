@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from edgekit.stats import Interval
 from edgekit.validation.answers import check_task
 from edgekit.validation.gates import Gates, Thresholds
 from edgekit.validation.result import (
     AdapterWay,
     GenerationRow,
     GenerationSection,
-    Interval,
     LogitsSection,
     MergedComparison,
     TaskMetric,

@@ -37,6 +37,8 @@ from edgekit.html.page import (
 )
 from edgekit.html.passages import side_by_side
 from edgekit.html.text import sentence, shorten, visible
+from edgekit.scoring.positions import LogitDistance, LogitFigures
+from edgekit.stats import Interval
 from edgekit.validation.result import (
     AdapterRow,
     Check,
@@ -44,9 +46,6 @@ from edgekit.validation.result import (
     Figure,
     Gate,
     GenerationRow,
-    Interval,
-    LogitDistance,
-    LogitFigures,
     ParityReport,
     RemovedMass,
     Status,

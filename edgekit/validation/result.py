@@ -17,7 +17,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+from edgekit.bundle.identity import BundleIdentity
 from edgekit.errors import InputError
+from edgekit.scoring.positions import LogitFigures
+from edgekit.scoring.reference import MergeSection
+from edgekit.stats import Interval
+from edgekit.text.data import DataIdentity
 
 SCHEMA_VERSION: Final = 1
 
@@ -38,15 +43,6 @@ CheckName = Literal[
     "runtimes",
 ]
 Figure = int | float | str | None
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A figure with its 95% confidence interval; low and high are None where none can be given."""
-
-    value: float
-    low: float | None = None
-    high: float | None = None
 
 
 @dataclass(frozen=True)
@@ -91,46 +87,6 @@ class Check:
 
 
 @dataclass(frozen=True)
-class AdapterIdentity:
-    """The adapter bundle that was laid over the base. file, size, sha256, rank: of its sidecar.
-
-    targets: projections that it changes. system_prompt: with which every conversation began that has none of its own.
-    """
-
-    name: str
-    file: str
-    size: int
-    sha256: str
-    rank: int
-    targets: tuple[str, ...]
-    system_prompt: str | None = None
-
-
-@dataclass(frozen=True)
-class BundleIdentity:
-    """The bundle that was validated. recipe, form: None for a file that edgekit did not make.
-
-    adapter: what was laid over it, None when it was validated by itself.
-    """
-
-    name: str
-    file: str
-    size: int
-    sha256: str
-    recipe: str | None
-    form: str | None
-    kv_length: int | None
-    engine: str
-    """Version of litert-lm-api that ran it."""
-    adapter: AdapterIdentity | None = None
-
-    @property
-    def title(self) -> str:
-        """What to call it: the bundle, or the adapter and its base."""
-        return self.name if self.adapter is None else f"{self.adapter.name} on {self.name}"
-
-
-@dataclass(frozen=True)
 class ReferenceIdentity:
     """What the bundle was held against.
 
@@ -147,58 +103,7 @@ class ReferenceIdentity:
     cached: bool = False
 
 
-@dataclass(frozen=True)
-class SkippedRow:
-    """A row of the data that could not be used, by its line (the first is 1)."""
-
-    line: int
-    reason: str
-
-
-@dataclass(frozen=True)
-class DataIdentity:
-    """The texts that were used.
-
-    source: the file's name, or "built-in prompts". rows: rows in it. used: rows after --limit and without the
-    bad ones. expected: used rows that carry an expected output.
-    """
-
-    source: str
-    sha256: str
-    rows: int
-    used: int
-    expected: int
-    skipped: tuple[SkippedRow, ...] = ()
-
-
 # ---------------------------------------- 0 merge
-
-
-@dataclass(frozen=True)
-class LogitDistance:
-    """How far apart the logits of two models are on the same positions; kl in nats, KL(first ‖ second)."""
-
-    kl_mean: float
-    kl_max: float
-    largest_logit_difference: float
-    top1: float
-
-
-@dataclass(frozen=True)
-class MergeSection:
-    """An adapter: base plus adapter in peft against the merged weights, which are converted unless a sidecar is used.
-
-    merged: peft against the merged weights; should be nothing but rounding.
-    from_base: the fine-tune against its base; next to nothing means that the adapter has no effect.
-    changed_tensors: tensors that differ from the base's, of `tensors`.
-    """
-
-    adapter: str
-    positions: int
-    merged: LogitDistance
-    from_base: LogitDistance
-    changed_tensors: int
-    tensors: int
 
 
 # ---------------------------------------- 1 container
@@ -305,28 +210,6 @@ class StopSection:
 
 
 # ---------------------------------------- 5 logits
-
-
-@dataclass(frozen=True)
-class LogitFigures:
-    """Figures over a set of positions; definitions in edgekit.scoring.positions.
-
-    delta_p figures are differences of the probability of the token that came, bundle minus reference, 0 to 1.
-    """
-
-    positions: int
-    perplexity_reference: Interval
-    perplexity_bundle: Interval
-    perplexity_ratio: Interval
-    kl_mean: Interval
-    kl_median: Interval
-    kl_p99: Interval
-    kl_max: float
-    top1: Interval
-    top5: Interval
-    delta_p_max: float
-    delta_p_rms: Interval
-    delta_p_mean: Interval
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from edgekit.checkpoint.safetensors import StoredTensor
 from edgekit.conversion.adapter.making import adapter_digest
 from edgekit.graph import graph_key
 from edgekit.graph.slots import AdapterSlot, adapter_slots, layer_sizes
-from edgekit.scoring.positions import Floats
+from edgekit.stats import Floats
 from edgekit.validation.checks import promise
 from edgekit.validation.result import AdapterRow, Check, ContainerItem, Status, WeightsSection
 from edgekit.validation.weights import kind_of

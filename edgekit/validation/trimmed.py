@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from edgekit.bundle.container import Container, SectionKind, section_bytes, unpack_hf_tokenizer
 from edgekit.runtime.ask.protocol import Answer, Voice
-from edgekit.scoring.positions import Floats, mean_interval, quantile_interval
 from edgekit.scoring.reference import ForcedText
 from edgekit.scoring.scorer import Scorer
+from edgekit.stats import Floats, mean_interval, quantile_interval
 from edgekit.text.tokenizer import load_decoder
 from edgekit.validation.result import RemovedMass
 

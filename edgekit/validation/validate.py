@@ -12,6 +12,7 @@ from typing import Any, Literal
 from edgekit.bundle.adapter.opening import Adapter, open_adapter
 from edgekit.bundle.container import Container, read_container
 from edgekit.bundle.directory import REPORTS_NAME
+from edgekit.bundle.identity import AdapterIdentity, BundleIdentity
 from edgekit.bundle.inspect import BundleSummary, inspect
 from edgekit.bundle.manifest import Bundle
 from edgekit.bundle.metadata import Text, read_text
@@ -23,7 +24,14 @@ from edgekit.graph import find_graph, graph_key
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.protocol import Questions, Voice
 from edgekit.runtime.ask.session import Refusal
-from edgekit.scoring.reference import ForcedText, HeadScorer, ReferenceRun, forced_texts, run_reference
+from edgekit.scoring.reference import (
+    ForcedText,
+    HeadScorer,
+    MergeSection,
+    ReferenceRun,
+    forced_texts,
+    run_reference,
+)
 from edgekit.scoring.scorer import scoring_key, without_scoring
 from edgekit.text.data import Data, built_in, read_data
 from edgekit.validation.answers import check_generation, check_task, worst_examples
@@ -42,14 +50,11 @@ from edgekit.validation.files import HTML_NAME, write_json, write_junit
 from edgekit.validation.gates import Gates, Thresholds, gates_for
 from edgekit.validation.merged import adapter_way, compare_ways
 from edgekit.validation.result import (
-    AdapterIdentity,
-    BundleIdentity,
     Check,
     CheckName,
     GenerationSection,
     LogitsSection,
     MergedComparison,
-    MergeSection,
     ParityReport,
     ReferenceIdentity,
 )

@@ -15,7 +15,7 @@ from edgekit.graph.format import Graph
 from edgekit.progress import SILENT, Progress
 from edgekit.quantize.solve import QuantizedTensor, block_scale_bytes, dequantize, quantize_tensor
 from edgekit.recipes.scheme import Algorithm, Scheme
-from edgekit.scoring.positions import cosine_of, sqnr_of, weight_sums
+from edgekit.scoring.noise import cosine_of, sqnr_of, weight_sums
 from edgekit.scoring.scorer import EMBEDDING
 from edgekit.validation.answers import verdict
 from edgekit.validation.gates import Gates

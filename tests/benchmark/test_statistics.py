@@ -10,10 +10,8 @@ from edgekit.benchmark.compare import compare, failed_gates, parse_gate
 from edgekit.benchmark.plan import BenchPlan
 from edgekit.benchmark.result import (
     BenchResult,
-    BundleInfo,
     CaseResult,
     Check,
-    DeviceInfo,
     EngineInfo,
     Init,
     Run,
@@ -32,6 +30,8 @@ from edgekit.benchmark.statistics import (
     summarize,
     switch_summary,
 )
+from edgekit.bundle.identity import BundleInfo
+from edgekit.device.info import DeviceInfo
 from edgekit.errors import InputError
 
 PLAN = BenchPlan((8,), (5,), threads=(2,), runs=3)

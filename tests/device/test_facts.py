@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.benchmark.result import Conditions
 from edgekit.benchmark.runners.adb import cool_down
 from edgekit.device.facts import big_cores, check_supported, parse_conditions, parse_facts, sections
+from edgekit.device.info import Conditions
 from edgekit.errors import MissingToolError
 
 PHONE = """@machine

@@ -8,26 +8,24 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from edgekit.scoring.positions import (
-    PositionScores,
-    bootstrap_interval,
-    cosine,
+from edgekit.scoring.answers import (
     ends_in_loop,
     exact_match,
     field_counts,
     first_difference,
-    log_softmax,
-    logit_figures,
     macro_f1,
-    mcnemar,
-    mean_interval,
     parse_object,
     precision_recall_f1,
+)
+from edgekit.scoring.noise import cosine, sqnr_db
+from edgekit.scoring.positions import PositionScores, log_softmax, logit_figures, score_positions
+from edgekit.stats import (
+    bootstrap_interval,
+    mcnemar,
+    mean_interval,
     quantile_interval,
     rms_interval,
-    score_positions,
     share_interval,
-    sqnr_db,
 )
 
 

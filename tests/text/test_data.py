@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import InputError, MissingToolError
+from edgekit.stats import Interval
 from edgekit.text.data import Row, built_in, parse_fields, read_data, text_of
-from edgekit.validation.result import Interval, ParityReport
+from edgekit.validation.result import ParityReport
 
 
 def jsonl(path: Path, *rows: object) -> Path:

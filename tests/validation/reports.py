@@ -7,33 +7,30 @@ import dataclasses
 import math
 import random
 
+from edgekit.bundle.identity import AdapterIdentity, BundleIdentity
+from edgekit.scoring.positions import LogitDistance, LogitFigures
+from edgekit.scoring.reference import MergeSection
+from edgekit.stats import Interval
+from edgekit.text.data import DataIdentity, SkippedRow
 from edgekit.validation.result import (
-    AdapterIdentity,
     AdapterRow,
     AdapterWay,
-    BundleIdentity,
     Check,
     CheckName,
     ContainerItem,
     ContainerSection,
-    DataIdentity,
     Gate,
     GenerationRow,
     GenerationSection,
     HistogramBin,
-    Interval,
-    LogitDistance,
-    LogitFigures,
     LogitsSection,
     LogProbPair,
     MergedComparison,
-    MergeSection,
     ParityReport,
     PositionFigures,
     ReferenceIdentity,
     RuntimeResult,
     RuntimesSection,
-    SkippedRow,
     StopId,
     StopSection,
     TaskMetric,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from edgekit.stats import Interval
 from edgekit.validation.merged import compare_ways
-from edgekit.validation.result import AdapterWay, GenerationRow, Interval
+from edgekit.validation.result import AdapterWay, GenerationRow
 
 ROWS = 60
 

@@ -15,10 +15,10 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from edgekit import __version__
 from edgekit.benchmark.plan import (
     BenchPlan,
     Case,
@@ -30,24 +30,15 @@ from edgekit.benchmark.plan import (
     switch_task,
 )
 from edgekit.benchmark.process import Outcome, exit_failure, outcome
-from edgekit.benchmark.result import (
-    BenchResult,
-    BundleInfo,
-    CaseResult,
-    Check,
-    Conditions,
-    DeviceInfo,
-    EngineInfo,
-    Init,
-    Run,
-    Switching,
-)
+from edgekit.benchmark.result import BenchResult, CaseResult, Check, EngineInfo, Init, Run, Switching
 from edgekit.benchmark.runners.host import Step, keeps_inputs, schedule, sidecar_notes
+from edgekit.bundle.identity import BundleInfo
 from edgekit.bundle.manifest import file_digest
 from edgekit.bundle.sidecar import SIDECAR_SUFFIX
 from edgekit.bundle.subject import Subject
 from edgekit.device.adb import Device, DeviceLost, quote
 from edgekit.device.facts import DIRECTORY, Facts, read_conditions, read_facts
+from edgekit.device.info import Conditions, DeviceInfo
 from edgekit.device.push import PushFile, push
 from edgekit.errors import EdgekitError, MissingToolError
 from edgekit.progress import SILENT, Progress
@@ -173,7 +164,7 @@ def run_on_device(
         switching=switching,
         notes=tuple(dict.fromkeys((*notes, *sidecar_notes(subject, plan)))),
         began=began,
-        tool=__version__,
+        tool=version("edgekit"),
     )
 
 

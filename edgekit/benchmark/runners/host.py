@@ -15,7 +15,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from edgekit import __version__
 from edgekit.benchmark.plan import (
     NO_CACHE,
     BenchPlan,
@@ -28,19 +27,9 @@ from edgekit.benchmark.plan import (
     switch_task,
 )
 from edgekit.benchmark.process import Outcome, engine_directory, host_abi, host_runner, run_here
-from edgekit.benchmark.result import (
-    BenchResult,
-    CaseResult,
-    Check,
-    Cluster,
-    Conditions,
-    DeviceInfo,
-    EngineInfo,
-    Init,
-    Run,
-    Switching,
-)
+from edgekit.benchmark.result import BenchResult, CaseResult, Check, EngineInfo, Init, Run, Switching
 from edgekit.bundle.subject import Subject
+from edgekit.device.info import Cluster, Conditions, DeviceInfo
 from edgekit.progress import SILENT, Progress
 
 HOST: Final = "host"
@@ -172,7 +161,7 @@ def measure_host(
             switching=switching,
             notes=(*_notes(side, plan), *sidecar_notes(side.subject, plan)),
             began=began,
-            tool=__version__,
+            tool=version("edgekit"),
         )
         for side, check, switching in zip(sides, checks, switchings, strict=True)
     )

@@ -17,7 +17,9 @@ from typing import Any, Final
 
 from edgekit.benchmark.plan import BenchPlan, Case
 from edgekit.benchmark.process import last_error
-from edgekit.benchmark.result import BenchResult, BundleInfo, CaseResult, DeviceInfo, EngineInfo, Run
+from edgekit.benchmark.result import BenchResult, CaseResult, EngineInfo, Run
+from edgekit.bundle.identity import BundleInfo
+from edgekit.device.info import DeviceInfo
 from edgekit.errors import InputError, MissingToolError
 
 LLAMA_CPP: Final = "llama.cpp"

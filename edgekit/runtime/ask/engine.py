@@ -13,7 +13,6 @@ import re
 import signal
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,10 +22,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.bundle.container import SectionKind, read_container, section_bytes
-from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
-from edgekit.bundle.flat import FlatError
-from edgekit.bundle.sidecar import sidecar_bytes
-from edgekit.bundle.tflite import adapter_rank
+from edgekit.bundle.sidecar import empty_sidecar
 from edgekit.errors import BundleError, InputError, MissingToolError
 from edgekit.runtime.ask.native_log import native_log
 from edgekit.text.answers import AnswerFormat
@@ -351,33 +347,6 @@ def open_engine(
     finally:
         with native_log():
             native.close()
-
-
-@contextmanager
-def empty_sidecar(path: Path) -> Iterator[Path | None]:
-    """Give the sidecar of no adapter to a base that takes adapters, None to a model that takes none.
-
-    path: of the .litertlm file. Without a sidecar the engine leaves adapter inputs as the memory was.
-    """
-    rank = _adapter_rank(path)
-    if rank is None:
-        yield None
-        return
-    with tempfile.TemporaryDirectory(prefix="edgekit-") as directory:
-        sidecar = Path(directory) / EMPTY_SIDECAR_NAME
-        sidecar.write_bytes(sidecar_bytes({}, rank))
-        yield sidecar
-
-
-def _adapter_rank(path: Path) -> int | None:
-    container = read_container(path)
-    for section in container.sections:
-        if section.kind is SectionKind.TFLITE_MODEL:
-            try:
-                return adapter_rank(section_bytes(container, section))
-            except FlatError:  # encrypted or foreign; the engine has opened it
-                return None
-    return None
 
 
 def verify_answers(

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.bundle.adapter.opening import Adapter
+from edgekit.bundle.sidecar import empty_sidecar
 from edgekit.errors import BundleError, InputError
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.engine import empty_sidecar, failure_reason
+from edgekit.runtime.ask.engine import failure_reason
 from edgekit.runtime.ask.protocol import Answer, Questions, Rendered, Voice
 
 _TAKES_NO_SIDECAR = (

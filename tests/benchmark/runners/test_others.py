@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from edgekit.benchmark.plan import BenchPlan
-from edgekit.benchmark.result import DeviceInfo
 from edgekit.benchmark.runners.llama_cpp import measure_llama, parse_peer, read_llama_bench
 from edgekit.benchmark.runners.official import measure_official, official_command, parse_output
+from edgekit.device.info import DeviceInfo
 from edgekit.errors import InputError, MissingToolError
 
 PLAN = BenchPlan((256,), (128,), threads=(4,), warmup=1, runs=2, kv_length=1024)

@@ -101,8 +101,8 @@ def validate(
     debug: DebugOption = False,
 ) -> None:
     """Hold a bundle, or a base with an adapter, against the checkpoint it was made from; exit 1 when a check fails."""
+    from edgekit.gates import Thresholds, find_config
     from edgekit.text.data import parse_fields
-    from edgekit.validation.gates import Thresholds, find_config
     from edgekit.validation.runtimes import parse_versions
     from edgekit.validation.validate import validate as run
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import MissingToolError
+from edgekit.gates import Gates, line
 from edgekit.runtime.ask.protocol import Answer, Voice
 from edgekit.scoring.answers import (
     ends_in_loop,
@@ -25,7 +26,6 @@ from edgekit.stats import Interval, bootstrap_interval, mcnemar, mean_interval, 
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.data import Row
 from edgekit.validation.checks import TITLES
-from edgekit.validation.gates import Gates, line
 from edgekit.validation.result import (
     Check,
     CheckName,

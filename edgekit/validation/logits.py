@@ -9,13 +9,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.gates import Gates
 from edgekit.progress import SILENT, Progress
 from edgekit.scoring.positions import PositionScores, join, logit_figures, score_positions
 from edgekit.scoring.reference import ForcedText
 from edgekit.scoring.scorer import CHUNK, Scorer
 from edgekit.stats import mean_interval, share_interval
 from edgekit.validation.answers import verdict
-from edgekit.validation.gates import Gates
 from edgekit.validation.result import Check, LogitsSection, LogProbPair, PositionFigures, RemovedMass
 
 _SCATTER = 1000

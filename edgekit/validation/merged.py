@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from edgekit.gates import Gates, Thresholds
 from edgekit.stats import Interval
 from edgekit.validation.answers import check_task
-from edgekit.validation.gates import Gates, Thresholds
 from edgekit.validation.result import (
     AdapterWay,
     GenerationRow,

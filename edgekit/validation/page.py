@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from edgekit.figures import decibels, duration, number, percent, percent_points, signed, size
+from edgekit.gates import Gate
 from edgekit.html import svg
 from edgekit.html.page import (
     Badge,
@@ -44,7 +45,6 @@ from edgekit.validation.result import (
     Check,
     CheckName,
     Figure,
-    Gate,
     GenerationRow,
     ParityReport,
     RemovedMass,

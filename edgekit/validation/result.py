@@ -19,6 +19,7 @@ from typing import Any, Final, Literal
 
 from edgekit.bundle.identity import BundleIdentity
 from edgekit.errors import InputError
+from edgekit.gates import Gate
 from edgekit.scoring.positions import LogitFigures
 from edgekit.scoring.reference import MergeSection
 from edgekit.stats import Interval
@@ -43,25 +44,6 @@ CheckName = Literal[
     "runtimes",
 ]
 Figure = int | float | str | None
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A threshold and how the figure stood to it.
-
-    name: as in edgekit.toml, such as "max_kl". direction: "max" when the figure must not be larger, "min"
-    when not smaller. default: whether the threshold is the recipe's default and not the user's.
-    remedy: what usually helps when it fails.
-    """
-
-    name: str
-    label: str
-    direction: Literal["max", "min"]
-    threshold: float
-    value: float
-    passed: bool
-    default: bool
-    remedy: str
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.stored import model_bytes, stored_weights
 from edgekit.checkpoint import Checkpoint
 from edgekit.errors import GraphError, MissingToolError
+from edgekit.gates import Gates
 from edgekit.graph import find_graph, graph_key
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.protocol import Questions, Voice
@@ -22,7 +23,6 @@ from edgekit.runtime.ask.session import Refusal, ask_engine
 from edgekit.scoring.reference import ForcedText
 from edgekit.scoring.scorer import GraphScorer, Scorer, relink, scoring_key
 from edgekit.validation.checks import skipped
-from edgekit.validation.gates import Gates
 from edgekit.validation.logits import check_logits
 from edgekit.validation.result import Check
 from edgekit.validation.trimmed import SharedScorer, removed_mass, shared_ids, shared_texts

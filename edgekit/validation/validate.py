@@ -20,6 +20,7 @@ from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.conversion.trim.gather import gather_rows
 from edgekit.errors import BundleError, InputError
+from edgekit.gates import Gates, Thresholds, gates_for
 from edgekit.graph import find_graph, graph_key
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.protocol import Questions, Voice
@@ -47,7 +48,6 @@ from edgekit.validation.checks import (
     skipped,
 )
 from edgekit.validation.files import HTML_NAME, write_json, write_junit
-from edgekit.validation.gates import Gates, Thresholds, gates_for
 from edgekit.validation.merged import adapter_way, compare_ways
 from edgekit.validation.result import (
     Check,

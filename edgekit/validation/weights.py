@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.bundle.stored import StoredWeight
+from edgekit.gates import Gates
 from edgekit.graph.format import Graph
 from edgekit.progress import SILENT, Progress
 from edgekit.quantize.solve import QuantizedTensor, block_scale_bytes, dequantize, quantize_tensor
@@ -18,7 +19,6 @@ from edgekit.recipes.scheme import Algorithm, Scheme
 from edgekit.scoring.noise import cosine_of, sqnr_of, weight_sums
 from edgekit.scoring.scorer import EMBEDDING
 from edgekit.validation.answers import verdict
-from edgekit.validation.gates import Gates
 from edgekit.validation.result import Check, WeightRow, WeightsSection
 
 _CHUNK_VALUES = 1 << 22

@@ -8,6 +8,7 @@ import math
 import random
 
 from edgekit.bundle.identity import AdapterIdentity, BundleIdentity
+from edgekit.gates import Gate
 from edgekit.scoring.positions import LogitDistance, LogitFigures
 from edgekit.scoring.reference import MergeSection
 from edgekit.stats import Interval
@@ -19,7 +20,6 @@ from edgekit.validation.result import (
     CheckName,
     ContainerItem,
     ContainerSection,
-    Gate,
     GenerationRow,
     GenerationSection,
     HistogramBin,

@@ -21,13 +21,13 @@ from edgekit.cli.app import app
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError, GateError, InputError
+from edgekit.gates import Thresholds
 from edgekit.runtime.ask.protocol import Questions, Voice
 from edgekit.runtime.ask.session import ask_engine
 from edgekit.runtime.reference import Reference
 from edgekit.text.data import read_data
 from edgekit.validation import runtimes
 from edgekit.validation.asking import questions_for
-from edgekit.validation.gates import Thresholds
 from edgekit.validation.result import ParityReport
 from edgekit.validation.side import Side
 from tests.conftest import SENTIMENT, TRIAGE

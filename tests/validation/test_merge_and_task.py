@@ -8,8 +8,8 @@ import pytest
 
 import edgekit
 from edgekit.conversion.convert import convert
+from edgekit.gates import Gates, Thresholds
 from edgekit.validation.answers import check_task, task_kind, worst_examples
-from edgekit.validation.gates import Gates, Thresholds
 from edgekit.validation.result import GenerationRow
 
 

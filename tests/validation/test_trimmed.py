@@ -15,10 +15,10 @@ from edgekit.bundle.kept import write_kept
 from edgekit.bundle.manifest import read_manifest, write_manifest
 from edgekit.conversion.convert import convert
 from edgekit.errors import InputError
+from edgekit.gates import Thresholds
 from edgekit.runtime.ask.protocol import Answer, Voice
 from edgekit.scoring.reference import ForcedText
 from edgekit.text.vocabulary import read_vocabulary
-from edgekit.validation.gates import Thresholds
 from edgekit.validation.page import render_html
 from edgekit.validation.result import ParityReport
 from edgekit.validation.trimmed import (

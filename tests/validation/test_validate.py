@@ -19,10 +19,10 @@ from edgekit.bundle.stored import stored_weights
 from edgekit.cli.app import app
 from edgekit.conversion.convert import convert
 from edgekit.errors import BundleError, GateError, InputError, MissingToolError
+from edgekit.gates import Thresholds
 from edgekit.graph.library import CACHE_VARIABLE
 from edgekit.progress import SILENT
 from edgekit.validation import runtimes
-from edgekit.validation.gates import Thresholds
 from edgekit.validation.result import ParityReport
 from tests.validation.planted import flip_a_byte, metadata, planted
 

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import InputError
-from edgekit.validation.result import Gate
 
 CONFIG_NAME = "edgekit.toml"
 
@@ -165,3 +164,22 @@ def line(gate: Gate) -> str:
     """Say how a figure stands to its gate."""
     sign = "at most" if gate.direction == "max" else "at least"
     return f"{gate.label} is {gate.value:.4g}, allowed is {sign} {gate.threshold:.4g}"
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A threshold and how the figure stood to it.
+
+    name: as in edgekit.toml, such as "max_kl". direction: "max" when the figure must not be larger, "min"
+    when not smaller. default: whether the threshold is the recipe's default and not the user's.
+    remedy: what usually helps when it fails.
+    """
+
+    name: str
+    label: str
+    direction: Literal["max", "min"]
+    threshold: float
+    value: float
+    passed: bool
+    default: bool
+    remedy: str

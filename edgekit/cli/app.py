@@ -19,6 +19,7 @@ from edgekit.cli import vocab as vocab_command
 from edgekit.cli.console import DebugOption, error_console, print_error
 from edgekit.cli.demo import demo
 from edgekit.cli.recipes import recipes
+from edgekit.cli.renamed import Command
 from edgekit.errors import EdgekitError
 
 BUG_EXIT_CODE = 70
@@ -32,16 +33,16 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-app.command(epilog=convert.EXAMPLES)(convert.convert)
-app.command(epilog=adapter_command.EXAMPLES)(adapter_command.adapter)
-app.command(epilog=vocab_command.EXAMPLES)(vocab_command.vocab)
-app.command(epilog=inspect_command.EXAMPLES)(inspect_command.inspect)
-app.command(epilog=validate_command.EXAMPLES)(validate_command.validate)
-app.command(epilog=chat.EXAMPLES)(chat.chat)
+app.command(epilog=convert.EXAMPLES, cls=Command)(convert.convert)
+app.command(epilog=adapter_command.EXAMPLES, cls=Command)(adapter_command.adapter)
+app.command(epilog=vocab_command.EXAMPLES, cls=Command)(vocab_command.vocab)
+app.command(epilog=inspect_command.EXAMPLES, cls=Command)(inspect_command.inspect)
+app.command(epilog=validate_command.EXAMPLES, cls=Command)(validate_command.validate)
+app.command(epilog=chat.EXAMPLES, cls=Command)(chat.chat)
 app.command(epilog=bench.EXAMPLES, cls=bench.BenchCommand)(bench.bench)
-app.command(epilog=package_command.EXAMPLES)(package_command.package)
-app.command()(recipes)
-app.command()(demo)
+app.command(epilog=package_command.EXAMPLES, cls=Command)(package_command.package)
+app.command(cls=Command)(recipes)
+app.command(cls=Command)(demo)
 
 
 @app.callback()

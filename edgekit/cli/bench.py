@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json, progress_for
+from edgekit.cli.renamed import Command
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ edgekit bench base --adapter mine --compare base --compare mine-merged"""
 ANY_DEVICE = "any"
 
 
-class BenchCommand(TyperCommand):
+class BenchCommand(Command):
     """The command with `--device [SERIAL]`: without a serial, the option means the only device there is."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -80,6 +80,19 @@ class Browser:
         return _request(method, self._session + path, body)
 
 
+# Elements that stick out to the right, unless a box of their own scrolls.
+OUTSIDE = """
+const width = document.documentElement.clientWidth;
+return [...document.querySelectorAll('body *')]
+  .filter(e => !e.parentElement.closest('.scroll, .stack, svg') && e.getBoundingClientRect().right > width + 0.5)
+  .map(e => e.tagName + '.' + e.className);
+"""
+# Tables that should have become blocks but have to be scrolled.
+SIDEWAYS = """
+return [...document.querySelectorAll('.stack')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText);
+"""
+
+
 @contextlib.contextmanager
 def open_browser() -> Iterator[Browser]:
     """Start Chromium with a profile of its own, and end it."""

@@ -9,26 +9,14 @@ import pytest
 
 from edgekit.validation.page import write_html
 from edgekit.validation.result import ParityReport
-
-from . import reports
-from .browser import Browser, open_browser, why_no_browser
+from tests.html.browser import OUTSIDE, SIDEWAYS, Browser, open_browser, why_no_browser
+from tests.validation import reports
 
 pytestmark = pytest.mark.skipif(why_no_browser() is not None, reason=why_no_browser() or "")
 
 ALL = [reports.passing, reports.failing, reports.adapted, reports.minimal, reports.hostile]
 PHONE, DESKTOP = 390, 1200
 
-# Elements that stick out to the right, unless a box of their own scrolls.
-OUTSIDE = """
-const width = document.documentElement.clientWidth;
-return [...document.querySelectorAll('body *')]
-  .filter(e => !e.parentElement.closest('.scroll, .stack, svg') && e.getBoundingClientRect().right > width + 0.5)
-  .map(e => e.tagName + '.' + e.className);
-"""
-# Tables that should have become blocks but have to be scrolled.
-SIDEWAYS = """
-return [...document.querySelectorAll('.stack')].filter(e => e.scrollWidth > e.clientWidth).map(e => e.innerText);
-"""
 FONT_SIZES = """
 const svg = document.querySelector('svg.plot'), scale = svg.getBoundingClientRect().width / svg.viewBox.baseVal.width;
 return [...svg.querySelectorAll('text')].map(e => parseFloat(getComputedStyle(e).fontSize) * scale);

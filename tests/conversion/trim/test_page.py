@@ -11,10 +11,8 @@ import pytest
 from edgekit.conversion.trim.page import render_html
 from edgekit.conversion.trim.survey import Reach, Size, Survey
 from edgekit.html.page import write_page
-
-from .browser import Browser, open_browser, why_no_browser
-from .html import find, read_html
-from .test_browser import OUTSIDE, SIDEWAYS
+from tests.html.browser import OUTSIDE, SIDEWAYS, Browser, open_browser, why_no_browser
+from tests.html.html import find, read_html
 
 SURVEY = Survey(
     checkpoint="navigator <&>",

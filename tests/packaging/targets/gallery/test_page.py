@@ -14,11 +14,9 @@ from edgekit.packaging.targets.gallery.card import ImportCard
 from edgekit.packaging.targets.gallery.page import import_page, render_html, render_markdown
 from edgekit.packaging.targets.gallery.trial import Trial
 from edgekit.packaging.tasks import Golden
+from tests.html.browser import OUTSIDE, SIDEWAYS, Browser, open_browser, why_no_browser
+from tests.html.html import find, read_html
 from tests.packaging.targets.gallery.conftest import with_task
-
-from .browser import Browser, open_browser, why_no_browser
-from .html import find, read_html
-from .test_browser import OUTSIDE, SIDEWAYS
 
 PASSED = Trial("passed", "the Gallery's runtime answers as this machine's")
 GOLDEN = (Golden("my screen is too dark", '{"screen": "display"}'),)

@@ -1,9 +1,10 @@
-"""Fixtures that several tests share: the demo checkpoint, opened and in Transformers; its base bundle and adapters."""
+"""Fixtures that several tests share: the demo checkpoint, its base bundle and adapters, and a lab of real devices."""
 
 from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
 from edgekit.runtime.reference import Reference
+from tests.device.rig import CannotRun, Lab, open_lab
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network
 
@@ -72,3 +74,17 @@ def _adapter_bundle(example: Path, base: Path, directory: Path) -> Path:
         answer_schema=example / "answer-schema.json",
         check=False,
     ).directory
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A network with an adb server; edgekit's adb talks to it and to nothing else."""
+    try:
+        with open_lab(tmp_path_factory.mktemp("lab")) as opened, pytest.MonkeyPatch.context() as patch:
+            for name in ("ADB_SERVER_SOCKET", "ADB_LOCAL_TRANSPORT_MAX_PORT"):
+                patch.setenv(name, opened.environment[name])
+            patch.delenv("ANDROID_SERIAL", raising=False)
+            assert os.environ["ADB_SERVER_SOCKET"]
+            yield opened
+    except CannotRun as reason:
+        pytest.skip(f"no real adb device can be started here: {reason}")

@@ -27,7 +27,7 @@ from typing import Any
 import measure
 
 from edgekit.benchmark.statistics import summarize
-from edgekit.packaging.contents import AppContents
+from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk import ApkOptions, Identity, debug_key, write_apk
 from edgekit.packaging.targets.apk.keys import DEBUG_ALIAS, DEBUG_KEYSTORE, DEBUG_PASSWORD
 from edgekit.progress import Advance

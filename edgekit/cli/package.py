@@ -22,9 +22,9 @@ from edgekit.errors import InputError
 
 if TYPE_CHECKING:
     from edgekit.device.adb import Device
+    from edgekit.packaging.offer import Task
     from edgekit.packaging.result import PackageResult
     from edgekit.packaging.source import Source
-    from edgekit.packaging.tasks import Task
     from edgekit.progress import Progress
 
 EXAMPLES = """Examples:

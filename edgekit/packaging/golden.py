@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import BundleError, InputError, MissingToolError
-from edgekit.packaging.tasks import Golden
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.engine import failure_reason, open_engine
 from edgekit.text.answers import AnswerFormat
@@ -33,6 +32,14 @@ MOST_TOKENS = 256
 """An answer that has not ended by then tells little more, and is left out."""
 
 _PROBLEMS = (BundleError, MissingToolError)
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A prompt with the greedy answer of this machine's engine."""
+
+    prompt: str
+    answer: str
 
 
 @dataclass(frozen=True)

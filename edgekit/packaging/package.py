@@ -20,16 +20,15 @@ from typing import Any, Final, Literal, get_args
 from edgekit.bundle.manifest import Bundle
 from edgekit.errors import BundleError, InputError
 from edgekit.packaging.folder import new_folder, refuse_if_in_the_way, write_record
-from edgekit.packaging.job import Job, Write
-from edgekit.packaging.offering import title_of
+from edgekit.packaging.icon import draw_foreground
+from edgekit.packaging.identity import Identity
+from edgekit.packaging.offer import title_of
 from edgekit.packaging.play import Compressed, PlaySize, judge, measure, megabytes, together
 from edgekit.packaging.presets import Presets, find_presets
 from edgekit.packaging.result import AdapterSizes, PackagedFile, PackageResult, sizes_of
-from edgekit.packaging.source import Choice, Source, make_source, open_usable
+from edgekit.packaging.source import Choice, Job, Source, Write, make_source, open_usable
 from edgekit.packaging.targets.apk.assemble import DEFAULT_ABIS, ApkOptions, ApkResult, write_apk
 from edgekit.packaging.targets.apk.base import BASE, read_base
-from edgekit.packaging.targets.apk.icon import draw_foreground
-from edgekit.packaging.targets.apk.identity import Identity
 from edgekit.packaging.targets.apk.keys import SigningKey, debug_key, open_keystore
 from edgekit.packaging.targets.assets import write_assets
 from edgekit.packaging.targets.gallery.allowlist import Hosting, check_hosting

@@ -15,11 +15,19 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 from edgekit.errors import InputError
-from edgekit.packaging.tasks import Action
 
 PRESETS_NAME: Final = "edgekit.toml"
 INTENT_PREFIX: Final = "android.settings."
 """With which an action must begin; the app starts no others (docs/design/app.md)."""
+
+
+@dataclass(frozen=True)
+class Action:
+    """A button under an answer: it starts an activity with the action `intent` when every field of `when` has that
+    text in the JSON answer."""
+
+    when: Mapping[str, str]
+    intent: str
 
 
 @dataclass(frozen=True)

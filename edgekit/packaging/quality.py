@@ -10,10 +10,26 @@ from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.manifest import Manifest
 from edgekit.errors import InputError
-from edgekit.packaging.tasks import Quality, QualityCheck
 from edgekit.validation.result import ParityReport
 
 REPORT_NAME = "validate.json"
+
+
+@dataclass(frozen=True)
+class QualityCheck:
+    """One check of `edgekit validate`; summary: one sentence with its figures."""
+
+    name: str
+    passed: bool
+    summary: str
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The verdict of `edgekit validate` on the bundle, with the task's adapter where it has one."""
+
+    passed: bool
+    checks: tuple[QualityCheck, ...]
 
 
 @dataclass(frozen=True)

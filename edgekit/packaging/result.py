@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from edgekit.packaging.identity import Identity
+from edgekit.packaging.offer import Task
 from edgekit.packaging.play import PlaySize
 from edgekit.packaging.source import Source
-from edgekit.packaging.targets.apk.identity import Identity
 from edgekit.packaging.targets.gallery.trial import Trial
-from edgekit.packaging.tasks import Task
 
 
 @dataclass(frozen=True)

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import shutil
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from edgekit.bundle.adapter.manifest import AdapterManifest
 from edgekit.bundle.adapter.opening import Adapter
-from edgekit.bundle.manifest import Bundle, Manifest, ModelFile, file_digest, open_bundle
+from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MANIFEST_NAME, NOTICE_NAME
+from edgekit.bundle.manifest import Bundle, Manifest, ModelFile, file_digest, manifest_bytes, open_bundle
 from edgekit.errors import BundleError, InputError
-from edgekit.packaging.contents import ADAPTERS_NAME, AppContents, app_contents
 from edgekit.packaging.golden import ask_engine, read_prompts
-from edgekit.packaging.offering import Planned, plan_adapters, plan_base
+from edgekit.packaging.identity import Identity
+from edgekit.packaging.offer import (
+    TASKS_NAME,
+    Offer,
+    Planned,
+    Task,
+    plan_adapters,
+    plan_base,
+    tasks_bytes,
+)
 from edgekit.packaging.presets import Presets
-from edgekit.packaging.tasks import Offer, Task
 from edgekit.progress import SILENT, Progress
 
 
@@ -175,3 +185,101 @@ def _asked_from(path: Path, planned: Sequence[Planned]) -> Planned:
         )
     (plan,) = planned
     return replace(plan, prompts=replace(plan.prompts, texts=read_prompts(path)))
+
+
+ADAPTERS_NAME: Final = "adapters"
+"""The folder of the adapters; each has one of its own in it, with the name that its task gives."""
+
+
+@dataclass(frozen=True)
+class AppContents:
+    """The files of `assets/edgekit` (docs/design/app.md).
+
+    assets: by name, with / between folders; a file to be copied from where it lies, or its bytes.
+    """
+
+    assets: Mapping[str, Path | bytes]
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files together."""
+        return sum(
+            asset.stat().st_size if isinstance(asset, Path) else len(asset) for asset in self.assets.values()
+        )
+
+
+def app_contents(
+    directory: Path, manifest: Manifest, offer: Offer, adapters: Mapping[str, Adapter] | None = None
+) -> AppContents:
+    """Gather what an app gets of a bundle and its adapters: manifests as they lie there, tasks, terms, model, sidecars.
+
+    adapters: by folder. The terms are the bundle's NOTICE; a bundle without one gets a file that says so, because the
+    app's model card shows it and no app should ship a Gemma model without a word on its terms. An adapter's own terms
+    go along where it has some.
+    """
+    manifest_path, notice = directory / MANIFEST_NAME, directory / NOTICE_NAME
+    assets: dict[str, Path | bytes] = {
+        MANIFEST_NAME: manifest_path if manifest_path.is_file() else manifest_bytes(manifest),
+        TASKS_NAME: tasks_bytes(offer),
+        NOTICE_NAME: notice if notice.is_file() else _no_terms(manifest),
+        manifest.model.file: directory / manifest.model.file,
+    }
+    if manifest.adapters is not None:
+        assets[manifest.adapters.empty.file] = directory / manifest.adapters.empty.file
+    for folder, adapter in (adapters or {}).items():
+        for name in (ADAPTER_MANIFEST_NAME, adapter.manifest.sidecar.file, NOTICE_NAME):
+            if name != NOTICE_NAME or (adapter.directory / name).is_file():
+                assets[f"{ADAPTERS_NAME}/{folder}/{name}"] = adapter.directory / name
+    return AppContents(assets)
+
+
+def _no_terms(manifest: Manifest) -> bytes:
+    said = manifest.licence or "The checkpoint that this model was converted from says nothing of its terms."
+    remark = "A fine-tune of Gemma is under the Gemma Terms of Use, which must travel with the model."
+    return f"{said}\n\n{remark}\n".encode()
+
+
+_PIECE = 4 << 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """A bundle and the app it goes into. icon: a square PNG, None for the sample app's own."""
+
+    source: Source
+    identity: Identity
+    icon: Path | None
+    abis: tuple[str, ...]
+    progress: Progress = SILENT
+
+
+Write = Callable[[Path], tuple[str, ...]]
+"""Writes a target into an empty directory; gives the next commands to type, in which {output} is the directory."""
+
+
+def place_assets(contents: AppContents, directory: Path, progress: Progress = SILENT) -> None:
+    """Put the files of `assets/edgekit` into a directory; it is made, with the folders in it."""
+    with progress.step("copy the bundle", contents.size, "bytes") as advance:
+        for name, asset in contents.assets.items():
+            place = directory / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(asset, bytes):
+                place.write_bytes(asset)
+                advance(len(asset))
+            else:
+                copy_file(asset, place, advance)
+
+
+def copy_file(source: Path, place: Path, advance: Callable[[int], None]) -> None:
+    """Copy a file and its permissions; tells how far it is."""
+    with source.open("rb") as reading, place.open("wb") as writing:
+        while piece := reading.read(_PIECE):
+            writing.write(piece)
+            advance(len(piece))
+    shutil.copymode(source, place)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file, with its directories; it ends with one newline."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text.rstrip("\n") + "\n", encoding="utf-8", newline="\n")

@@ -19,7 +19,7 @@ from edgekit.benchmark.native.build import PREBUILT
 from edgekit.benchmark.plan import BenchPlan
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
-from edgekit.packaging.contents import AppContents
+from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk import ApkOptions, Identity, write_apk
 from edgekit.packaging.targets.apk.keys import open_keystore
 from tests.conftest import EXAMPLE, SENTIMENT, TRIAGE

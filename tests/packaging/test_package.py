@@ -13,7 +13,7 @@ import pytest
 import edgekit
 from edgekit.errors import BundleError, EdgekitError, InputError
 from edgekit.packaging import package as packaging
-from edgekit.packaging.kotlin.model import string
+from edgekit.packaging.kotlin.model_class import string
 from edgekit.packaging.targets.apk import ASSETS, verify_apk
 from edgekit.packaging.targets.apk.archive import read_members, read_packed, unpack
 from edgekit.packaging.targets.project import (

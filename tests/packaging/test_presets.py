@@ -8,8 +8,14 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import InputError
-from edgekit.packaging.presets import Presets, TaskPresets, find_presets, find_task_presets, read_presets
-from edgekit.packaging.tasks import Action
+from edgekit.packaging.presets import (
+    Action,
+    Presets,
+    TaskPresets,
+    find_presets,
+    find_task_presets,
+    read_presets,
+)
 from tests.conftest import EXAMPLE
 
 

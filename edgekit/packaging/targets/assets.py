@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
-from edgekit.packaging.job import Job, place_assets, write_text
-from edgekit.packaging.kotlin.model import (
+from edgekit.packaging.kotlin.model_class import (
     KEEP_RULES,
     KOTLIN_NEEDED,
     call,
@@ -15,7 +14,7 @@ from edgekit.packaging.kotlin.model import (
     coordinates,
     model_class,
 )
-from edgekit.packaging.source import Source
+from edgekit.packaging.source import Job, Source, place_assets, write_text
 
 STORED: Final = ("litertlm", "tflite", "json", "NOTICE")
 """Suffixes that aapt must not compress: model and sidecars would have to be unpacked in memory to be read."""

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from edgekit.errors import InputError
-from edgekit.packaging.job import Job, place_assets, write_text
-from edgekit.packaging.kotlin.model import KEEP_RULES, class_name, coordinates, model_class
+from edgekit.packaging.kotlin.model_class import KEEP_RULES, class_name, coordinates, model_class
+from edgekit.packaging.source import Job, place_assets, write_text
 from edgekit.packaging.targets.assets import KEEP, adapters_told
 
 Delivery = Literal["install-time", "fast-follow", "on-demand"]

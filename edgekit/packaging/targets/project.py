@@ -15,10 +15,10 @@ from typing import Final
 from xml.sax.saxutils import escape
 
 from edgekit.errors import MissingToolError
-from edgekit.packaging.job import Job, copy_file, place_assets, write_text
-from edgekit.packaging.kotlin.model import HARD_KEYWORDS
-from edgekit.packaging.targets.apk.icon import draw_foreground
-from edgekit.packaging.tasks import TASKS_NAME
+from edgekit.packaging.icon import draw_foreground
+from edgekit.packaging.kotlin.model_class import HARD_KEYWORDS
+from edgekit.packaging.offer import TASKS_NAME
+from edgekit.packaging.source import Job, copy_file, place_assets, write_text
 from edgekit.runtime.library import LIBRARY, engine_library, engine_version
 
 SAMPLE_PACKAGE: Final = "dev.edgekit.sample"

@@ -4,6 +4,7 @@ identity    what an app is called, and what Android takes for that
 keys        the key it is signed with (der: finding it in a keystore)
 assemble    putting the app together; begins with base, the prebuilt sample app
 axml        Android's binary XML (manifest, resources: what is changed in the base)
+string_pool the texts of such a file
 icon        a picture as the base's launcher icon
 archive     ZIP archives, aligned and reproducible (output: a file that appears whole)
 digest      the digest that signatures protect
@@ -12,6 +13,7 @@ signing     APK Signature Schemes v2 and v3 (verify: checking them)
 install     onto a device, over adb
 """
 
+from edgekit.packaging.identity import Identity
 from edgekit.packaging.targets.apk.assemble import (
     ASSETS,
     DEFAULT_ABIS,
@@ -20,7 +22,6 @@ from edgekit.packaging.targets.apk.assemble import (
     read_apk,
     write_apk,
 )
-from edgekit.packaging.targets.apk.identity import Identity
 from edgekit.packaging.targets.apk.install import install_apk
 from edgekit.packaging.targets.apk.keys import (
     PASSWORD_VARIABLE,

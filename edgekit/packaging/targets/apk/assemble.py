@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgekit.errors import InputError
-from edgekit.packaging.contents import AppContents
+from edgekit.packaging.identity import Identity
+from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk import axml
 from edgekit.packaging.targets.apk.archive import (
     DEFLATED,
@@ -32,7 +33,6 @@ from edgekit.packaging.targets.apk.archive import (
 from edgekit.packaging.targets.apk.base import BASE, REINSTALL, Base, read_base
 from edgekit.packaging.targets.apk.block import PAGE as BLOCK_PAGE
 from edgekit.packaging.targets.apk.digest import Hashers, HashingWriter, combine, hash_chunks
-from edgekit.packaging.targets.apk.identity import Identity
 from edgekit.packaging.targets.apk.keys import SigningKey
 from edgekit.packaging.targets.apk.manifest import MANIFEST, AppManifest, read_manifest, rename_app
 from edgekit.packaging.targets.apk.output import new_file
@@ -155,7 +155,7 @@ def _changed_entries(base: Base, options: ApkOptions) -> dict[str, bytes]:
         RESOURCES: rename_package(table, base.application_id, options.identity.application_id, base.path),
     }
     if options.icon is not None:
-        from edgekit.packaging.targets.apk.icon import draw_foreground
+        from edgekit.packaging.icon import draw_foreground
 
         foreground = draw_foreground(options.icon)
         base.content(base.icon)  # it is there to be replaced

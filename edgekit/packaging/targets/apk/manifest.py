@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.errors import InputError
+from edgekit.packaging.identity import Identity
 from edgekit.packaging.targets.apk.axml import (
     ANDROID,
     TYPE_BOOLEAN,
@@ -17,7 +18,6 @@ from edgekit.packaging.targets.apk.axml import (
     Node,
     Start,
 )
-from edgekit.packaging.targets.apk.identity import Identity
 
 MANIFEST = "AndroidManifest.xml"
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgekit.bundle.manifest import Manifest
+from edgekit.packaging.offer import Task
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery.settings import Field, dialog_fields
 from edgekit.packaging.targets.gallery.trial import Trial
-from edgekit.packaging.tasks import Task
 
 
 @dataclass(frozen=True)

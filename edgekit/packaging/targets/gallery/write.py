@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from edgekit.bundle.directory import NOTICE_NAME
-from edgekit.packaging.job import Job, copy_file, write_text
+from edgekit.packaging.source import Job, copy_file, write_text
 from edgekit.packaging.targets.gallery.allowlist import (
     Hosting,
     hosted_list,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.benchmark.native.build import PREBUILT
-from edgekit.packaging.contents import AppContents
+from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk import ApkOptions, Identity, SigningKey, debug_key, write_apk
 from tests.packaging.targets.apk.making import BUNDLE_BYTES, IDENTITY, MODEL
 

@@ -20,7 +20,7 @@ import pytest
 from PIL import Image
 
 from edgekit.errors import InputError, MissingToolError
-from edgekit.packaging.contents import AppContents
+from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk import (
     ASSETS,
     ApkOptions,

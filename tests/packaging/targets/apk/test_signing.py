@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import InputError
-from edgekit.packaging.contents import AppContents
+from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk import ApkOptions, SigningKey, open_keystore, verify_apk, write_apk
 from edgekit.packaging.targets.apk import block as blocks
 from edgekit.packaging.targets.apk.archive import find_end

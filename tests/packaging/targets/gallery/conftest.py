@@ -10,9 +10,8 @@ import pytest
 
 import edgekit
 from edgekit.bundle.manifest import open_bundle
-from edgekit.packaging.contents import app_contents
-from edgekit.packaging.source import Source
-from edgekit.packaging.tasks import Offer, Task
+from edgekit.packaging.offer import Offer, Task
+from edgekit.packaging.source import Source, app_contents
 
 TASK = Task(
     "base",

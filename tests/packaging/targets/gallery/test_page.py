@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from edgekit.html.page import write_page
+from edgekit.packaging.golden import Golden
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery.card import ImportCard
 from edgekit.packaging.targets.gallery.page import import_page, render_html, render_markdown
 from edgekit.packaging.targets.gallery.trial import Trial
-from edgekit.packaging.tasks import Golden
 from tests.html.browser import OUTSIDE, SIDEWAYS, Browser, open_browser, why_no_browser
 from tests.html.html import find, read_html
 from tests.packaging.targets.gallery.conftest import with_task

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.packaging.golden import Golden
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery import trial
 from edgekit.packaging.targets.gallery.trial import Trial, try_gallery_runtime
-from edgekit.packaging.tasks import Golden
 from tests.packaging.targets.gallery.conftest import with_task
 
 

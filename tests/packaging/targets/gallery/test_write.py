@@ -12,8 +12,7 @@ import jsonschema
 import pytest
 
 import edgekit
-from edgekit.packaging.job import Job
-from edgekit.packaging.source import Source
+from edgekit.packaging.source import Job, Source
 from edgekit.packaging.targets.gallery.allowlist import SCHEMA, Hosting
 from edgekit.packaging.targets.gallery.trial import Trial
 from edgekit.packaging.targets.gallery.write import write_gallery

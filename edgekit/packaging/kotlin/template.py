@@ -1,4 +1,4 @@
-"""The pieces of the generated class (`edgekit.packaging.kotlin.model`), for `str.format` unless they have no field."""
+"""The pieces of the class that `model_class` puts together, for `str.format` unless they have no field."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageDraw
 
 from edgekit.errors import InputError
-from edgekit.packaging.targets.apk.icon import CANVAS, SAFE, VISIBLE, draw_foreground
+from edgekit.packaging.icon import CANVAS, SAFE, VISIBLE, draw_foreground
 
 RED, BLUE = (200, 30, 40, 255), (20, 60, 220, 255)
 

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from edgekit.packaging.kotlin.templates import (
+from edgekit.packaging.kotlin.template import (
     CHECK_SIDECARS,
     CLASS,
     COPY_SIDECARS,
@@ -32,8 +32,8 @@ from edgekit.packaging.kotlin.values import (
     string,
     string_or_null,
 )
+from edgekit.packaging.offer import Task
 from edgekit.packaging.source import Source
-from edgekit.packaging.tasks import Task
 from edgekit.runtime.library import engine_version
 
 ARTIFACT: Final = "com.google.ai.edge.litertlm:litertlm-android"

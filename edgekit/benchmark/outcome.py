@@ -8,8 +8,8 @@ from typing import Any
 
 from edgekit.benchmark.compare import Comparison
 from edgekit.benchmark.result import BenchResult
-from edgekit.benchmark.schema import to_plain
 from edgekit.errors import GateError
+from edgekit.records.codec import plain
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class BenchReport:
         return {
             "results": [result.to_json() for result in self.results],
             "comparisons": [
-                {**to_plain(comparison), "verdict": comparison.verdict} for comparison in self.comparisons
+                {**plain(comparison), "verdict": comparison.verdict} for comparison in self.comparisons
             ],
             "problems": list(self.problems),
             "files": [str(path) for path in self.files],

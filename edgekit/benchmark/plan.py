@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from edgekit.benchmark.schema import from_plain, to_plain
 from edgekit.errors import InputError
+from edgekit.records.codec import decode, plain
+from edgekit.records.documents import parse_json
 
 PRESETS: Final[Mapping[str, tuple[int, int]]] = {
     "gallery": (256, 256),  # the AI Edge Gallery's own benchmark
@@ -85,16 +86,13 @@ class BenchPlan:
 
     def to_json(self) -> str:
         """Return the plan as one line of JSON."""
-        return json.dumps(to_plain(self), allow_nan=False)
+        return json.dumps(plain(self), allow_nan=False)
 
     @staticmethod
     def from_json(text: str, where: str = "plan") -> BenchPlan:
         """Read a plan back. Raises InputError, naming the key, when it is not one."""
-        try:
-            values = json.loads(text)
-        except ValueError as error:
-            raise InputError(f"not valid JSON: {error}", where=where) from error
-        return check_plan(from_plain(BenchPlan, values, where))
+        values = parse_json(text.encode(), where=where, strict=True)
+        return check_plan(decode(BenchPlan, values, where=where))
 
 
 @dataclass(frozen=True)

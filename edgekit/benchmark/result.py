@@ -7,18 +7,20 @@ A figure that its source does not tell is None (null).
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from edgekit.benchmark.plan import BenchPlan, Case
-from edgekit.benchmark.schema import from_plain, to_plain
 from edgekit.bundle.identity import BundleInfo
 from edgekit.device.info import DeviceInfo
 from edgekit.errors import InputError
+from edgekit.records.codec import decode, plain, read_values
+from edgekit.records.versions import up_to_date
 
 SCHEMA_VERSION: Final = 1
+
+_NAME_ONE: Final = "name a result of edgekit bench"
 
 
 @dataclass(frozen=True)
@@ -161,35 +163,23 @@ class BenchResult:
         """Return the result as JSON values, each case with the summary of its runs, and so the switches."""
         from edgekit.benchmark.statistics import summaries, switch_summary
 
-        plain = to_plain(self)
-        values = {"schema_version": plain.pop("schema_version"), **plain}
-        for written, result in zip(values["cases"], self.cases, strict=True):
-            written["summary"] = {name: to_plain(summary) for name, summary in summaries(result).items()}
+        written = plain(self)
+        values = {"schema_version": written.pop("schema_version"), **written}
+        for case, result in zip(values["cases"], self.cases, strict=True):
+            case["summary"] = {name: plain(summary) for name, summary in summaries(result).items()}
         if self.switching is not None:
-            values["switching"]["summary"] = to_plain(switch_summary(self.switching))
+            values["switching"]["summary"] = plain(switch_summary(self.switching))
         return values
 
     @staticmethod
     def from_json(values: Any, where: str = "result") -> BenchResult:
         """Build a result from JSON values. Raises InputError, naming the key, when they are none."""
-        version = values.get("schema_version") if isinstance(values, dict) else None
-        if type(version) is not int or version < 1:
-            raise InputError("no result of edgekit bench: schema_version is missing", where=where)
-        if version > SCHEMA_VERSION:
-            raise InputError(
-                f"made by a newer edgekit (schema {version}, known here: {SCHEMA_VERSION})",
-                where=where,
-                remedy="upgrade edgekit",
-            )
-        return from_plain(BenchResult, values, where)
+        if not isinstance(values, dict):
+            raise InputError("not a JSON object", where=where, remedy=_NAME_ONE)
+        return decode(BenchResult, up_to_date(values, where=where, remedy=_NAME_ONE), where=where)
 
 
 def read_result(path: str | Path) -> BenchResult:
     """Read a result's file. Raises InputError, naming the file and the key, when it is none."""
-    try:
-        values = json.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"cannot be read: {error.strerror}", where=path) from error
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"not valid JSON: {error}", where=path) from error
+    values = read_values(Path(path), remedy=_NAME_ONE)
     return BenchResult.from_json(values, str(path))

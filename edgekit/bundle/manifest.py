@@ -11,10 +11,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from edgekit.bundle.directory import (
     ADAPTER_MANIFEST_NAME,
@@ -25,7 +25,9 @@ from edgekit.bundle.directory import (
 )
 from edgekit.bundle.kept import read_kept
 from edgekit.errors import BundleError
-from edgekit.records.codec import Json, build, is_digest, plain, read_object
+from edgekit.records.codec import decode, is_digest, plain, read_values
+from edgekit.records.documents import Json
+from edgekit.records.versions import up_to_date
 
 SCHEMA_VERSION: Final = 1
 
@@ -228,29 +230,12 @@ def read_manifest(directory: str | Path) -> Manifest:
     by a newer edgekit.
     """
     path = Path(directory) / MANIFEST_NAME
-    values = read_object(path, remedy=_AGAIN)
-    version = values.get("schema_version")
-    if not isinstance(version, int) or isinstance(version, bool) or version < 1:
-        raise BundleError("schema_version is missing or no positive whole number", where=path, remedy=_AGAIN)
-    if version > SCHEMA_VERSION:
-        raise BundleError(
-            f"made by a newer edgekit (schema {version}, known here: {SCHEMA_VERSION})",
-            where=path,
-            remedy="upgrade edgekit",
-        )
-    for step in MIGRATIONS[version - 1 :]:
-        values = step(values)
-    try:
-        manifest = build(Manifest, values, path, remedy=_AGAIN)
-    except RecursionError as error:  # from showing a wrong value that is nested as deep as the reader allows
-        raise BundleError("nested too deeply", where=path, remedy=_AGAIN) from error
-    assert isinstance(manifest, Manifest)
+    values = read_values(path, remedy=_AGAIN, error=BundleError)
+    values = up_to_date(values, where=path, remedy=_AGAIN, error=BundleError)
+    manifest = decode(Manifest, values, where=path, remedy=_AGAIN, error=BundleError)
     _check(manifest, path)
     return manifest
 
-
-MIGRATIONS: Final[tuple[Callable[[dict[str, Any]], dict[str, Any]], ...]] = ()
-"""Entry n turns the JSON values of schema n + 1 into those of schema n + 2. Append only."""
 
 _AGAIN: Final = "convert the checkpoint again, or restore the file"
 _WHOLE: Final = "copy the whole bundle again, or convert again with --force"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import CheckpointError
-from edgekit.records.json_files import read_json_object
+from edgekit.records.documents import read_json_object
 
 SLIDING = "sliding_attention"
 FULL = "full_attention"

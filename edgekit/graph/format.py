@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import GraphError
+from edgekit.records.codec import decode
+from edgekit.records.documents import parse_json_object
 
 FORMAT_VERSION = 1
 GRAPH_SUFFIX = ".graph"
@@ -36,6 +38,11 @@ _ZIP_EPOCH = (
     0,
     0,
 )  # a ZIP stores a time for every member; a fixed one keeps the bytes reproducible
+
+_MAX_MEMBER_BYTES = 256 << 20
+"""A table takes some 100 kB, a flatbuffer without its weights a few MB."""
+
+_REMEDY = "delete it and convert again; edgekit captures or restores it"
 
 _UNREADABLE = (zipfile.BadZipFile, zlib.error, KeyError, ValueError, OSError, EOFError, RuntimeError)
 """What zipfile and json raise for damaged files; RuntimeError stands for methods they do not know."""
@@ -96,11 +103,6 @@ class AdapterInputs:
 
     rank: int
     targets: tuple[str, ...]
-
-    @classmethod
-    def from_json(cls, table: Mapping[str, Any] | None) -> AdapterInputs | None:
-        """Read them as `dataclasses.asdict` gives them; None for none."""
-        return None if table is None else cls(table["rank"], tuple(table["targets"]))
 
 
 @dataclass(frozen=True)
@@ -202,6 +204,30 @@ class Graph:
         return hashlib.sha256(content).hexdigest()
 
 
+_ConstantRow = tuple[str, Transform, tuple[int, ...], int, tuple[tuple[int, int], ...], bool]
+_DimensionRow = tuple[Literal["shape", "signature"], int, int, int]
+
+
+@dataclass(frozen=True)
+class _Table:
+    """graph.json. Positions are plain lists, for they are most of it; `_to_json` writes it."""
+
+    architecture: Architecture
+    form: Form
+    prefill_lengths: tuple[int, ...]
+    vocabulary: int
+    kv_length: int
+    constants: tuple[_ConstantRow, ...]
+    vocabulary_dimensions: tuple[_DimensionRow, ...]
+    kv_dimensions: tuple[_DimensionRow, ...]
+    spare_buffers: int
+    made_with: Mapping[str, str]
+    scoring: bool = False
+    cache: CacheKind = "full"
+    kv_cache: KvPrecision = "float32"
+    adapters: AdapterInputs | None = None
+
+
 def write_graph(graph: Graph, path: Path) -> None:
     """Write a graph file; equal graphs give equal bytes."""
     with zipfile.ZipFile(path, "w") as archive:
@@ -218,29 +244,35 @@ def read_graph(path: Path) -> Graph:
 
     Raises GraphError when the file is missing, damaged, or of another format version.
     """
-    remedy = "delete it and convert again; edgekit captures or restores it"
     try:
         with zipfile.ZipFile(path) as archive:
-            table = json.loads(archive.read(_TABLE))
-            flatbuffer = archive.read(_MODEL)
+            table = parse_json_object(_member(archive, _TABLE), where=path, remedy=_REMEDY, error=GraphError)
+            flatbuffer = _member(archive, _MODEL)
     except FileNotFoundError as error:
         raise GraphError("there is no such graph file", where=path) from error
     except _UNREADABLE as error:
-        raise GraphError(f"this is not a readable graph file ({error})", where=path, remedy=remedy) from error
+        raise GraphError(
+            f"this is not a readable graph file ({error})", where=path, remedy=_REMEDY
+        ) from error
     if table.get("format_version") != FORMAT_VERSION:
         raise GraphError(
             f"its format version {table.get('format_version')}; this edgekit reads {FORMAT_VERSION}",
             where=path,
-            remedy=remedy,
+            remedy=_REMEDY,
         )
-    try:
-        return _from_json(table, flatbuffer)
-    except (KeyError, TypeError, ValueError) as error:
-        raise GraphError(f"the graph's table is damaged ({error!r})", where=path, remedy=remedy) from error
+    return _from_table(
+        decode(_Table, table, where=f"{path}: {_TABLE}", remedy=_REMEDY, error=GraphError), flatbuffer
+    )
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """Read a member; raises ValueError when it would unpack to more than any graph takes."""
+    if archive.getinfo(name).file_size > _MAX_MEMBER_BYTES:
+        raise ValueError(f"{name} is larger than {_MAX_MEMBER_BYTES >> 20} MiB")
+    return archive.read(name)
 
 
 def _to_json(graph: Graph) -> dict[str, Any]:
-    """Positions are written as plain lists: they are most of the table."""
     return {
         "format_version": FORMAT_VERSION,
         "architecture": asdict(graph.key.architecture),
@@ -270,31 +302,27 @@ def _to_json(graph: Graph) -> dict[str, Any]:
     }
 
 
-def _from_json(table: dict[str, Any], flatbuffer: bytes) -> Graph:
-    architecture = dict(table["architecture"])
-    architecture["layer_types"] = tuple(architecture["layer_types"])
+def _from_table(table: _Table, flatbuffer: bytes) -> Graph:
     return Graph(
         key=GraphKey(
-            Architecture(**architecture),
-            table["form"],
-            tuple(table["prefill_lengths"]),
-            table.get("scoring", False),
-            table.get("cache", "full"),
-            AdapterInputs.from_json(table.get("adapters")),
-            table.get("kv_cache", "float32"),
+            architecture=table.architecture,
+            form=table.form,
+            prefill_lengths=table.prefill_lengths,
+            scoring=table.scoring,
+            cache=table.cache,
+            adapters=table.adapters,
+            kv_cache=table.kv_cache,
         ),
-        vocabulary=table["vocabulary"],
-        kv_length=table["kv_length"],
+        vocabulary=table.vocabulary,
+        kv_length=table.kv_length,
         constants=tuple(
-            Constant(
-                tensor, transform, tuple(shape), buffer, tuple(TensorRef(*ref) for ref in refs), quantizable
-            )
-            for tensor, transform, shape, buffer, refs, quantizable in table["constants"]
+            Constant(tensor, transform, shape, buffer, tuple(TensorRef(*ref) for ref in refs), quantizable)
+            for tensor, transform, shape, buffer, refs, quantizable in table.constants
         ),
-        vocabulary_dimensions=_dimensions(table["vocabulary_dimensions"]),
-        kv_dimensions=_dimensions(table["kv_dimensions"]),
-        spare_buffers=table["spare_buffers"],
-        made_with=dict(table["made_with"]),
+        vocabulary_dimensions=_dimensions(table.vocabulary_dimensions),
+        kv_dimensions=_dimensions(table.kv_dimensions),
+        spare_buffers=table.spare_buffers,
+        made_with=dict(table.made_with),
         flatbuffer=flatbuffer,
     )
 
@@ -303,7 +331,7 @@ def _row(dimension: Dimension) -> list[Any]:
     return [dimension.field, dimension.ref.subgraph, dimension.ref.tensor, dimension.index]
 
 
-def _dimensions(rows: list[list[Any]]) -> tuple[Dimension, ...]:
+def _dimensions(rows: tuple[_DimensionRow, ...]) -> tuple[Dimension, ...]:
     return tuple(
         Dimension(field, TensorRef(subgraph, tensor), index) for field, subgraph, tensor, index in rows
     )

@@ -7,14 +7,14 @@ otherwise go unnoticed until the app is on a phone.
 
 from __future__ import annotations
 
-import difflib
-import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Final
 
 from edgekit.errors import InputError
+from edgekit.records.codec import decode_toml, read_toml
+from edgekit.records.documents import read_toml_table
 
 PRESETS_NAME: Final = "edgekit.toml"
 INTENT_PREFIX: Final = "android.settings."
@@ -84,134 +84,83 @@ def find_task_presets(adapter: Path) -> TaskPresets:
 
 def read_presets(path: Path) -> Presets:
     """Read one file. Raises InputError, with the file and the key, for whatever it should not hold."""
-    values = _read_toml(path)
-    known = _keys(Presets)
-    for key in values:
-        if key not in known:
-            _refuse_unknown(path, key, known)
-    read = _read_values(path, values)
-    if "icon" in read:
-        read["icon"] = path.absolute().parent / read["icon"]
-    return Presets(**read, source=path)
+    file = read_toml(_AppFile, path, remedy=_REMEDY)
+    _check(path, file)
+    values = {field.name: getattr(file, field.name) for field in fields(file)}
+    icon = None if file.icon is None else path.absolute().parent / file.icon
+    return Presets(**{**values, "icon": icon}, source=path)
 
 
 def read_task_presets(path: Path) -> TaskPresets:
     """Read one file beside an adapter. Raises InputError as `read_presets` does, and for what only an app has."""
-    values = _read_toml(path)
-    known = _keys(TaskPresets)
-    for key in values:
-        if key in known:
-            continue
-        if key in _keys(Presets):
+    table = read_toml_table(path, remedy=_REMEDY)
+    for key in (field.name for field in fields(_AppFile)[len(fields(_TaskFile)) :]):
+        if key in table:
             raise InputError(
                 f"{key} is the app's, and this file is about one adapter's task",
                 where=path,
                 remedy="move it into the edgekit.toml beside the base bundle",
             )
-        _refuse_unknown(path, key, known)
-    return TaskPresets(**_read_values(path, values), source=path)
+    file = decode_toml(_TaskFile, table, where=path)
+    _check(path, file)
+    return TaskPresets(**{field.name: getattr(file, field.name) for field in fields(file)}, source=path)
 
 
-def _read_toml(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(
-            f"the presets cannot be read: {error.strerror}",
-            where=path,
-            remedy="name a TOML file, or leave --presets away",
-        ) from error
-    except UnicodeDecodeError as error:
-        raise InputError("the presets are not text in UTF-8", where=path) from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"not TOML: {error}", where=path) from error
+# ---------------------------------------- the file
 
 
-def _keys(kind: type[TaskPresets]) -> list[str]:
-    return [field.name for field in fields(kind) if field.name != "source"]
+@dataclass(frozen=True)
+class _TaskFile:
+    """What a file may say of a task."""
+
+    title: str | None = None
+    description: str | None = None
+    system_prompt: str | None = None
+    examples: tuple[str, ...] = ()
+    actions: tuple[Action, ...] = ()
 
 
-def _read_values(path: Path, values: Mapping[str, object]) -> dict[str, Any]:
-    return {key: _READERS[key](path, key, value) for key, value in values.items()}
+@dataclass(frozen=True)
+class _AppFile(_TaskFile):
+    """What the one beside a base bundle may say besides."""
+
+    application_id: str | None = None
+    label: str | None = None
+    icon: str | None = None
+    version_name: str | None = None
+    version_code: int | None = None
 
 
-# ---------------------------------------- the kinds of values
+_REMEDY: Final = "name a TOML file, or leave --presets away"
 
 
-def _text(path: Path, key: str, value: object) -> str:
-    if not isinstance(value, str):
-        _refuse(path, key, "a text", value)
-    if not value.strip():
-        raise InputError(f"{key} is empty", where=path, remedy="write something, or leave the key away")
-    return value
+def _check(path: Path, file: _TaskFile) -> None:
+    """Refuse what types cannot: empty texts, and actions that the app would not start."""
+    for key, text in _texts(file):
+        if not text.strip():
+            raise InputError(f"{key} is empty", where=path, remedy="write something, or leave the key away")
+    for number, action in enumerate(file.actions):
+        intent = action.intent
+        name = intent.removeprefix(INTENT_PREFIX)
+        if name in ("", intent) or not name.replace("_", "").isascii():
+            raise InputError(
+                f"actions[{number}].intent is {intent!r}, which the app would not start",
+                where=path,
+                remedy=f"an action that begins with {INTENT_PREFIX}, such as {INTENT_PREFIX}DISPLAY_SETTINGS",
+            )
+        if not action.when:
+            raise InputError(
+                f"actions[{number}].when must be a table of fields and their texts, not empty", where=path
+            )
 
 
-def _whole_number(path: Path, key: str, value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        _refuse(path, key, "a whole number", value)
-    return value
-
-
-def _texts(path: Path, key: str, value: object) -> tuple[str, ...]:
-    if not isinstance(value, list):
-        _refuse(path, key, "a list of texts", value)
-    return tuple(_text(path, f"{key}[{number}]", item) for number, item in enumerate(value))
-
-
-def _actions(path: Path, key: str, value: object) -> tuple[Action, ...]:
-    if not isinstance(value, list):
-        _refuse(path, key, "a list of tables ([[actions]])", value)
-    return tuple(_action(path, f"{key}[{number}]", item) for number, item in enumerate(value))
-
-
-def _action(path: Path, key: str, value: object) -> Action:
-    if not isinstance(value, dict):
-        _refuse(path, key, "a table", value)
-    for name in value:
-        if name not in ("when", "intent"):
-            _refuse_unknown(path, f"{key}.{name}", ("when", "intent"))
-    for name in ("when", "intent"):
-        if name not in value:
-            raise InputError(f"{key}.{name} is missing", where=path)
-    intent = _text(path, f"{key}.intent", value["intent"])
-    if (
-        not intent.startswith(INTENT_PREFIX)
-        or intent == INTENT_PREFIX
-        or not intent.replace("_", "").isascii()
-    ):
-        raise InputError(
-            f"{key}.intent is {intent!r}, which the app would not start",
-            where=path,
-            remedy=f"an action that begins with {INTENT_PREFIX}, such as {INTENT_PREFIX}DISPLAY_SETTINGS",
-        )
-    when = value["when"]
-    if not isinstance(when, dict) or not when:
-        _refuse(path, f"{key}.when", "a table of fields and their texts", when)
-    return Action({name: _text(path, f"{key}.when.{name}", text) for name, text in when.items()}, intent)
-
-
-_READERS: Final[Mapping[str, Callable[[Path, str, object], Any]]] = {
-    "application_id": _text,
-    "label": _text,
-    "icon": _text,
-    "version_name": _text,
-    "version_code": _whole_number,
-    "title": _text,
-    "description": _text,
-    "system_prompt": _text,
-    "examples": _texts,
-    "actions": _actions,
-}
-
-
-def _refuse(path: Path, key: str, wanted: str, value: object) -> NoReturn:
-    shown = repr(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "…"
-    raise InputError(f"{key} must be {wanted}, not {shown}", where=path)
-
-
-def _refuse_unknown(path: Path, key: str, known: object) -> NoReturn:
-    names = list(known) if isinstance(known, list | tuple) else []
-    close = difflib.get_close_matches(key.split(".")[-1], names, 1)
-    remedy = f"did you mean {close[0]}?" if close else f"there are: {', '.join(names)}"
-    raise InputError(f"the key {key} is not known", where=path, remedy=remedy)
+def _texts(file: _TaskFile) -> Iterator[tuple[str, str]]:
+    """Every text of a file with its key."""
+    for field in fields(file):
+        value = getattr(file, field.name)
+        if isinstance(value, str):
+            yield field.name, value
+    yield from ((f"examples[{number}]", text) for number, text in enumerate(file.examples))
+    for number, action in enumerate(file.actions):
+        yield f"actions[{number}].intent", action.intent
+        yield from ((f"actions[{number}].when.{name}", text) for name, text in action.when.items())

@@ -14,22 +14,21 @@ Norms stay float32 and no rule applies to them.
 from __future__ import annotations
 
 import fnmatch
-import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Final, Literal, get_args
 
 from edgekit.errors import RecipeError
 from edgekit.recipes.scheme import FLOAT32, Algorithm, Scheme
+from edgekit.records.codec import read_toml
 
 SHIPPED = Path(__file__).parent / "shipped"
 DEFAULT = "int8"
+_BITS: Final[tuple[Literal[8, 4, 2], ...]] = (8, 4, 2)
 BLOCK_SIZES = (32, 64, 128, 256)
-ALGORITHMS: tuple[str, ...] = get_args(Algorithm)
+ALGORITHMS: Final[tuple[Algorithm, ...]] = get_args(Algorithm)
 
-_RULE_KEYS = {"tensors", "bits", "granularity", "algorithm"}
-_RECIPE_KEYS = {"description", "rule"}
 _EMBEDDING, _HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
@@ -125,54 +124,59 @@ def _choose(recipe: Recipe, name: str, shape: tuple[int, ...]) -> Scheme:
     )
 
 
+@dataclass(frozen=True)
+class _RuleTable:
+    """A [[rule]] as it is written."""
+
+    tensors: str | tuple[str, ...]
+    bits: int
+    granularity: str | None = None
+    algorithm: str | None = None
+
+
+@dataclass(frozen=True)
+class _File:
+    """A recipe's file."""
+
+    description: str = ""
+    rule: tuple[_RuleTable, ...] = ()
+
+
 def _read(path: Path) -> Recipe:
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(
-            f"this is not readable TOML: {error}", where=path, remedy="edgekit recipes lists those that ship"
-        ) from error
-    _check_keys(document, _RECIPE_KEYS, path, "recipe")
-    rules = document.get("rule")
-    if not isinstance(rules, list) or not rules:
+    file = read_toml(_File, path, remedy="edgekit recipes lists those that ship", error=RecipeError)
+    if not file.rule:
         raise RecipeError("a recipe needs at least one [[rule]]", where=path)
-    description = document.get("description", "")
-    if not isinstance(description, str):
-        raise RecipeError("description must be a text", where=path)
-    return Recipe(
-        path.stem, description, tuple(_rule(rule, f"{path}: rule {n}") for n, rule in enumerate(rules, 1))
-    )
+    rules = tuple(_rule(rule, f"{path}: rule[{n}]") for n, rule in enumerate(file.rule))
+    return Recipe(path.stem, file.description, rules)
 
 
-def _rule(rule: Any, where: str) -> Rule:
-    if not isinstance(rule, dict):
-        raise RecipeError("a rule is a table: write [[rule]]", where=where)
-    _check_keys(rule, _RULE_KEYS, where, "rule")
-    patterns = rule.get("tensors")
-    patterns = [patterns] if isinstance(patterns, str) else patterns
-    if not isinstance(patterns, list) or not patterns or not all(isinstance(p, str) for p in patterns):
+def _rule(rule: _RuleTable, where: str) -> Rule:
+    patterns = (rule.tensors,) if isinstance(rule.tensors, str) else rule.tensors
+    if not patterns:
         raise RecipeError("tensors must be a glob or a list of globs", where=where, remedy='tensors = "*"')
-    return Rule(tuple(patterns), _scheme(rule, where))
+    return Rule(patterns, _scheme(rule, where))
 
 
-def _scheme(rule: dict[str, Any], where: str) -> Scheme:
-    bits = rule.get("bits")
-    if bits == 32:
-        if extra := sorted({"granularity", "algorithm"} & set(rule)):
+def _scheme(rule: _RuleTable, where: str) -> Scheme:
+    if rule.bits == 32:
+        if extra := [name for name in ("algorithm", "granularity") if getattr(rule, name) is not None]:
             raise RecipeError(f"float32 has no {' and no '.join(extra)}", where=where)
         return FLOAT32
-    if bits not in (8, 4, 2):
+    bits = next((known for known in _BITS if known == rule.bits), None)
+    if bits is None:
         raise RecipeError(
-            f"bits = {bits!r} does not run on the engine's CPU backend",
+            f"bits = {rule.bits} does not run on the engine's CPU backend",
             where=where,
             remedy="use 8, 4, 2 or 32",
         )
-    algorithm = rule.get("algorithm", "min-max")
-    if algorithm not in ALGORITHMS:
+    algorithm = next((known for known in ALGORITHMS if known == (rule.algorithm or "min-max")), None)
+    if algorithm is None:
         raise RecipeError(
-            f"algorithm = {algorithm!r} is unknown", where=where, remedy=f"use one of {', '.join(ALGORITHMS)}"
+            f"algorithm = {rule.algorithm!r} is unknown",
+            where=where,
+            remedy=f"use one of {', '.join(ALGORITHMS)}",
         )
-    scheme = Scheme(bits, _block_size(rule.get("granularity", "channel"), where), algorithm)
+    scheme = Scheme(bits, _block_size(rule.granularity or "channel", where), algorithm)
     if scheme.block_size and scheme.bits != 4:
         raise RecipeError(
             f"the engine does not run {scheme.bits}-bit blocks",
@@ -188,7 +192,7 @@ def _scheme(rule: dict[str, Any], where: str) -> Scheme:
     return scheme
 
 
-def _block_size(granularity: Any, where: str) -> int:
+def _block_size(granularity: str, where: str) -> int:
     if granularity == "channel":
         return 0
     for size in BLOCK_SIZES:
@@ -199,12 +203,3 @@ def _block_size(granularity: Any, where: str) -> int:
         where=where,
         remedy=f'use "channel" or one of {", ".join(f"block-{size}" for size in BLOCK_SIZES)}',
     )
-
-
-def _check_keys(table: Mapping[str, Any], known: set[str], where: str | Path, what: str) -> None:
-    if unknown := sorted(set(table) - known):
-        raise RecipeError(
-            f"a {what} has no key {', '.join(unknown)}",
-            where=where,
-            remedy=f"keys are {', '.join(sorted(known))}",
-        )

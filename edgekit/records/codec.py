@@ -1,127 +1,109 @@
-"""JSON files that are dataclasses: written with the keys in the order of the fields, read strictly.
+"""Frozen dataclasses as JSON values and back, by msgspec.
 
-A missing key or a wrong type is an error that names the file and the key. Unknown keys are ignored, so that a field
-with a default can be added without a new schema version.
+Written with the keys in the order of the fields. Read strictly: a missing key or a value of another type is an error
+that names the file and the key. Unknown keys are ignored in JSON, so that a field with a default can be added without
+a new schema version; in TOML, which people write, they are errors.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import sys
-import types
-import typing
+import difflib
+import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final, TypeVar
 
-from edgekit.errors import BundleError
+import msgspec
 
-Json = Any
-"""Whatever JSON can hold, passed on as it is."""
+from edgekit.errors import EdgekitError, InputError
+from edgekit.records.documents import Json, read_json_object, read_toml_table
+from edgekit.records.explain import explanation, unknown_key
 
-_MAX_BYTES: Final = 64 * 1024 * 1024
+T = TypeVar("T")
+
+MAX_RECORD_BYTES: Final = 64 << 20
+"""The largest file that is read as a record: a report on some ten thousand answers."""
+
+_INFINITE: Final = ("inf", "-inf", "nan")
 
 
-def plain(value: Any) -> Json:
-    """Return a dataclass, or what its fields may hold, as JSON values."""
+def plain(value: Any, *, infinite: bool = False) -> Json:
+    """Return a dataclass, or what its fields may hold, as JSON values.
+
+    infinite: numbers that JSON cannot write become the strings "inf", "-inf" and "nan"; otherwise they stay, and
+    writing them fails. (`msgspec.to_builtins` would leave tuples in it, and takes no read-only mappings.)
+    """
     if dataclasses.is_dataclass(value):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+        return {f.name: plain(getattr(value, f.name), infinite=infinite) for f in dataclasses.fields(value)}
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {str(key): plain(item, infinite=infinite) for key, item in value.items()}
     if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
+        return [plain(item, infinite=infinite) for item in value]
+    if infinite and isinstance(value, float) and not math.isfinite(value):
+        return str(value)
     assert value is None or isinstance(value, bool | int | float | str), value
     return value
 
 
-def read_object(path: Path, *, remedy: str) -> dict[str, Any]:
-    """Read a JSON object. Raises BundleError, with the remedy, when the file is missing or no such thing."""
-    try:
-        if path.stat().st_size > _MAX_BYTES:
-            raise BundleError("far too large for a manifest", where=path, remedy=remedy)
-        data = path.read_bytes()
-    except OSError as error:
-        raise BundleError(f"cannot be read: {error.strerror}", where=path, remedy=remedy) from error
+def decode(
+    kind: type[T],
+    values: Json,
+    *,
+    where: str | Path,
+    remedy: str | None = None,
+    error: type[EdgekitError] = InputError,
+    infinite: bool = False,
+) -> T:
+    """Build a dataclass from JSON values.
 
-    def refuse(constant: str) -> Any:
-        raise ValueError(f"{constant} is no JSON number")
-
-    try:
-        values = json.loads(data.decode("utf-8"), parse_constant=refuse)
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"not valid JSON: {error}", where=path, remedy=remedy) from error
-    if not isinstance(values, dict):
-        raise BundleError("not a JSON object", where=path, remedy=remedy)
-    return values
-
-
-def build(kind: Any, value: Any, path: Path, key: str = "", *, remedy: str) -> Any:
-    """Turn JSON values into a dataclass, or a type that its fields use.
-
-    path, key: where the values come from, for the error. Raises BundleError where they do not fit.
+    where: the file to name in errors. infinite: numbers may be "inf", "-inf" and "nan", as `plain` writes them.
+    Raises the given error, with the key, when a value is missing or of the wrong type.
     """
-    origin = typing.get_origin(kind)
-    arguments = typing.get_args(kind)
-    if kind is Json:
-        return value
-    if dataclasses.is_dataclass(kind):
-        if not isinstance(value, dict):
-            raise _wrong(path, key, "an object", value, remedy)
-        hints = typing.get_type_hints(kind)
-        found = {}
-        for part in dataclasses.fields(kind):
-            inner = f"{key}.{part.name}" if key else part.name
-            if part.name in value:
-                found[part.name] = build(hints[part.name], value[part.name], path, inner, remedy=remedy)
-            elif part.default is dataclasses.MISSING:
-                raise BundleError(f"the key {inner} is missing", where=path, remedy=remedy)
-        assert isinstance(kind, type)
-        return kind(**found)
-    if origin in (typing.Union, types.UnionType):  # only ever "something or None" here
-        wanted = next(argument for argument in arguments if argument is not type(None))
-        return None if value is None else build(wanted, value, path, key, remedy=remedy)
-    if origin is Literal:
-        if value not in arguments:
-            raise _wrong(path, key, " or ".join(map(repr, arguments)), value, remedy)
-        return value
-    if origin is tuple:
-        if not isinstance(value, list):
-            raise _wrong(path, key, "a list", value, remedy)
-        return tuple(
-            build(arguments[0], item, path, f"{key}[{index}]", remedy=remedy)
-            for index, item in enumerate(value)
-        )
-    if origin is Mapping:
-        if not isinstance(value, dict):
-            raise _wrong(path, key, "an object", value, remedy)
-        return {
-            name: build(arguments[1], item, path, f"{key}.{name}", remedy=remedy)
-            for name, item in value.items()
-        }
-    if kind is bool and isinstance(value, bool):
-        return value
-    if kind is float and _is_number(value):
-        return float(value)
-    if kind is int and isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if kind is str and isinstance(value, str) and not any("\ud800" <= letter <= "\udfff" for letter in value):
-        return value  # half of a surrogate pair is legal JSON, but could never be printed
-    raise _wrong(path, key, _WORDS[kind], value, remedy)
+    while True:
+        try:
+            return msgspec.convert(values, kind, str_keys=True)
+        except msgspec.ValidationError as cause:
+            wrong = explanation(cause, kind, values)
+            if infinite and wrong.wants_number and wrong.value in _INFINITE:
+                values = wrong.replaced(float(wrong.value))
+                continue
+            raise error(wrong.sentence, where=where, remedy=remedy) from cause
+        except RecursionError as cause:
+            raise error("is nested too deeply", where=where, remedy=remedy) from cause
 
 
-_WORDS = {bool: "true or false", float: "a number", int: "a whole number", str: "a string"}
+def read(
+    kind: type[T], path: Path, *, remedy: str | None = None, error: type[EdgekitError] = InputError
+) -> T:
+    """Read a JSON file as a dataclass. Raises the given error, with the file and the key, when it is none."""
+    return decode(kind, read_values(path, remedy=remedy, error=error), where=path, remedy=remedy, error=error)
 
 
-def _is_number(value: Any) -> bool:
-    """Tell whether a JSON value is a number that a float can hold (the reader makes infinity of 1e999)."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
+def read_values(
+    path: Path, *, remedy: str | None = None, error: type[EdgekitError] = InputError
+) -> dict[str, Any]:
+    """Read the JSON values of a record, to be brought up to date before they are decoded."""
+    return read_json_object(path, remedy=remedy, error=error, max_bytes=MAX_RECORD_BYTES, strict=True)
 
 
-def _wrong(path: Path, key: str, wanted: str, value: Any, remedy: str) -> BundleError:
-    shown = json.dumps(value)
-    shown = shown if len(shown) <= 60 else shown[:57] + "…"
-    return BundleError(f"{key} must be {wanted}, not {shown}", where=path, remedy=remedy)
+def read_toml(
+    kind: type[T], path: Path, *, remedy: str | None = None, error: type[EdgekitError] = InputError
+) -> T:
+    """Read a TOML file as a dataclass. Raises the given error, with the file and the key, also for an unknown key."""
+    return decode_toml(kind, read_toml_table(path, remedy=remedy, error=error), where=path, error=error)
+
+
+def decode_toml(
+    kind: type[T], values: Mapping[str, Any], *, where: str | Path, error: type[EdgekitError] = InputError
+) -> T:
+    """Build a dataclass from a TOML table; raises as `read_toml` does."""
+    if found := unknown_key(kind, values):
+        key, known = found
+        close = difflib.get_close_matches(key.rpartition(".")[2], known, 1)
+        remedy = f"did you mean {close[0]}?" if close else f"keys are {', '.join(known)}"
+        raise error(f"the key {key} is not known", where=where, remedy=remedy)
+    return decode(kind, values, where=where, error=error)
 
 
 def is_digest(text: str) -> bool:

@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from edgekit.checkpoint import Checkpoint
 from edgekit.errors import EdgekitError
 from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
+from edgekit.records.codec import decode, plain, read_values
 from edgekit.runtime.ask.protocol import Answer, Questions, Rendered, Voice
 from edgekit.runtime.reference import Reference
 from edgekit.scoring.positions import LogitDistance, PositionScores, join, score_positions
@@ -273,45 +274,32 @@ def _save(run: ReferenceRun, directory: Path) -> None:
     partial = Path(tempfile.mkdtemp(dir=directory.parent, prefix=".part-"))
     try:
         np.savez(partial / _HIDDEN, **{str(n): values for n, values in enumerate(run.hidden)})  # type: ignore[arg-type]
-        document = {
-            "voice": run.voice.to_json(),
-            "texts": [[list(text.tokens), text.answer_start] for text in run.texts],
-            "merge": None if run.merge is None else asdict(run.merge),
-        }
-        (partial / _RESULTS).write_text(json.dumps(document), encoding="utf-8")
+        texts = tuple((text.tokens, text.answer_start) for text in run.texts)
+        saved = plain(_Saved(run.voice, texts, run.merge), infinite=True)
+        (partial / _RESULTS).write_text(json.dumps(saved, allow_nan=False), encoding="utf-8")
         os.replace(partial, directory)  # noqa: PTH105 (Path.replace says the same, of files)
     except OSError:
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def _load(directory: Path, versions: Mapping[str, str]) -> ReferenceRun:
+    path, remedy = directory / _RESULTS, "delete the directory"
+    saved = decode(_Saved, read_values(path, remedy=remedy), where=path, remedy=remedy, infinite=True)
     try:
-        document = json.loads((directory / _RESULTS).read_text(encoding="utf-8"))
         with np.load(directory / _HIDDEN) as arrays:
-            hidden = tuple(arrays[str(number)] for number in range(len(document["texts"])))
-        merge = document["merge"]
-        return ReferenceRun(
-            voice=Voice.from_json(document["voice"]),
-            texts=tuple(ForcedText(tuple(tokens), start) for tokens, start in document["texts"]),
-            hidden=hidden,
-            merge=None
-            if merge is None
-            else MergeSection(
-                **{
-                    **merge,
-                    "merged": LogitDistance(**merge["merged"]),
-                    "from_base": LogitDistance(**merge["from_base"]),
-                }
-            ),
-            versions=versions,
-            cached=True,
-        )
+            hidden = tuple(arrays[str(number)] for number in range(len(saved.texts)))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise EdgekitError(
-            f"the cached reference results are damaged ({error})",
-            where=directory,
-            remedy="delete the directory",
+            f"the cached reference results are damaged ({error})", where=directory, remedy=remedy
         ) from error
+    return ReferenceRun(
+        voice=saved.voice,
+        texts=tuple(ForcedText(tokens, start) for tokens, start in saved.texts),
+        hidden=hidden,
+        merge=saved.merge,
+        versions=versions,
+        cached=True,
+    )
 
 
 @dataclass(frozen=True)
@@ -329,3 +317,12 @@ class MergeSection:
     from_base: LogitDistance
     changed_tensors: int
     tensors: int
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What the cache keeps beside the hidden states: texts are ids and where the answer starts."""
+
+    voice: Voice
+    texts: tuple[tuple[tuple[int, ...], int], ...]
+    merge: MergeSection | None

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import BundleError, CheckpointError, InputError
-from edgekit.records.json_files import parse_json_object
+from edgekit.records.documents import parse_json_object
 
 _GUIDANCE = "x-guidance"
 

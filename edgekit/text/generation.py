@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import CheckpointError, InputError
-from edgekit.records.json_files import read_json_object
+from edgekit.records.documents import read_json_object
 
 GENERATION_CONFIG = "generation_config.json"
 

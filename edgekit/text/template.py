@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.errors import TemplateError
-from edgekit.records.json_files import read_json_object
+from edgekit.records.documents import read_json_object
 
 if TYPE_CHECKING:
     from jinja2 import Environment, nodes

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from edgekit.errors import TokenizerError
-from edgekit.records.json_files import MAX_JSON_BYTES, parse_json_object, read_json_object
+from edgekit.records.documents import MAX_JSON_BYTES, parse_json_object, read_json_object
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Reference

@@ -9,17 +9,14 @@ schema version.
 
 from __future__ import annotations
 
-import dataclasses
-import math
-import types
-import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final, Literal
 
 from edgekit.bundle.identity import BundleIdentity
-from edgekit.errors import InputError
 from edgekit.gates import Gate
+from edgekit.records.codec import decode, plain
+from edgekit.records.versions import up_to_date
 from edgekit.scoring.positions import LogitFigures
 from edgekit.scoring.reference import MergeSection
 from edgekit.stats import Interval
@@ -529,85 +526,22 @@ class ParityReport:
 
     def to_json(self) -> dict[str, Any]:
         """Return the report as JSON values."""
-        values = _plain(self)
-        assert isinstance(values, dict)
+        values = plain(self, infinite=True)
         return {"schema_version": values.pop("schema_version"), **values}
 
     @staticmethod
     def from_json(values: Mapping[str, Any]) -> ParityReport:
         """Read what `to_json` wrote; raises InputError, naming the key, for anything else."""
-        version = values.get("schema_version")
-        if version != SCHEMA_VERSION:
-            raise InputError(
-                f"a validation report of schema {version}; this edgekit reads {SCHEMA_VERSION}",
-                remedy="run edgekit validate again",
-            )
-        report = _build(ParityReport, dict(values), "")
-        assert isinstance(report, ParityReport)
-        return report
+        values = up_to_date(dict(values), where=_REPORT, remedy="run edgekit validate again")
+        report = decode(ParityReport, values, where=_REPORT, infinite=True)
+        return replace(report, checks=tuple(replace(c, figures=_numbers(c.figures)) for c in report.checks))
 
 
-def _plain(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    return value
+_REPORT: Final = "validation report"
 
 
-def _build(kind: Any, value: Any, key: str) -> Any:
-    """Turn JSON values into a type that the dataclasses above use."""
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if dataclasses.is_dataclass(kind):
-        _expect(isinstance(value, dict), key, "an object")
-        hints = typing.get_type_hints(kind)
-        for part in dataclasses.fields(kind):
-            needed = part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING
-            _expect(part.name in value or not needed, f"{key}.{part.name}".lstrip("."), "there")
-        assert isinstance(kind, type)
-        return kind(
-            **{
-                part.name: _build(hints[part.name], value[part.name], f"{key}.{part.name}".lstrip("."))
-                for part in dataclasses.fields(kind)
-                if part.name in value
-            }
-        )
-    if origin in (typing.Union, types.UnionType):
-        if value is None and type(None) in arguments:
-            return None
-        wanted = [argument for argument in arguments if argument is not type(None)]
-        return _build(wanted[0], value, key) if len(wanted) == 1 else _scalar(value)
-    if origin is Literal:
-        _expect(value in arguments, key, f"one of {', '.join(map(str, arguments))}")
-        return value
-    if origin is tuple:
-        _expect(isinstance(value, list), key, "a list")
-        return tuple(_build(arguments[0], item, f"{key}[{index}]") for index, item in enumerate(value))
-    if origin is Mapping:
-        _expect(isinstance(value, dict), key, "an object")
-        return {name: _build(arguments[1], item, f"{key}.{name}") for name, item in value.items()}
-    if kind is float:
-        _expect(_is_number(value) or value in _UNWRITABLE, key, "a number")
-        return float(value)
-    _expect(isinstance(value, kind) and (kind is bool or not isinstance(value, bool)), key, kind.__name__)
-    return value
-
-
-_UNWRITABLE = ("inf", "-inf", "nan")
-
-
-def _scalar(value: Any) -> Any:
-    return float(value) if value in _UNWRITABLE else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _expect(holds: bool, key: str, what: str) -> None:
-    if not holds:
-        raise InputError(f"{key} must be {what}", where="validation report")
+def _numbers(figures: Mapping[str, Figure]) -> Mapping[str, Figure]:
+    """Read the numbers that JSON has as texts: a figure may be either."""
+    return {
+        name: float(value) if value in ("inf", "-inf", "nan") else value for name, value in figures.items()
+    }

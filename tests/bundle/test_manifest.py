@@ -155,7 +155,7 @@ def test_a_missing_key_is_named(bundle: Path, keys: tuple[str | int, ...]) -> No
         (("sampler", "top_p"), 10**400, "sampler.top_p must be a number, not 1" + "0" * 56 + "…"),
         (("answer",), "x", 'answer must be an object, not "x"'),
         (("sampler", "temperature"), "hot", 'sampler.temperature must be a number, not "hot"'),
-        (("examples",), ["\ud800"], 'examples[0] must be a string, not "\\ud800"'),
+        (("examples",), ["\ud800"], r"is not usable JSON ('\ud800' holds half of a surrogate pair)"),
     ],
 )
 def test_wrong_values_are_named(bundle: Path, keys: Any, value: Any, said: str) -> None:
@@ -194,7 +194,7 @@ def test_unknown_keys_are_ignored(bundle: Path) -> None:
 )
 def test_unreadable_json(bundle: Path, content: bytes) -> None:
     (bundle / "edgekit.json").write_bytes(content)
-    assert "JSON" in complaint(bundle)
+    assert "JSON" in complaint(bundle) or "UTF-8" in complaint(bundle)
 
 
 def test_a_directory_in_place_of_the_file(tmp_path: Path) -> None:

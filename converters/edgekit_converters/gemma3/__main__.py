@@ -9,7 +9,8 @@ import tempfile
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from edgekit.graph.format import AdapterInputs, Architecture, GraphKey, write_graph
+from edgekit.graph.format import GraphKey, write_graph
+from edgekit.records.codec import decode
 
 _PACKAGES = ("litert-torch", "torch", "transformers", "tensorflow-cpu", "tensorflow", "litert-converter")
 
@@ -17,7 +18,7 @@ _PACKAGES = ("litert-torch", "torch", "transformers", "tensorflow-cpu", "tensorf
 def main() -> None:
     """Trace, explain, prepare and write."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    key = _key(json.load(sys.stdin))
+    key = decode(GraphKey, json.load(sys.stdin), where="the graph's key")
     from edgekit_converters.gemma3.explain import explain_constants
     from edgekit_converters.gemma3.prepare import prepare
     from edgekit_converters.gemma3.trace import placeholders, random_model, trace
@@ -29,20 +30,6 @@ def main() -> None:
         traced = trace(model, key, sizes, Path(directory)).read_bytes()
     constants = explain_constants(traced, key.architecture, tensors, sizes.kv_length)
     write_graph(prepare(traced, key, sizes, constants, _versions()), Path(sys.argv[1]))
-
-
-def _key(table: dict[str, object]) -> GraphKey:
-    architecture = dict(table["architecture"])  # type: ignore[call-overload]
-    architecture["layer_types"] = tuple(architecture["layer_types"])
-    return GraphKey(
-        Architecture(**architecture),
-        table["form"],  # type: ignore[arg-type]
-        tuple(table["prefill_lengths"]),  # type: ignore[arg-type]
-        bool(table["scoring"]),
-        table["cache"],  # type: ignore[arg-type]
-        AdapterInputs.from_json(table["adapters"]),
-        table["kv_cache"],  # type: ignore[arg-type]
-    )
 
 
 def _versions() -> dict[str, str]:

@@ -13,8 +13,10 @@ from typing import Any, Final
 
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, is_plain_name
 from edgekit.bundle.manifest import ModelFile, SamplerUse, StopToken
-from edgekit.errors import AdapterError, BundleError
-from edgekit.records.codec import Json, build, is_digest, plain, read_object
+from edgekit.errors import AdapterError
+from edgekit.records.codec import decode, is_digest, plain, read_values
+from edgekit.records.documents import Json
+from edgekit.records.versions import up_to_date
 
 SCHEMA_VERSION: Final = 1
 
@@ -94,22 +96,9 @@ def read_adapter_manifest(directory: Path) -> AdapterManifest:
     newer edgekit.
     """
     path = directory / ADAPTER_MANIFEST_NAME
-    try:
-        values = read_object(path, remedy=AGAIN)
-        version = values.get("schema_version")
-        if version != SCHEMA_VERSION:
-            newer = isinstance(version, int) and not isinstance(version, bool) and version > SCHEMA_VERSION
-            raise BundleError(
-                f"made by a newer edgekit (schema {version}, known here: {SCHEMA_VERSION})"
-                if newer
-                else f"schema_version must be {SCHEMA_VERSION}",
-                where=path,
-                remedy="upgrade edgekit" if newer else AGAIN,
-            )
-        manifest = build(AdapterManifest, values, path, remedy=AGAIN)
-    except BundleError as error:
-        raise AdapterError(error.message, where=error.where, remedy=error.remedy) from error
-    assert isinstance(manifest, AdapterManifest)
+    values = read_values(path, remedy=AGAIN, error=AdapterError)
+    values = up_to_date(values, where=path, remedy=AGAIN, error=AdapterError)
+    manifest = decode(AdapterManifest, values, where=path, remedy=AGAIN, error=AdapterError)
     problems = {
         "sidecar.file must be a plain file name": not is_plain_name(manifest.sidecar.file),
         "sidecar.sha256 must be 64 hexadecimal digits": not is_digest(manifest.sidecar.sha256),

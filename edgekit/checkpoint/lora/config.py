@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import CheckpointError
-from edgekit.records.json_files import read_json_object
+from edgekit.records.documents import read_json_object
 
 CONFIG_FILE = "adapter_config.json"
 MERGE_FIRST = "merge where it was trained, model.merge_and_unload().save_pretrained(directory), and pass that"

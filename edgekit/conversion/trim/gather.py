@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from edgekit.checkpoint.open import Checkpoint
 from edgekit.checkpoint.safetensors import FLOAT_DTYPES, WeightTensor
-from edgekit.records.json_files import read_json_object
+from edgekit.records.documents import read_json_object
 from edgekit.text.generation import GENERATION_CONFIG
 from edgekit.text.template import TEMPLATE_FILE, TEMPLATE_JSON
 from edgekit.text.tokenizer import (

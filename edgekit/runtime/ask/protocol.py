@@ -6,9 +6,8 @@ set of checks compares any two.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.template import Message
@@ -64,26 +63,3 @@ class Voice:
     constrained: tuple[Answer, ...] | None = None
     asked: tuple[tuple[int, ...], ...] = ()
     pieces: Mapping[int, str] = field(default_factory=dict)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as JSON values."""
-        return asdict(self)
-
-    @staticmethod
-    def from_json(values: Mapping[str, Any]) -> Voice:
-        """Read what `to_json` wrote."""
-        constrained = values["constrained"]
-        return Voice(
-            name=values["name"],
-            start_id=values["start_id"],
-            stop_ids=tuple(map(tuple, values["stop_ids"])),
-            ids=tuple(map(tuple, values["ids"])),
-            prompts=tuple(Rendered(**prompt) for prompt in values["prompts"]),
-            answers=_answers(values["answers"]),
-            constrained=None if constrained is None else _answers(constrained),
-            pieces={int(number): text for number, text in values["pieces"].items()},
-        )
-
-
-def _answers(values: Sequence[Mapping[str, Any]]) -> tuple[Answer, ...]:
-    return tuple(Answer(**{**value, "ids": tuple(value["ids"])}) for value in values)

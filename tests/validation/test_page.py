@@ -17,9 +17,9 @@ from edgekit.html.passages import first_word, side_by_side
 from edgekit.html.text import shorten
 from edgekit.validation.page import render_html, write_html
 from edgekit.validation.result import ParityReport
+from tests.html.html import Element, find, read_html
 
 from . import reports
-from .html import Element, find, read_html
 
 ALL = [reports.passing, reports.failing, reports.adapted, reports.minimal, reports.hostile]
 Maker = Callable[[], ParityReport]

@@ -6,15 +6,11 @@ what the engine 0.18.1 was seen to do with each field; docs/design/text.md tells
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.families.gemma3 import SLIDING, Gemma3Config
 from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Form
-from edgekit.text.generation import GenerationDefaults, Sampler, read_generation
-from edgekit.text.template import ChatTemplate, DeviceTemplate, for_device, read_chat_template
-from edgekit.text.tokenizer import END_OF_TURN, Tokenizer, read_tokenizer
+from edgekit.text.settle import Text
 
 if TYPE_CHECKING:
     from litert_lm_builder.runtime.proto.executor_metadata_pb2 import ExecutorMetadata
@@ -28,85 +24,6 @@ MIN_RUNTIME_VERSION_WINDOW = "0.18.1"
 
 MIN_RUNTIME_VERSION_ADAPTERS = "0.14.0"
 """Of bases that take adapters: the first release tried that can be given a sidecar (docs/design/adapters.md)."""
-
-
-@dataclass(frozen=True)
-class Text:
-    """How text goes into and comes out of a model: all of it that a bundle needs."""
-
-    tokenizer: Tokenizer
-    template: ChatTemplate
-    device: DeviceTemplate
-    generation: GenerationDefaults
-    sampler: Sampler
-    stop_ids: tuple[int, ...]
-    """Every token that ends the model's turn. The first is the one that the chat template writes there: it is also
-    what the engine's constrained decoding ends an answer with."""
-    notes: tuple[str, ...] = field(default=())
-    """What a user should know, of tokenizer, template and stop tokens."""
-
-    @property
-    def start_id(self) -> int | None:
-        """The token that the engine puts before a conversation; None when training put none there."""
-        return self.tokenizer.bos_id if self.device.writes_bos else None
-
-    @property
-    def special_tokens(self) -> dict[str, str]:
-        """The texts of the control tokens by Transformers' names, as a chat template sees them."""
-        return dict(self.tokenizer.names)
-
-
-def read_text(
-    directory: Path, *, rows: int, generation_directory: Path | None = None, sampler: Sampler | None = None
-) -> Text:
-    """Read tokenizer, chat template and generation settings of a checkpoint, and settle what follows from them.
-
-    rows: rows of the embedding.
-    generation_directory: where generation_config.json is, if elsewhere (an adapter may leave it to its base).
-    sampler: instead of what generation_config.json asks for.
-    Raises CheckpointError, TokenizerError or TemplateError.
-    """
-    generation = read_generation(generation_directory or directory)
-    tokenizer = read_tokenizer(directory, rows=rows)
-    template = read_chat_template(directory)
-    device = for_device(
-        template,
-        special_tokens=tokenizer.names,
-        stop_tokens=[token for token in tokenizer.special if token.strip()],
-    )
-    ends = _end_tokens(tokenizer, device, generation)
-    stop_ids = [i for i in ends if i < rows]
-    notes = [*tokenizer.notes, *template.notes, *device.notes]
-    forgotten = sorted(set(stop_ids) - set(generation.eos_token_ids))
-    if generation.eos_token_ids and forgotten:
-        notes.append(
-            f"generation_config.json ends generation at {list(generation.eos_token_ids)}; "
-            f"added {forgotten}, which end the model's turn too"
-        )
-    if beyond := sorted(i for i in ends if i >= rows):
-        notes.append(f"left out the stop tokens {beyond}: the embedding has only {rows:,} rows")
-    if tokenizer.adds_bos and not device.writes_bos:
-        notes.append(
-            "the chat template starts without the BOS token, so chats have none, as in Transformers' "
-            "apply_chat_template"
-        )
-    return Text(
-        tokenizer=tokenizer,
-        template=template,
-        device=device,
-        generation=generation,
-        sampler=sampler or generation.sampler,
-        stop_ids=tuple(stop_ids),
-        notes=tuple(notes),
-    )
-
-
-def _end_tokens(tokenizer: Tokenizer, device: DeviceTemplate, generation: GenerationDefaults) -> list[int]:
-    """The ids that end the model's turn, the chat template's own first."""
-    written = device.end_of_turn or END_OF_TURN
-    rest = {*generation.eos_token_ids, tokenizer.id_of(END_OF_TURN), tokenizer.eos_id}
-    ids = [tokenizer.id_of(written), *sorted(i for i in rest if i is not None)]
-    return list(dict.fromkeys(i for i in ids if i is not None))
 
 
 def build_llm_metadata(

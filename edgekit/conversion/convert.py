@@ -35,10 +35,8 @@ from edgekit.bundle.metadata import (
     MIN_RUNTIME_VERSION,
     MIN_RUNTIME_VERSION_ADAPTERS,
     MIN_RUNTIME_VERSION_WINDOW,
-    Text,
     build_executor_metadata,
     build_llm_metadata,
-    read_text,
     serialize,
 )
 from edgekit.bundle.sampling import sampler_use
@@ -59,6 +57,7 @@ from edgekit.recipes.recipe import DEFAULT as DEFAULT_RECIPE
 from edgekit.recipes.recipe import stored_bytes
 from edgekit.text.answers import AnswerFormat, parse_answer
 from edgekit.text.generation import Sampler, parse_sampler
+from edgekit.text.settle import Text, read_text
 
 if TYPE_CHECKING:
     from edgekit.runtime.ask.engine import SmokeResult

@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.bundle.metadata import Text
 from edgekit.checkpoint import Checkpoint
 from edgekit.errors import EdgekitError
 from edgekit.graph.library import cache_directory
@@ -32,6 +31,7 @@ from edgekit.runtime.reference import Reference
 from edgekit.scoring.positions import LogitDistance, PositionScores, join, score_positions
 from edgekit.scoring.scorer import CHUNK, EMBEDDING
 from edgekit.text.data import Row
+from edgekit.text.settle import Text
 from edgekit.text.template import Message
 
 _FORMAT = 1

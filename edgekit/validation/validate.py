@@ -15,7 +15,6 @@ from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.identity import AdapterIdentity, BundleIdentity
 from edgekit.bundle.inspect import BundleSummary, inspect
 from edgekit.bundle.manifest import Bundle
-from edgekit.bundle.metadata import Text, read_text
 from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.conversion.trim.gather import gather_rows
@@ -35,6 +34,7 @@ from edgekit.scoring.reference import (
 )
 from edgekit.scoring.scorer import scoring_key, without_scoring
 from edgekit.text.data import Data, built_in, read_data
+from edgekit.text.settle import Text, read_text
 from edgekit.validation.answers import check_generation, check_task, worst_examples
 from edgekit.validation.asking import conversations, questions_for
 from edgekit.validation.checks import (

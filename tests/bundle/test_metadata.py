@@ -6,10 +6,11 @@ from pathlib import Path
 import pytest
 from litert_lm_builder.runtime.proto.llm_metadata_pb2 import LlmMetadata
 
-from edgekit.bundle.metadata import build_executor_metadata, build_llm_metadata, read_text, serialize
+from edgekit.bundle.metadata import build_executor_metadata, build_llm_metadata, serialize
 from edgekit.families.gemma3 import read_config
 from edgekit.graph.format import Form
 from edgekit.text.generation import GREEDY, Sampler
+from edgekit.text.settle import read_text
 from tests.fixtures.tokenizers import demo_tokenizer
 from tests.text.test_template import TEMPLATES
 

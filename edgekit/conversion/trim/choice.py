@@ -6,10 +6,10 @@ import string
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from edgekit.bundle.metadata import Text
 from edgekit.conversion.trim.alphabets import Alphabet
 from edgekit.errors import InputError, TemplateError
 from edgekit.text.answers import AnswerFormat
+from edgekit.text.settle import Text
 from edgekit.text.template import Message, render
 from edgekit.text.vocabulary import SPACE, Vocabulary
 

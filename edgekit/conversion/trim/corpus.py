@@ -6,9 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.bundle.metadata import Text
 from edgekit.errors import InputError, TemplateError
 from edgekit.text.data import Row, read_data
+from edgekit.text.settle import Text
 from edgekit.text.template import Message, render
 
 _ROWS = (".jsonl", ".json", ".csv", ".tsv")

@@ -10,7 +10,6 @@ from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
-from edgekit.bundle.metadata import Text, read_text
 from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.conversion.trim.alphabets import alphabet_of
 from edgekit.conversion.trim.choice import fill, least, needs_of, preferred_first
@@ -22,6 +21,7 @@ from edgekit.progress import SILENT, Progress
 from edgekit.recipes import read_recipe, resolve
 from edgekit.recipes.recipe import stored_bytes
 from edgekit.text.answers import AnswerFormat
+from edgekit.text.settle import Text, read_text
 from edgekit.text.vocabulary import Vocabulary, read_vocabulary
 
 SIZES = (8_000, 16_000, 32_000, 64_000)

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgekit.bundle.metadata import Text, read_text
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion.trim.alphabets import alphabet_of
 from edgekit.conversion.trim.choice import DEFAULT_KEEP, answer_texts, choose, needs_of, template_texts
@@ -17,6 +16,7 @@ from edgekit.errors import InputError, TokenizerError
 from edgekit.progress import SILENT, Progress
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import Sampler
+from edgekit.text.settle import Text, read_text
 from edgekit.text.tokenizer import Tokenizer
 from edgekit.text.vocabulary import read_vocabulary
 

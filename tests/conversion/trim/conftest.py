@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.bundle.metadata import Text, read_text
+from edgekit.text.settle import Text, read_text
 from edgekit.text.vocabulary import Vocabulary, read_vocabulary
 from tests.conftest import EXAMPLE
 

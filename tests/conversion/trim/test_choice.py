@@ -7,11 +7,11 @@ import string
 
 import pytest
 
-from edgekit.bundle.metadata import Text
 from edgekit.conversion.trim.alphabets import alphabet_of
 from edgekit.conversion.trim.choice import Need, choose, least, needs_of
 from edgekit.errors import InputError
 from edgekit.text.answers import AnswerFormat, parse_regex
+from edgekit.text.settle import Text
 from edgekit.text.vocabulary import Vocabulary
 
 SCHEMA = AnswerFormat(

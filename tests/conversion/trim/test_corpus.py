@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.bundle.metadata import Text
 from edgekit.conversion.trim.corpus import read_corpora
 from edgekit.errors import InputError
+from edgekit.text.settle import Text
 from edgekit.text.template import ChatTemplate
 
 

@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.bundle.metadata import Text, read_text
 from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.conversion.trim.choice import ordered
 from edgekit.conversion.trim.gather import GatheredRows, gather_rows, renumber_settings, trim_checkpoint
+from edgekit.text.settle import Text, read_text
 from edgekit.text.vocabulary import read_vocabulary
 from tests.fixtures.checkpoints import copy_demo_checkpoint, edit_json, tiny_adapter, tiny_checkpoint
 from tests.fixtures.tokenizers import only_json, only_model, with_added_tokens

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.bundle.metadata import Text, read_text
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion.trim import trim as trimming
 from edgekit.conversion.trim.corpus import read_corpora
 from edgekit.conversion.trim.trim import Trimmed, Wish, make_wish, trim
 from edgekit.errors import InputError, TokenizerError
 from edgekit.text.answers import read_schema
+from edgekit.text.settle import Text, read_text
 from tests.conftest import EXAMPLE
 
 

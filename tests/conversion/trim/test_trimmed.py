@@ -12,7 +12,6 @@ import pytest
 from edgekit.bundle.container import read_container
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import read_manifest
-from edgekit.bundle.metadata import read_text
 from edgekit.bundle.stored import model_bytes, stored_weights
 from edgekit.checkpoint import open_checkpoint
 from edgekit.conversion.convert import convert
@@ -22,6 +21,7 @@ from edgekit.runtime.ask.protocol import Questions
 from edgekit.runtime.ask.session import Refusal, ask_engine
 from edgekit.runtime.chat import open_chat
 from edgekit.scoring.scorer import EMBEDDING
+from edgekit.text.settle import read_text
 from edgekit.text.vocabulary import read_vocabulary
 from tests.conftest import EXAMPLE
 from tests.fixtures.checkpoints import copy_demo_checkpoint, peft_adapter

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from edgekit.bundle.metadata import read_text
 from edgekit.conversion.convert import convert
 from edgekit.errors import BundleError, InputError, TemplateError
 from edgekit.runtime.ask.engine import Engine, open_engine, smoke, verify_answers
 from edgekit.runtime.reference import Reference
 from edgekit.text.answers import AnswerFormat, parse_regex
 from edgekit.text.generation import GREEDY, Sampler
+from edgekit.text.settle import read_text
 from edgekit.text.template import PROBES, ChatTemplate, for_device, render
 from tests.fixtures.tokenizers import (
     awkward_strings,

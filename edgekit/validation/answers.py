@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import MissingToolError
 from edgekit.gates import Gates, line
-from edgekit.runtime.ask.protocol import Answer, Voice
+from edgekit.runtime.ask.questions import Answer, Voice
 from edgekit.scoring.answers import (
     ends_in_loop,
     exact_match,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.runtime.ask.protocol import Questions
+from edgekit.runtime.ask.questions import Questions
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.data import Data
 from edgekit.text.prompts import AWKWARD

@@ -15,7 +15,7 @@ from edgekit.bundle.adapter.opening import Adapter
 from edgekit.errors import BundleError, InputError, MissingToolError
 from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.protocol import Questions, Voice
+from edgekit.runtime.ask.questions import Questions, Voice
 from edgekit.runtime.ask.session import Refusal, ask_engine
 from edgekit.validation.checks import TITLES
 from edgekit.validation.result import Check, RuntimeResult, RuntimesSection

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.bundle.container import Container, SectionKind, section_bytes, unpack_hf_tokenizer
-from edgekit.runtime.ask.protocol import Answer, Voice
+from edgekit.runtime.ask.questions import Answer, Voice
 from edgekit.scoring.reference import ForcedText
 from edgekit.scoring.scorer import Scorer
 from edgekit.stats import Floats, mean_interval, quantile_interval

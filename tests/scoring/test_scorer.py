@@ -19,7 +19,7 @@ from edgekit.errors import GraphError
 from edgekit.graph import find_graph
 from edgekit.quantize.solve import pack, quantize_tensor
 from edgekit.recipes.scheme import Scheme
-from edgekit.runtime.ask.protocol import Voice
+from edgekit.runtime.ask.questions import Voice
 from edgekit.runtime.reference import Reference
 from edgekit.scoring.reference import ForcedText, HeadScorer, ReferenceRun
 from edgekit.scoring.scorer import CHUNK, GraphScorer, relink, scoring_key

@@ -16,7 +16,7 @@ from edgekit.bundle.manifest import read_manifest, write_manifest
 from edgekit.conversion.convert import convert
 from edgekit.errors import InputError
 from edgekit.gates import Thresholds
-from edgekit.runtime.ask.protocol import Answer, Voice
+from edgekit.runtime.ask.questions import Answer, Voice
 from edgekit.scoring.reference import ForcedText
 from edgekit.text.vocabulary import read_vocabulary
 from edgekit.validation.page import render_html

@@ -16,7 +16,7 @@ from edgekit.bundle.sidecar import empty_sidecar
 from edgekit.errors import BundleError, InputError
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.engine import failure_reason
-from edgekit.runtime.ask.protocol import Answer, Questions, Rendered, Voice
+from edgekit.runtime.ask.questions import Answer, Questions, Rendered, Voice
 
 _TAKES_NO_SIDECAR = (
     "it opens the file, but its Python package has no LoraConfig to give it a sidecar: an adapter has no effect, and "

@@ -130,15 +130,15 @@ def with_question(plan: BenchPlan, bundle: str | Path, adapters: Sequence[str | 
 def write_reports(report: BenchReport, results: Sequence[BenchResult], directory: Path) -> tuple[Path, ...]:
     """Write `bench-<target>.json` for each result, and one page for all: whole, or not at all."""
     from edgekit.benchmark.page import render_html
-    from edgekit.html.page import write_page
+    from edgekit.files.whole import write_whole
 
     files = []
     for result in results:
         path = directory / f"bench-{_file_name(result.target)}.json"
-        write_page(json.dumps(result.to_json(), indent=1, ensure_ascii=False) + "\n", path)
+        write_whole(path, json.dumps(result.to_json(), indent=1, ensure_ascii=False) + "\n")
         files.append(path)
     page = directory / f"bench-{_file_name(results[0].target)}.html"
-    write_page(render_html(report), page)
+    write_whole(page, render_html(report))
     return (*files, page)
 
 

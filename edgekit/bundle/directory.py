@@ -1,40 +1,23 @@
-"""How a bundle directory appears: whole, or not at all.
+"""How a bundle directory appears: whole, or not at all, by the commit of `edgekit.files.commit`.
 
-A bundle is several files that belong together, and no file system replaces several files at once. So a
-directory is replaced the way a database commits, with a redo log:
-
-1. everything is written into `.edgekit-staging/` inside the directory (the same file system, hence renames
-never copy) and synced to the disk; the bundle that is there stays untouched; 2. one rename,
-`.edgekit-staging` → `.edgekit-commit`, is the commit: before it the old bundle counts, after it the new one;
-3. stale files of the old bundle go, the new files move to their places, the manifest last.
-
-A run killed in 1 leaves the old bundle and some leftovers, which the next run deletes. A run killed in 3
-(three renames, well below a millisecond) leaves `.edgekit-commit`, and whoever comes next, reader or writer,
-finishes the moves before looking: `finish_interrupted`. Each step of 3 can be repeated safely. A model file
-is never half new: it moves by a rename.
-
-The exclusive lock is the kernel's, on the directory itself: it needs no lock file and dies with its process.
-Linux and macOS.
-
-Swapping whole directories with Linux's `renameat2(RENAME_EXCHANGE)` was considered: it has no gap at all, but
-fails on mount points (`-o /out` in a container) and several file systems, needs the user's own files carried
-across, and pulls the directory away from under shells and file managers.
+What is told here is which files of a directory are the bundle's. They go when it is replaced; those that edgekit did
+not make stay.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import re
-import shutil
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from edgekit.errors import BundleError
+from edgekit.files import commit
+from edgekit.files.directory import some
 
 MANIFEST_NAME = "edgekit.json"
 ADAPTER_MANIFEST_NAME = "adapter.json"
@@ -47,12 +30,8 @@ _NAMED_FILE = {MANIFEST_NAME: "model", ADAPTER_MANIFEST_NAME: "sidecar"}
 """The two manifests, and the key under which each names the one large file of its bundle."""
 
 _OUR_NAMES = (*_NAMED_FILE, NOTICE_NAME, EMPTY_SIDECAR_NAME)
-_STAGING = ".edgekit-staging"
-_COMMIT = ".edgekit-commit"
-_STALE = ".edgekit-stale.json"  # in staging and commit: what of the old bundle must go; removed when done
 _OUR_REPORT = re.compile(r"(convert|validate|bench-[^/\\]+|package)\.(html|json)")
 _ENGINE_CACHE = re.compile(r"[._].*(xnnpack.*cache|mldrift)")
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True)
@@ -86,28 +65,8 @@ def new_bundle(
     here, the directory cannot be written, or the disk is full.
     """
     target = Path(os.path.realpath(directory))
-    with _telling_os_errors(target, needed_bytes):
-        existed = target.is_dir()
-        lock = _lock(target, seconds=0)
-    try:
-        with _telling_os_errors(target, needed_bytes):
-            _finish(target)
-            _discard(target / _STAGING)
-            _refuse_if_in_the_way(target, force, manifest)
-            _refuse_if_full(target, needed_bytes)
-            staging = target / _STAGING
-            staging.mkdir()
-            yield Staging(staging, target)
-            _commit(target)
-    finally:
-        with contextlib.suppress(
-            OSError
-        ):  # the error that brought us here matters more than what remains; the next run sweeps
-            _discard(target / _STAGING)
-        if not existed:
-            with contextlib.suppress(OSError):
-                target.rmdir()  # only succeeds when nothing came of it
-        os.close(lock)
+    with commit.new_contents(target, _layout(force, manifest), needed_bytes=needed_bytes) as staging:
+        yield Staging(staging, target)
 
 
 def finish_interrupted(directory: Path) -> None:
@@ -116,20 +75,61 @@ def finish_interrupted(directory: Path) -> None:
     Raises BundleError when the directory cannot be written, or another run is still busy with its commit
     after 10 seconds.
     """
-    if not (directory / _COMMIT).is_dir():
-        return
-    directory = Path(os.path.realpath(directory))
-    with _telling_os_errors(directory, 0):
-        lock = _lock(directory, seconds=10)
-        try:
-            _finish(directory)
-        finally:
-            os.close(lock)
+    commit.finish_interrupted(directory, _layout())
 
 
 def was_interrupted(directory: Path) -> bool:
     """Tell whether a killed (or a running) conversion left unfinished files here."""
-    return (directory / _STAGING).is_dir()
+    return commit.was_interrupted(directory)
+
+
+def _layout(force: bool = False, manifest: str = MANIFEST_NAME) -> commit.Layout:
+    return commit.Layout(
+        refuse=partial(_refuse_if_in_the_way, force=force, manifest=manifest),
+        prepare=_replaced,
+        may_go=lambda name: (
+            is_plain_name(name) or bool(_OUR_REPORT.fullmatch(name.removeprefix(f"{REPORTS_NAME}/")))
+        ),
+        last=frozenset(_NAMED_FILE),
+        folders=(REPORTS_NAME,),
+        error=BundleError,
+    )
+
+
+def _replaced(staging: Path, target: Path) -> list[str]:
+    """Drop caches from checking the staged model, and return the files of the bundle that is replaced."""
+    model_name = _old_model_name(staging)
+    if model_name is None or not (staging / model_name).is_file():
+        raise ValueError(f"{staging}: a bundle needs its manifest and the file that it names")
+    for path in list(staging.iterdir()):
+        if _is_cache(path.name, model_name):
+            path.unlink()
+    old_model = _old_model_name(target)
+    return [] if old_model is None else _files_of_bundle(target, old_model)
+
+
+def _refuse_if_in_the_way(directory: Path, force: bool, manifest: str) -> None:
+    names = sorted(path.name for path in directory.iterdir())
+    if not names:
+        return
+    if _old_model_name(directory) is None:
+        raise BundleError(
+            f"the directory is not empty and holds no bundle of edgekit's ({some(names)})",
+            where=directory,
+            remedy="name a new or an empty directory; --force replaces bundles only",
+        )
+    if (found := _manifest_of(directory)) != manifest:
+        raise BundleError(
+            f"another kind of bundle is here, with {found}",
+            where=directory,
+            remedy="name another directory; a base and its adapters have a directory each",
+        )
+    if not force:
+        raise BundleError(
+            "there is a bundle already",
+            where=directory,
+            remedy="pass --force to replace it, or name another directory",
+        )
 
 
 # ---------------------------------------- what is ours
@@ -189,215 +189,3 @@ def _files_of_bundle(directory: Path, model_name: str) -> list[str]:
     if reports.is_dir():
         ours += [f"{REPORTS_NAME}/{p.name}" for p in reports.iterdir() if _OUR_REPORT.fullmatch(p.name)]
     return sorted(ours)
-
-
-# ---------------------------------------- before
-
-
-def _lock(directory: Path, seconds: float) -> int:
-    """Make the directory when missing and lock it exclusively; returns the descriptor whose closing unlocks.
-
-    Raises BundleError when another process still holds the lock after the given seconds, OSError as it comes.
-    """
-    import fcntl  # only where there is one: the rest of edgekit imports without
-
-    deadline = time.monotonic() + seconds
-    while True:
-        directory.mkdir(parents=True, exist_ok=True)
-        try:
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-        except FileNotFoundError:  # another run gave up at this moment and removed what it had made
-            continue
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The other run may have removed the directory between our opening and locking it.
-            if directory.is_dir() and os.path.samestat(os.fstat(descriptor), directory.stat()):
-                return descriptor
-        except BlockingIOError:
-            if time.monotonic() >= deadline:
-                os.close(descriptor)
-                raise BundleError(
-                    "another edgekit run is writing this bundle",
-                    where=directory,
-                    remedy="wait until it has ended, or name another directory",
-                ) from None
-            time.sleep(0.02)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        os.close(descriptor)
-
-
-def _refuse_if_in_the_way(directory: Path, force: bool, manifest: str) -> None:
-    names = sorted(path.name for path in directory.iterdir())
-    if not names:
-        return
-    if _old_model_name(directory) is None:
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        raise BundleError(
-            f"the directory is not empty and holds no bundle of edgekit's ({shown})",
-            where=directory,
-            remedy="name a new or an empty directory; --force replaces bundles only",
-        )
-    if (found := _manifest_of(directory)) != manifest:
-        raise BundleError(
-            f"another kind of bundle is here, with {found}",
-            where=directory,
-            remedy="name another directory; a base and its adapters have a directory each",
-        )
-    if not force:
-        raise BundleError(
-            "there is a bundle already",
-            where=directory,
-            remedy="pass --force to replace it, or name another directory",
-        )
-
-
-def _refuse_if_full(directory: Path, needed_bytes: int) -> None:
-    free = shutil.disk_usage(directory).free
-    if free < needed_bytes:
-        raise _full(directory, needed_bytes, free)
-
-
-def _full(directory: Path, needed_bytes: int, free: int) -> BundleError:
-    needs = f"{needed_bytes:,} bytes are needed, " if needed_bytes else ""
-    return BundleError(
-        f"not enough space: {needs}{free:,} are free",
-        where=directory,
-        remedy="free some space, or name another disk; a new bundle needs room beside the old one",
-    )
-
-
-@contextlib.contextmanager
-def _telling_os_errors(directory: Path, needed_bytes: int) -> Iterator[None]:
-    """Turn what the operating system says about the directory into a BundleError; other files' errors
-    pass."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno == errno.EFBIG:
-            needs = f" ({needed_bytes:,} bytes are needed)" if needed_bytes else ""
-            raise BundleError(
-                f"a file grew beyond the allowed size{needs}",
-                where=directory,
-                remedy="raise the limit (ulimit -f), or name a directory whose file system takes large files",
-            ) from error
-        if error.errno in _NO_SPACE:
-            free = shutil.disk_usage(directory).free if directory.is_dir() else 0
-            raise _full(directory, needed_bytes, free) from error
-        named = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
-        if named is None and error.errno not in (errno.EIO, errno.EROFS):
-            raise
-        if (
-            named is not None
-            and named not in (directory, *directory.parents)
-            and directory not in named.parents
-        ):
-            raise
-        if isinstance(error, FileExistsError | NotADirectoryError):
-            raise BundleError(
-                "there is a file where the bundle directory should be",
-                where=named,
-                remedy="name another directory",
-            ) from error
-        raise BundleError(
-            f"cannot be written: {error.strerror}",
-            where=named or directory,
-            remedy="name a directory that you may write",
-        ) from error
-
-
-# ---------------------------------------- commit
-
-
-def _commit(target: Path) -> None:
-    """Make the staged files the bundle."""
-    staging = target / _STAGING
-    model_name = _old_model_name(staging)
-    if model_name is None or not (staging / model_name).is_file():
-        raise ValueError(f"{staging}: a bundle needs its manifest and the file that it names")
-    for path in list(staging.iterdir()):
-        if _is_cache(path.name, model_name):
-            path.unlink()
-    staged = [
-        path.relative_to(staging).as_posix() for path in sorted(staging.rglob("*")) if not path.is_dir()
-    ]
-    old_model = _old_model_name(target)
-    old = [] if old_model is None else _files_of_bundle(target, old_model)
-    for name in staged:
-        # Found out now, because after the commit there is no way back.
-        blocked = [place for place in (target / name).parents if place.exists() and not place.is_dir()]
-        if name not in old and os.path.lexists(target / name):
-            blocked.append(target / name)
-        if blocked:
-            raise BundleError(
-                "what edgekit did not make has the name of something new",
-                where=blocked[0],
-                remedy="move it away",
-            )
-    (staging / _STALE).write_text(json.dumps([name for name in old if name not in staged]), encoding="utf-8")
-    for path in sorted(staging.rglob("*"), reverse=True):
-        _sync(path)
-    _sync(staging)
-    staging.rename(target / _COMMIT)
-    _sync(target)
-    _finish(target)
-
-
-def _finish(target: Path) -> None:
-    """Carry out a commit, from wherever a killed run left it."""
-    commit = target / _COMMIT
-    if not commit.is_dir():
-        return
-    # Stale files go before the first new one comes; the list goes after the last stale one. So while the list
-    # is there, everything that it names is still the old bundle's, however often this runs.
-    stale = commit / _STALE
-    if stale.exists():
-        for name in _stale_names(stale):
-            (target / name).unlink(missing_ok=True)
-        stale.unlink()
-    staged = [path for path in sorted(commit.rglob("*")) if not path.is_dir()]
-    # The manifest last: as long as it is in the commit, some file may still have to move.
-    for path in sorted(staged, key=lambda path: path.parent == commit and path.name in _NAMED_FILE):
-        place = target / path.relative_to(commit)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(place)
-    _sync(target)
-    shutil.rmtree(commit)
-    reports = target / REPORTS_NAME
-    if reports.is_dir() and not any(reports.iterdir()):
-        reports.rmdir()
-
-
-def _stale_names(path: Path) -> list[str]:
-    """Read the list of stale files; a directory that came from elsewhere must not make us delete outside
-    it."""
-    try:
-        names = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
-        names = None
-    if not isinstance(names, list) or not all(
-        is_plain_name(name)
-        or (isinstance(name, str) and _OUR_REPORT.fullmatch(name.removeprefix(f"{REPORTS_NAME}/")))
-        for name in names
-    ):
-        raise BundleError(
-            "what an interrupted conversion left is damaged",
-            where=path,
-            remedy=f"delete {path.parent.name} yourself",
-        )
-    return names
-
-
-def _discard(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file's content, or a directory's entries, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,9 +8,7 @@ schema is an error.
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +23,8 @@ from edgekit.bundle.directory import (
 )
 from edgekit.bundle.kept import read_kept
 from edgekit.errors import BundleError
+from edgekit.files.digest import file_digest
+from edgekit.files.whole import write_whole
 from edgekit.records.codec import decode, is_digest, plain, read_values
 from edgekit.records.documents import Json
 from edgekit.records.versions import up_to_date
@@ -32,7 +32,6 @@ from edgekit.records.versions import up_to_date
 SCHEMA_VERSION: Final = 1
 
 _MODEL_SUFFIXES: Final = (".litertlm", ".tflite")
-_READ_BYTES: Final = 4 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -208,16 +207,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 
 def write_manifest(directory: Path, manifest: Manifest) -> None:
     """Write `edgekit.json` into a directory, replacing an old one at once."""
-    path = directory / MANIFEST_NAME
-    temporary = directory / f".{MANIFEST_NAME}.{os.getpid()}"
-    try:
-        with temporary.open("wb") as file:
-            file.write(manifest_bytes(manifest))
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    write_whole(directory / MANIFEST_NAME, manifest_bytes(manifest), error=BundleError)
 
 
 # ---------------------------------------- reading
@@ -305,16 +295,6 @@ def verify_model_file(directory: str | Path, manifest: Manifest) -> Path:
             remedy=_WHOLE,
         )
     return path
-
-
-def file_digest(path: Path) -> str:
-    """Return a file's SHA-256 in hexadecimal, read in bounded memory."""
-    digest = hashlib.sha256()
-    buffer = memoryview(bytearray(_READ_BYTES))
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(buffer):
-            digest.update(buffer[:count])
-    return digest.hexdigest()
 
 
 def open_bundle(path: str | Path) -> Bundle:

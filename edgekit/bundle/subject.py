@@ -9,9 +9,10 @@ from pathlib import Path
 
 from edgekit.bundle.adapter.opening import open_adapter
 from edgekit.bundle.identity import AdapterInfo, BundleInfo
-from edgekit.bundle.manifest import Bundle, file_digest, open_bundle
+from edgekit.bundle.manifest import Bundle, open_bundle
 from edgekit.bundle.sidecar import empty_sidecar
 from edgekit.errors import BundleError
+from edgekit.files.digest import file_digest
 
 
 @dataclass(frozen=True)

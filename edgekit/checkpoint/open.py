@@ -16,6 +16,7 @@ from edgekit.checkpoint.safetensors import INDEX_FILE, SINGLE_FILE, WeightTensor
 from edgekit.checkpoint.source import locate
 from edgekit.errors import CheckpointError
 from edgekit.families.gemma3 import Gemma3Config, read_config
+from edgekit.files.digest import file_digest
 from edgekit.progress import SILENT, Progress
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model")
@@ -133,7 +134,7 @@ def digest(checkpoint: Checkpoint) -> str:
     """
     files = source_files(checkpoint)
     with ThreadPoolExecutor(max_workers=2) as pool:
-        sums = pool.map(_file_digest, (path for _, path in files))
+        sums = pool.map(file_digest, (path for _, path in files))
         lines = [f"{checksum}  {label}\n" for checksum, (label, _) in zip(sums, files, strict=True)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
@@ -164,11 +165,6 @@ def _weight_files(directory: Path, adapter: bool) -> list[Path]:
     if single.is_file():
         return [single]
     return [directory / INDEX_FILE, *sorted(directory.glob("*.safetensors"))]
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_notice(directory: Path) -> str | None:

@@ -86,9 +86,9 @@ def vocab(
     )
     if report is not None:
         from edgekit.conversion.trim.page import render_html
-        from edgekit.html.page import write_page
+        from edgekit.files.whole import write_whole
 
-        write_page(render_html(result), report)
+        write_whole(report, render_html(result))
     if as_json:
         print_json(result.to_json())
         return

@@ -7,7 +7,6 @@ file's; then it is renamed. So a file under its own name is always whole, and a 
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import posixpath
 import re
 import subprocess
@@ -20,6 +19,7 @@ from typing import BinaryIO
 from edgekit.device.adb import Device, DeviceLost, device_failure, quote
 from edgekit.device.facts import DIRECTORY
 from edgekit.errors import MissingToolError
+from edgekit.files.digest import file_digest
 from edgekit.progress import SILENT, Progress
 
 _SLICE = 1 << 18
@@ -53,7 +53,7 @@ def push(device: Device, files: Iterable[PushFile], *, progress: Progress = SILE
     Raises MissingToolError when they do not fit or may not be written, DeviceLost when the device goes away; what has
     arrived by then stays, and the next push goes on from there.
     """
-    wanted = [_Pending(file, file.local.stat().st_size, _digest(file.local)) for file in files]
+    wanted = [_Pending(file, file.local.stat().st_size, file_digest(file.local)) for file in files]
     there = _remote_digests(device, [pending.file.remote for pending in wanted])
     missing = [pending for pending in wanted if there.get(pending.file.remote) != pending.digest]
     if not missing:
@@ -81,15 +81,6 @@ def clean(device: Device) -> int:
     return int(size[0]) * 1024 if size else 0
 
 
-def _digest(path: Path, limit: int | None = None) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(_SLICE if limit is None else min(_SLICE, limit)):
-            digest.update(block)
-            limit = None if limit is None else limit - len(block)
-    return digest.hexdigest()
-
-
 def _remote_digests(device: Device, paths: list[str]) -> dict[str, str]:
     """Digests of the files that are there.
 
@@ -113,7 +104,7 @@ def _begun(device: Device, pending: _Pending) -> int:
     ).out.split()
     if len(out) >= 2 and out[0].isdigit() and int(out[0]) <= pending.size:
         size = int(out[0])
-        if _digest(pending.file.local, size) == out[1]:
+        if file_digest(pending.file.local, first=size) == out[1]:
             return size
     device.checked(f"rm -f {part}")
     return 0

@@ -21,7 +21,7 @@ import zlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import IO, Any, Literal
 
 from edgekit.errors import GraphError
 from edgekit.records.codec import decode
@@ -228,9 +228,9 @@ class _Table:
     adapters: AdapterInputs | None = None
 
 
-def write_graph(graph: Graph, path: Path) -> None:
+def write_graph(graph: Graph, file: Path | IO[bytes]) -> None:
     """Write a graph file; equal graphs give equal bytes."""
-    with zipfile.ZipFile(path, "w") as archive:
+    with zipfile.ZipFile(file, "w") as archive:
         for name, content in (
             (_TABLE, json.dumps(_to_json(graph), separators=(",", ":")).encode()),
             (_MODEL, graph.flatbuffer),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -11,6 +10,8 @@ from typing import cast
 
 from edgekit.errors import GraphError, MissingToolError
 from edgekit.families.gemma3 import FULL, SLIDING, Gemma3Config
+from edgekit.files.lock import lock
+from edgekit.files.whole import whole
 from edgekit.graph.format import (
     AdapterInputs,
     Architecture,
@@ -74,21 +75,14 @@ def find_graph(key: GraphKey, progress: Progress = SILENT) -> Graph:
 
 def _capture_once(path: Path, key: GraphKey, progress: Progress) -> Graph:
     """Capture under a lock, so that two converters of one new shape wait for one capture."""
-    import filelock
-
     capture = _converter(key)
     path.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(path.with_suffix(".lock")):
+    with lock(path):
         if path.exists():
             return _read_cached(path, key)
         graph = capture(key, progress)
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as part:
-            partial = Path(part.name)
-        try:
-            write_graph(graph, partial)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        with whole(path, error=GraphError) as file:
+            write_graph(graph, file)
         return graph
 
 

@@ -8,19 +8,14 @@ surroundings (`dir="auto"`, `<bdi>`), and rid of characters that HTML cannot hol
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import ClassVar, Literal, TypeAlias
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from edgekit.errors import InputError
 from edgekit.html.text import printable, shorten
 
 _LONGEST = 1200  # characters of any one text: an engine's message, or a model's answer, may go on for pages
@@ -221,36 +216,6 @@ class Page:
 def render_page(page: Page) -> str:
     """Return the page as one HTML document. The same page gives the same bytes."""
     return _template().render(page=page)
-
-
-def write_page(html: str, path: str | Path) -> None:
-    """Write an HTML document: whole, or not at all. Directories are made when missing.
-
-    Raises InputError when the file cannot be written.
-    """
-    path = Path(path)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:80]}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                file.write(html)
-                file.flush()
-                os.fsync(file.fileno())
-            umask = os.umask(0)
-            os.umask(umask)
-            Path(name).chmod(0o666 & ~umask)  # mkstemp makes files for the owner alone
-            Path(name).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(name).unlink()
-            raise
-    except OSError as error:
-        raise InputError(
-            f"the report cannot be written ({error.strerror})",
-            where=path,
-            remedy="choose a directory you can write to",
-        ) from error
 
 
 @cache

@@ -19,13 +19,20 @@ from typing import Any, Final, Literal, get_args
 
 from edgekit.bundle.manifest import Bundle
 from edgekit.errors import BundleError, InputError
-from edgekit.packaging.folder import new_folder, refuse_if_in_the_way, write_record
+from edgekit.files.directory import new_directory, refuse_if_in_the_way
 from edgekit.packaging.icon import draw_foreground
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.offer import title_of
 from edgekit.packaging.play import Compressed, PlaySize, judge, measure, megabytes, together
 from edgekit.packaging.presets import Presets, find_presets
-from edgekit.packaging.result import AdapterSizes, PackagedFile, PackageResult, sizes_of
+from edgekit.packaging.result import (
+    RECORD_NAME,
+    AdapterSizes,
+    PackagedFile,
+    PackageResult,
+    sizes_of,
+    write_record,
+)
 from edgekit.packaging.source import Choice, Job, Source, Write, make_source, open_usable
 from edgekit.packaging.targets.apk.assemble import DEFAULT_ABIS, ApkOptions, ApkResult, write_apk
 from edgekit.packaging.targets.apk.base import BASE, read_base
@@ -128,7 +135,7 @@ def package(
     number = _version(version, version_code)
     key = _key(keystore, key_alias, password) if wish.target == "apk" else None
     if output is not None and wish.target != "apk":
-        refuse_if_in_the_way(Path(output), force=force)
+        refuse_if_in_the_way(Path(output), record=RECORD_NAME, force=force)
     opened = open_usable(Path(bundle), progress)
     if wish.target == "gallery":
         _refuse_adapter_ready(opened)
@@ -394,7 +401,7 @@ def _write_folder(
     needed = _OWN_ROOM + job.source.contents.size
     if wish.target == "project":
         needed += sum(engine_library("android", abi).stat().st_size for abi in job.abis)
-    with new_folder(target, force=force, needed_bytes=needed) as folder:
+    with new_directory(target, record=RECORD_NAME, force=force, needed_bytes=needed) as folder:
         steps = write(folder)
         files = tuple(
             PackagedFile(path.relative_to(folder).as_posix(), path.stat().st_size)

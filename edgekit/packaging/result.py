@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.offer import Task
 from edgekit.packaging.play import PlaySize
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery.trial import Trial
+
+RECORD_NAME: Final = "edgekit-package.json"
+"""By which a directory is known as an earlier output: what was packaged, and how."""
+
+
+def write_record(directory: Path, facts: Mapping[str, Any]) -> None:
+    """Write the record of what was packaged."""
+    text = json.dumps(facts, indent=2, ensure_ascii=False)
+    (directory / RECORD_NAME).write_text(f"{text}\n", encoding="utf-8")
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,9 @@ from typing import Final
 from edgekit.bundle.adapter.manifest import AdapterManifest
 from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MANIFEST_NAME, NOTICE_NAME
-from edgekit.bundle.manifest import Bundle, Manifest, ModelFile, file_digest, manifest_bytes, open_bundle
+from edgekit.bundle.manifest import Bundle, Manifest, ModelFile, manifest_bytes, open_bundle
 from edgekit.errors import BundleError, InputError
+from edgekit.files.digest import file_digest
 from edgekit.packaging.golden import ask_engine, read_prompts
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.offer import (

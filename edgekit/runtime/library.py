@@ -7,7 +7,6 @@ kept in the user's cache directory.
 from __future__ import annotations
 
 import base64
-import hashlib
 import importlib.metadata
 import importlib.util
 import platform
@@ -19,6 +18,7 @@ import zipfile
 from pathlib import Path
 
 from edgekit.errors import InputError, MissingToolError
+from edgekit.files.digest import file_digest
 
 LIBRARY = "liblitert-lm.so"
 _PACKAGE = "litert-lm-api"
@@ -64,7 +64,11 @@ def engine_library(kind: str, abi: str, *, own: Path | None = None) -> Path:
 
     kept = user_cache_path("edgekit") / "engines" / f"{version}-{tag}" / LIBRARY
     note = kept.with_suffix(".sha256")
-    if kept.is_file() and note.is_file() and _digest(kept) == _wanted(version, tag, note.read_text().strip()):
+    if (
+        kept.is_file()
+        and note.is_file()
+        and file_digest(kept) == _wanted(version, tag, note.read_text().strip())
+    ):
         return kept
     _fetch(version, tag, kept, note)
     return kept
@@ -120,7 +124,7 @@ def _fetch(version: str, tag: str, kept: Path, note: Path) -> None:
             record = next(name for name in wheel.namelist() if name.endswith(".dist-info/RECORD"))
             recorded = _recorded_digest(wheel.read(record).decode())
         library = Path(folder) / _MEMBER
-        if (digest := _digest(library)) != _wanted(version, tag, recorded):
+        if (digest := file_digest(library)) != _wanted(version, tag, recorded):
             raise MissingToolError(
                 "the downloaded engine is not the official one: its digest differs",
                 where=f"{_PACKAGE}=={version} ({tag})",
@@ -137,8 +141,3 @@ def _wanted(version: str, tag: str, recorded: str) -> str:
 def _recorded_digest(record: str) -> str:
     found = re.search(rf"^{re.escape(_MEMBER)},sha256=([\w-]+),", record, re.MULTILINE)
     return base64.urlsafe_b64decode(found[1] + "==").hex() if found else ""
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

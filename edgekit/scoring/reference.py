@@ -7,11 +7,9 @@ five recipes costs one reference run.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.checkpoint import Checkpoint
-from edgekit.errors import EdgekitError
+from edgekit.errors import EdgekitError, InputError
+from edgekit.files.directory import new_directory
 from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
 from edgekit.records.codec import decode, plain, read_values
@@ -270,16 +269,11 @@ def _distance(
 
 def _save(run: ReferenceRun, directory: Path) -> None:
     """Keep results; the directory appears whole or not at all, and a full disk is no reason to stop."""
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    partial = Path(tempfile.mkdtemp(dir=directory.parent, prefix=".part-"))
-    try:
+    with contextlib.suppress(InputError), new_directory(directory, record=_RESULTS, force=True) as partial:
         np.savez(partial / _HIDDEN, **{str(n): values for n, values in enumerate(run.hidden)})  # type: ignore[arg-type]
         texts = tuple((text.tokens, text.answer_start) for text in run.texts)
         saved = plain(_Saved(run.voice, texts, run.merge), infinite=True)
         (partial / _RESULTS).write_text(json.dumps(saved, allow_nan=False), encoding="utf-8")
-        os.replace(partial, directory)  # noqa: PTH105 (Path.replace says the same, of files)
-    except OSError:
-        shutil.rmtree(partial, ignore_errors=True)
 
 
 def _load(directory: Path, versions: Mapping[str, str]) -> ReferenceRun:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
 from edgekit.bundle.directory import REPORTS_NAME
-from edgekit.errors import InputError
+from edgekit.files.whole import write_whole
 from edgekit.validation.result import ParityReport
 
 JSON_NAME, HTML_NAME = "validate.json", "validate.html"
@@ -19,7 +17,7 @@ def write_json(report: ParityReport, directory: Path) -> Path:
     """Write `reports/validate.json` into a bundle directory; returns its path."""
     text = json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
     path = directory / REPORTS_NAME / JSON_NAME
-    write_whole(path, f"{text}\n".encode())
+    write_whole(path, f"{text}\n")
     return path
 
 
@@ -47,25 +45,6 @@ def write_junit(report: ParityReport, path: Path) -> None:
             ElementTree.SubElement(case, "system-out").text = _printable(check.summary)
     ElementTree.indent(suite)
     write_whole(path, ElementTree.tostring(suite, encoding="utf-8", xml_declaration=True) + b"\n")
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file at once: a killed run leaves the old one. Raises InputError when it cannot be written."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-            try:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-                temporary.chmod(0o644)
-                temporary.replace(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-    except OSError as error:
-        raise InputError(f"cannot be written: {error.strerror}", where=path) from error
 
 
 def _printable(text: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from edgekit.figures import decibels, duration, number, percent, percent_points, signed, size
+from edgekit.files.whole import write_whole
 from edgekit.gates import Gate
 from edgekit.html import svg
 from edgekit.html.page import (
@@ -34,7 +35,6 @@ from edgekit.html.page import (
     Tiles,
     Verdict,
     render_page,
-    write_page,
 )
 from edgekit.html.passages import side_by_side
 from edgekit.html.text import sentence, shorten, visible
@@ -86,7 +86,7 @@ def write_html(report: ParityReport, path: str | Path) -> None:
 
     Raises InputError when it cannot be written.
     """
-    write_page(render_html(report), path)
+    write_whole(Path(path), render_html(report))
 
 
 def validation_page(report: ParityReport) -> Page:

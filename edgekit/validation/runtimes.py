@@ -13,6 +13,7 @@ from pathlib import Path
 
 from edgekit.bundle.adapter.opening import Adapter
 from edgekit.errors import BundleError, InputError, MissingToolError
+from edgekit.files.lock import lock
 from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.questions import Questions, Voice
@@ -118,14 +119,12 @@ def environment(release: str, progress: Progress = SILENT) -> Path:
 
     Raises MissingToolError when pip is not there or cannot get the release, with pip's last line.
     """
-    import filelock
-
     directory = (
         cache_directory().parent / "runtimes" / f"{release}-py{sys.version_info[0]}.{sys.version_info[1]}"
     )
     python = directory / ("Scripts" if sys.platform == "win32" else "bin") / "python"
     directory.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(directory.with_suffix(".lock")):
+    with lock(directory):
         if (directory / "complete").is_file():
             return python
         shutil.rmtree(directory, ignore_errors=True)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.inspect import BundleSummary
-from edgekit.bundle.manifest import file_digest
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.tflite import ADAPTER_INPUT
 from edgekit.checkpoint import Checkpoint
 from edgekit.checkpoint.lora.merge import module_in_peft, open_adapter_weights, sort_by_module
 from edgekit.checkpoint.safetensors import StoredTensor
 from edgekit.conversion.adapter.making import adapter_digest
+from edgekit.files.digest import file_digest
 from edgekit.graph import graph_key
 from edgekit.graph.slots import AdapterSlot, adapter_slots, layer_sizes
 from edgekit.stats import Floats

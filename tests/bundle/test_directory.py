@@ -18,9 +18,9 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.bundle import directory as module
 from edgekit.bundle.directory import finish_interrupted, new_bundle, was_interrupted
 from edgekit.errors import BundleError
+from edgekit.files import commit
 
 WRITER = """
 import hashlib, json, sys, time
@@ -83,7 +83,7 @@ def start(target: Path, letter: str, megabytes: int, pause: float = 0.0) -> subp
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        cwd=Path(module.__file__).parents[2],
+        cwd=Path(commit.__file__).parents[2],
     )
 
 
@@ -228,7 +228,7 @@ def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
         if parent.owner() == tmp_path.owner() and parent.name.startswith("pytest-"):
             parent.chmod(0o755)
     arguments = [sys.executable, "-c", code, str(tmp_path / "locked"), str(tmp_path / "locked" / "new")]
-    done = subprocess.run(arguments, capture_output=True, text=True, cwd=Path(module.__file__).parents[2])
+    done = subprocess.run(arguments, capture_output=True, text=True, cwd=Path(commit.__file__).parents[2])
     assert done.stdout.count("cannot be written: Permission denied") == 2, done
     assert done.stderr == ""
 
@@ -353,7 +353,7 @@ def test_killed_before_every_single_step_of_the_commit(tmp_path: Path) -> None:
             [sys.executable, "-c", code, str(target), "B", "1", "0", str(step)],
             capture_output=True,
             text=True,
-            cwd=Path(module.__file__).parents[2],
+            cwd=Path(commit.__file__).parents[2],
         )
         finish_interrupted(target)
         finish_interrupted(target)
@@ -378,7 +378,7 @@ def test_a_killed_finish_is_finished_by_the_next(tmp_path: Path) -> None:
     target = tmp_path / "b"
     write(target, "A", name="old.litertlm")
     with pytest.raises(RuntimeError), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "_finish", _raise_when_committed(module._finish))
+        patch.setattr(commit, "_finish", _raise_when_committed(commit._finish))
         write(target, "B", force=True)
     assert (target / ".edgekit-commit").is_dir()
     code = (
@@ -397,7 +397,7 @@ def test_a_killed_finish_is_finished_by_the_next(tmp_path: Path) -> None:
     for attempt in range(1, 30):
         done = subprocess.run(
             [sys.executable, "-c", code, str(target), str(attempt)],
-            cwd=Path(module.__file__).parents[2],
+            cwd=Path(commit.__file__).parents[2],
             capture_output=True,
             text=True,
         )
@@ -410,10 +410,10 @@ def test_a_killed_finish_is_finished_by_the_next(tmp_path: Path) -> None:
 
 
 def _raise_when_committed(finish):  # type: ignore[no-untyped-def]
-    def stop(target: Path) -> None:
+    def stop(target: Path, layout: commit.Layout) -> None:
         if (target / ".edgekit-commit").is_dir():
             raise RuntimeError("stopped right after the commit")
-        finish(target)
+        finish(target, layout)
 
     return stop
 
@@ -469,3 +469,21 @@ def test_many_at_once_leave_one_whole_bundle(tmp_path: Path) -> None:
         assert all("committed" in out or "another edgekit run" in err for out, err in outputs), outputs
         assert letter_of(target) in "ABCD"
     assert names(target) == WHOLE
+
+
+def test_a_commit_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", "X")
+    write(tmp_path / "b", "A")
+    (tmp_path / "b" / ".edgekit-commit").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(BundleError, match="damaged"):
+        finish_interrupted(tmp_path / "b")
+    assert (letter_of(tmp_path / "b"), letter_of(tmp_path / "elsewhere")) == ("A", "X")
+
+
+def test_staging_that_is_a_link_is_unlinked(tmp_path: Path) -> None:
+    write(tmp_path / "elsewhere", "X")
+    write(tmp_path / "b", "A")
+    (tmp_path / "b" / ".edgekit-staging").symlink_to(tmp_path / "elsewhere")
+    write(tmp_path / "b", "B", force=True)
+    assert (letter_of(tmp_path / "b"), letter_of(tmp_path / "elsewhere")) == ("B", "X")
+    assert names(tmp_path / "b") == WHOLE

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import re
-import stat
 from pathlib import Path
 
 import pytest
 
-from edgekit.errors import InputError
 from edgekit.html import page
 from edgekit.html.page import (
     Cell,
@@ -21,7 +19,6 @@ from edgekit.html.page import (
     Table,
     Verdict,
     render_page,
-    write_page,
 )
 from edgekit.html.text import printable
 
@@ -96,24 +93,3 @@ def test_no_text_goes_on_for_pages() -> None:
 def test_what_html_cannot_hold_is_shown_by_a_picture() -> None:
     assert printable("a\x00b\x1bc\x7fd\ud800e\ufffe\r\nf\rg\th\x9b") == "a␀b␛c␡d\ufffde\ufffd\nf␍g\th\ufffd"
     read_html(render_page(small("\x00\ud800")).encode().decode())
-
-
-def test_a_page_is_written_whole_with_usual_permissions(tmp_path: Path) -> None:
-    path = tmp_path / "reports" / "validate.html"
-    write_page("first", path)
-    write_page("ø 👩🏽\u200d🚀\n", path)
-    assert path.read_bytes() == "ø 👩🏽\u200d🚀\n".encode()
-    assert [entry.name for entry in path.parent.iterdir()] == ["validate.html"]
-    plain = tmp_path / "plain"
-    plain.touch()
-    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE(plain.stat().st_mode)
-
-
-def test_a_page_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="cannot be written"):
-        write_page("x", tmp_path / "file" / "validate.html")
-    (tmp_path / "directory" / "validate.html").mkdir(parents=True)
-    with pytest.raises(InputError, match=r"validate\.html"):
-        write_page("x", tmp_path / "directory" / "validate.html")
-    assert [entry.name for entry in (tmp_path / "directory").iterdir()] == ["validate.html"]

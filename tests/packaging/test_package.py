@@ -209,7 +209,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"icon": "nowhere.png"}, "icon cannot be used"),
     ({"keystore": "nowhere.p12"}, "no such keystore"),
     ({"key_alias": "release"}, "no keystore"),
-    ({"presets": "nowhere.toml"}, "presets cannot be read"),
+    ({"presets": "nowhere.toml"}, "no such file"),
     ({"golden_from": "nowhere.jsonl"}, "golden prompts cannot be read"),
     ({"to": "ai-pack", "delivery": "later"}, "no way of delivery"),
     ({"to": "ai-pack", "pack_name": "1st"}, "cannot be the name of a pack"),

@@ -33,7 +33,6 @@ from edgekit.benchmark.process import Outcome, exit_failure, outcome
 from edgekit.benchmark.result import BenchResult, CaseResult, Check, EngineInfo, Init, Run, Switching
 from edgekit.benchmark.runners.host import Step, keeps_inputs, schedule, sidecar_notes
 from edgekit.bundle.identity import BundleInfo
-from edgekit.bundle.manifest import file_digest
 from edgekit.bundle.sidecar import SIDECAR_SUFFIX
 from edgekit.bundle.subject import Subject
 from edgekit.device.adb import Device, DeviceLost, quote
@@ -41,6 +40,7 @@ from edgekit.device.facts import DIRECTORY, Facts, read_conditions, read_facts
 from edgekit.device.info import Conditions, DeviceInfo
 from edgekit.device.push import PushFile, push
 from edgekit.errors import EdgekitError, MissingToolError
+from edgekit.files.digest import file_digest
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.library import LIBRARY, engine_library, engine_version
 

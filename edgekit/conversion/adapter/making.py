@@ -19,7 +19,7 @@ from edgekit.bundle.adapter import manifest as manifests
 from edgekit.bundle.adapter.manifest import AdapterManifest, AdapterSource, BaseUse, manifest_bytes
 from edgekit.bundle.adapter.opening import refuse_unready
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, NOTICE_NAME, new_bundle
-from edgekit.bundle.manifest import Manifest, ModelFile, file_digest, open_bundle
+from edgekit.bundle.manifest import Manifest, ModelFile, open_bundle
 from edgekit.bundle.sampling import sampler_use
 from edgekit.bundle.sidecar import SIDECAR_SUFFIX, read_sidecar, sidecar_bytes
 from edgekit.checkpoint.lora.config import CONFIG_FILE, AdapterConfig, is_adapter, read_adapter_config
@@ -29,6 +29,7 @@ from edgekit.checkpoint.source import locate, plain_name
 from edgekit.conversion.adapter.matrices import AdapterMatrices, adapter_matrices
 from edgekit.conversion.adapter.talking import read_chat_template_for, read_stop_tokens
 from edgekit.errors import AdapterError, InputError
+from edgekit.files.digest import file_digest
 from edgekit.graph.slots import LayerSizes, adapter_slots
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.trial import try_bundle

@@ -10,7 +10,7 @@ import pytest
 
 from edgekit.conversion.trim.page import render_html
 from edgekit.conversion.trim.survey import Reach, Size, Survey
-from edgekit.html.page import write_page
+from edgekit.files.whole import write_whole
 from tests.html.browser import OUTSIDE, SIDEWAYS, Browser, open_browser, why_no_browser
 from tests.html.html import find, read_html
 
@@ -62,7 +62,7 @@ def browser() -> Iterator[Browser]:
 @pytest.mark.skipif(why_no_browser() is not None, reason=why_no_browser() or "")
 @pytest.mark.parametrize("width", [390, 1200])
 def test_it_fits_a_phone_and_a_desk(browser: Browser, tmp_path: Path, width: int) -> None:
-    write_page(render_html(SURVEY), tmp_path / "v.html")
+    write_whole(tmp_path / "v.html", render_html(SURVEY))
     browser.open(tmp_path / "v.html", width=width)
     assert browser.run(OUTSIDE) == []
     assert browser.run(SIDEWAYS) == []

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from edgekit.errors import InputError
+from edgekit.files.whole import whole
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk import axml
@@ -35,7 +36,6 @@ from edgekit.packaging.targets.apk.block import PAGE as BLOCK_PAGE
 from edgekit.packaging.targets.apk.digest import Hashers, HashingWriter, combine, hash_chunks
 from edgekit.packaging.targets.apk.keys import SigningKey
 from edgekit.packaging.targets.apk.manifest import MANIFEST, AppManifest, read_manifest, rename_app
-from edgekit.packaging.targets.apk.output import new_file
 from edgekit.packaging.targets.apk.resources import RESOURCES, rename_package
 from edgekit.packaging.targets.apk.signing import algorithm_for, signing_block
 from edgekit.packaging.targets.apk.verify import verify_file
@@ -94,7 +94,7 @@ def write_apk(
     base = read_base(options.base)
     entries = [*_base_entries(base, options), *_engine_entries(base, options), *_asset_entries(contents)]
     placed = lay_out(entries)
-    with new_file(path, total_size(placed) + _BLOCK_BYTES) as file:
+    with whole(path, needed_bytes=total_size(placed) + _BLOCK_BYTES, seconds=0) as file:
         _write(placed, key, file, progress)
         with progress.step("check the signatures"):
             verified = verify_file(file, path)

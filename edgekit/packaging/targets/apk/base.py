@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import InputError
+from edgekit.files.digest import file_digest
 from edgekit.packaging.targets.apk.archive import Member, read_members, read_packed, unpack
 
 BASE = Path(__file__).parents[2] / "base"
@@ -55,9 +55,9 @@ def read_base(folder: Path = BASE) -> Base:
                 where=facts_path,
                 remedy=REINSTALL,
             )
+        if file_digest(apk) != facts["sha256"]:
+            raise InputError("the base app is damaged: its digest differs", where=apk, remedy=REINSTALL)
         with apk.open("rb") as file:
-            if hashlib.file_digest(file, "sha256").hexdigest() != facts["sha256"]:
-                raise InputError("the base app is damaged: its digest differs", where=apk, remedy=REINSTALL)
             members = read_members(file, apk)
             packed = tuple(read_packed(file, member) for member in members)
         return Base(

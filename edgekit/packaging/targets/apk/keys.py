@@ -6,7 +6,6 @@ keep; the debug key is made once and stays.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +26,8 @@ from cryptography.hazmat.primitives.serialization import (
 from cryptography.x509.oid import NameOID
 
 from edgekit.errors import InputError
+from edgekit.files.lock import lock
+from edgekit.files.whole import write_whole
 from edgekit.packaging.targets.apk import der
 from edgekit.packaging.targets.apk.signing import PrivateKey
 
@@ -234,7 +235,6 @@ def debug_key(directory: Path | None = None) -> SigningKey:
     knows not to publish what it signs. Readable for the user only; two runs that make it at once get the same.
     Raises InputError when the directory cannot be written, or the key there is damaged.
     """
-    from filelock import FileLock
     from platformdirs import user_config_path
 
     folder = directory or user_config_path("edgekit")
@@ -242,9 +242,9 @@ def debug_key(directory: Path | None = None) -> SigningKey:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            with FileLock(path.with_suffix(".lock")):
+            with lock(path):
                 if not path.exists():
-                    _write_private(path, _new_debug_keystore(datetime.now(UTC)))
+                    write_whole(path, _new_debug_keystore(datetime.now(UTC)), private=True)
     except OSError as error:
         raise InputError(
             f"the debug key cannot be made: {error.strerror}",
@@ -283,16 +283,3 @@ def _new_debug_keystore(now: datetime) -> bytes:
     )
     encryption = BestAvailableEncryption(DEBUG_PASSWORD.encode())
     return pkcs12.serialize_key_and_certificates(DEBUG_ALIAS.encode(), private, certificate, None, encryption)
-
-
-def _write_private(path: Path, data: bytes) -> None:
-    """Write a file that nobody else may read; it appears whole."""
-    part = path.with_suffix(".part")
-    with contextlib.suppress(FileNotFoundError):
-        part.unlink()
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-    part.replace(path)

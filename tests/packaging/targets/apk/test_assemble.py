@@ -295,9 +295,9 @@ def test_a_disk_that_fills_up_meanwhile_is_told_and_nothing_is_left(
     key: SigningKey,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from edgekit.packaging.targets.apk import output
+    from edgekit.files import whole
 
-    monkeypatch.setattr(output, "_refuse_if_full", lambda directory, needed: None)  # it looked free
+    monkeypatch.setattr(whole, "refuse_if_full", lambda place, needed, error: None)  # it looked free
     with pytest.raises(InputError, match="not enough space"):
         write_apk(contents, small_disk / "app.apk", options=options, key=key)
     assert not list(small_disk.iterdir())
@@ -359,15 +359,15 @@ def test_two_runs_do_not_write_the_same_app_at_once(
 ) -> None:
     path = tmp_path / "app.apk"
     script = (
-        "import sys, pathlib; from edgekit.packaging.targets.apk.output import new_file\n"
-        "with new_file(pathlib.Path(sys.argv[1]), 0) as file:\n"
+        "import sys, pathlib; from edgekit.files.whole import whole\n"
+        "with whole(pathlib.Path(sys.argv[1])) as file:\n"
         "    print('ready', flush=True); sys.stdin.read(); file.write(b'theirs')"
     )
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
     with subprocess.Popen([sys.executable, "-c", script, path], text=True, **pipes) as other:
         assert other.stdout
         assert other.stdout.readline() == "ready\n"
-        with pytest.raises(InputError, match="another edgekit run is writing this app"):
+        with pytest.raises(InputError, match="another edgekit run is writing here"):
             write_apk(contents, path, options=options, key=key)
         other.communicate()
     assert path.read_bytes() == b"theirs"
@@ -377,10 +377,10 @@ def test_a_directory_in_the_way_is_told(
     tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
 ) -> None:
     (tmp_path / "app.apk").mkdir()
-    with pytest.raises(InputError, match="there is a directory where the app should be"):
+    with pytest.raises(InputError, match="there is a directory where a file should be"):
         write_apk(contents, tmp_path / "app.apk", options=options, key=key)
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot be written"):
+    with pytest.raises(InputError, match="there is a file where a directory should be"):
         write_apk(contents, tmp_path / "file" / "app.apk", options=options, key=key)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.html.page import write_page
+from edgekit.files.whole import write_whole
 from edgekit.packaging.golden import Golden
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery.card import ImportCard
@@ -109,7 +109,7 @@ def browser() -> Iterator[Browser]:
 @pytest.mark.parametrize("width", [390, 1200])
 def test_the_page_fits(browser: Browser, held: ImportCard, tmp_path: Path, width: int) -> None:
     page = tmp_path / "card.html"
-    write_page(render_html(held), page)
+    write_whole(page, render_html(held))
     browser.log()
     browser.open(page, width=width)
     browser.run("document.querySelectorAll('details').forEach(e => e.open = true)")

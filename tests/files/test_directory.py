@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import InputError
-from edgekit.packaging.folder import new_folder, write_record
+from edgekit.files.directory import new_directory
 
 
 def make(target: Path, text: str, *, force: bool = False) -> None:
-    with new_folder(target, force=force, needed_bytes=0) as folder:
+    with new_directory(target, force=force, record="record.json") as folder:
         (folder / "a").mkdir()
         (folder / "a/text").write_text(text)
-        write_record(folder, {})
+        (folder / "record.json").write_text("{}")
 
 
 def test_it_replaces_its_own_only_when_told(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_it_replaces_its_own_only_when_told(tmp_path: Path) -> None:
 
 def test_what_others_made_is_never_replaced(tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("years of work")
-    with pytest.raises(InputError, match=r"has not made it \(thesis.txt\)"):
+    with pytest.raises(InputError, match=r"edgekit has not made it \(thesis.txt\)"):
         make(tmp_path, "x", force=True)
     with pytest.raises(InputError, match="there is a file"):
         make(tmp_path / "thesis.txt", "x", force=True)
@@ -41,7 +41,10 @@ def test_what_others_made_is_never_replaced(tmp_path: Path) -> None:
 
 def test_a_failure_leaves_everything_as_it_was(tmp_path: Path) -> None:
     make(tmp_path / "out", "one")
-    with pytest.raises(KeyboardInterrupt), new_folder(tmp_path / "out", force=True, needed_bytes=0) as folder:
+    with (
+        pytest.raises(KeyboardInterrupt),
+        new_directory(tmp_path / "out", force=True, record="record.json") as folder,
+    ):
         (folder / "half").write_text("x")
         raise KeyboardInterrupt
     assert (tmp_path / "out/a/text").read_text() == "one"
@@ -51,7 +54,7 @@ def test_a_failure_leaves_everything_as_it_was(tmp_path: Path) -> None:
 def test_a_full_disk_is_told_before(tmp_path: Path) -> None:
     with (
         pytest.raises(InputError, match="not enough space"),
-        new_folder(tmp_path / "out", force=False, needed_bytes=1 << 60),
+        new_directory(tmp_path / "out", force=False, record="record.json", needed_bytes=1 << 60),
     ):
         pass
     assert list(tmp_path.iterdir()) == []
@@ -67,8 +70,8 @@ def test_a_run_killed_between_the_renames_loses_nothing(tmp_path: Path) -> None:
 
 def test_two_runs_do_not_mix(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from edgekit.packaging.folder import new_folder\n"
-        "with new_folder(Path(sys.argv[1]), force=False, needed_bytes=0):\n"
+        "import sys; from pathlib import Path; from edgekit.files.directory import new_directory\n"
+        "with new_directory(Path(sys.argv[1]), force=False, record='record.json'):\n"
         "    print('in', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen(

@@ -25,7 +25,8 @@ from edgekit.files.directory import new_directory
 from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
 from edgekit.records.codec import decode, plain, read_values
-from edgekit.runtime.ask.questions import Answer, Questions, Rendered, Voice
+from edgekit.runtime.ask.protocol import Rendered
+from edgekit.runtime.ask.questions import Answer, Questions, Voice
 from edgekit.runtime.reference import Reference
 from edgekit.scoring.positions import LogitDistance, PositionScores, join, score_positions
 from edgekit.scoring.scorer import CHUNK, EMBEDDING

@@ -6,7 +6,8 @@ from collections.abc import Callable, Container, Sequence
 from importlib.metadata import version
 
 from edgekit.bundle.inspect import BundleSummary
-from edgekit.runtime.ask.questions import Rendered, Voice
+from edgekit.runtime.ask.protocol import Rendered
+from edgekit.runtime.ask.questions import Voice
 from edgekit.scoring.answers import first_difference
 from edgekit.scoring.reference import MergeSection
 from edgekit.text.prompts import AWKWARD, UNREPRODUCIBLE

@@ -12,12 +12,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from edgekit.bundle.adapter.opening import Adapter
-from edgekit.errors import BundleError, InputError, MissingToolError
+from edgekit.errors import InputError, MissingToolError
 from edgekit.files.lock import lock
 from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.questions import Questions, Voice
-from edgekit.runtime.ask.session import Refusal, ask_engine
+from edgekit.runtime.ask.questions import Questions, Refusal, Voice, ask_engine
 from edgekit.validation.checks import TITLES
 from edgekit.validation.result import Check, RuntimeResult, RuntimesSection
 from edgekit.validation.side import Side
@@ -85,7 +84,7 @@ def _try(
             return RuntimeResult(release, opens=voice.opened, reason=voice.reason)
         if side.adapter is not None and _has_no_effect(voice, expected, ask(None, _few(questions))):
             return RuntimeResult(release, opens=True, reason=_NO_EFFECT)
-    except BundleError as error:  # it stopped in the middle
+    except InputError as error:  # it stopped in the middle, or takes no answer format
         return RuntimeResult(release, opens=True, reason=error.message)
     return RuntimeResult(release, opens=True, reason=None, checks=tuple(judge(voice)))
 

@@ -18,8 +18,7 @@ from edgekit.errors import GraphError, MissingToolError
 from edgekit.gates import Gates
 from edgekit.graph import find_graph, graph_key
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.questions import Questions, Voice
-from edgekit.runtime.ask.session import Refusal, ask_engine
+from edgekit.runtime.ask.questions import Questions, Refusal, Voice, ask_engine
 from edgekit.scoring.reference import ForcedText
 from edgekit.scoring.scorer import GraphScorer, Scorer, relink, scoring_key
 from edgekit.validation.checks import skipped

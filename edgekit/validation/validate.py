@@ -22,8 +22,7 @@ from edgekit.errors import BundleError, InputError
 from edgekit.gates import Gates, Thresholds, gates_for
 from edgekit.graph import find_graph, graph_key
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.questions import Questions, Voice
-from edgekit.runtime.ask.session import Refusal
+from edgekit.runtime.ask.questions import Questions, Refusal, Voice
 from edgekit.scoring.reference import (
     ForcedText,
     HeadScorer,

@@ -22,8 +22,7 @@ from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError, GateError, InputError
 from edgekit.gates import Thresholds
-from edgekit.runtime.ask.questions import Questions, Voice
-from edgekit.runtime.ask.session import ask_engine
+from edgekit.runtime.ask.questions import Questions, Voice, ask_engine
 from edgekit.runtime.reference import Reference
 from edgekit.text.data import read_data
 from edgekit.validation import runtimes

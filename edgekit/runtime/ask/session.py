@@ -1,149 +1,197 @@
-"""Ask the engine in a process of its own: a file that crashes it is a finding and not the end of the run."""
+"""The engine, opened in a child program of its own: a file that crashes it is an error here, not the end of us."""
 
 from __future__ import annotations
 
-import json
-import signal
-import subprocess
-import sys
-import tempfile
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
-from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.sidecar import empty_sidecar
 from edgekit.errors import BundleError, InputError
-from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.engine import failure_reason
-from edgekit.runtime.ask.questions import Answer, Questions, Rendered, Voice
+from edgekit.records.codec import decode, plain
+from edgekit.records.documents import Json
+from edgekit.runtime.ask.child import Child, EngineError, start_child
+from edgekit.runtime.ask.protocol import AS_BUNDLED, Decoding, Open, Opened, Rendered, Reply, Turn
+from edgekit.text.template import Message
 
-_TAKES_NO_SIDECAR = (
-    "it opens the file, but its Python package has no LoraConfig to give it a sidecar: an adapter has no effect, and "
-    "the base itself answers at random, as nothing fills the inputs for adapters"
-)
-_PROBE = Path(__file__).with_name("script.py")
+T = TypeVar("T")
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """The engine did not open the file, or crashed on it; reason: in the engine's own words.
+class Session:
+    """A model that is open in the engine. Made by `ask`.
 
-    opened: it did open the file, but this release cannot be given the sidecar that the file needs.
+    Its methods raise EngineError when the engine fails, or has crashed.
     """
 
-    reason: str
-    opened: bool = False
+    def __init__(self, model: Path, child: Child, opened: Opened, no_adapter: Path | None) -> None:
+        self.model = model
+        self.opened = opened
+        self._child = child
+        self._no_adapter = no_adapter
+        """The sidecar of none, for a model that takes adapters."""
+        self._conversation: Conversation | None = None
+
+    @property
+    def takes_adapters(self) -> bool:
+        """Whether the graph has inputs for an adapter."""
+        return self._no_adapter is not None
+
+    def ids(self, text: str) -> tuple[int, ...]:
+        """Return the ids that the engine makes of a text, without a start token."""
+        if "\0" in text:
+            raise InputError("the engine's C interface ends a text at a NUL character")
+        return tuple(self._child.answer("ids", "cannot tokenize", text=text))
+
+    def text(self, ids: Sequence[int]) -> str:
+        """Return the text of ids."""
+        return str(self._child.answer("text", "cannot detokenize", ids=list(ids)))
+
+    def prompt(self, messages: Sequence[Message], decoding: Decoding = AS_BUNDLED) -> Rendered:
+        """Render a conversation whose last message asks the model, without the start token."""
+        values = self._child.answer(
+            "prompt", "cannot render", messages=plain(list(messages)), decoding=self._plain_decoding(decoding)
+        )
+        return _rendered(values, self._child, self.model)
+
+    def prompt_ids(self, messages: Sequence[Message], decoding: Decoding = AS_BUNDLED) -> tuple[int, ...]:
+        """Return every id that the engine feeds for a conversation whose last message asks the model."""
+        prompt = self.prompt(messages, decoding)
+        if prompt.text is None:
+            raise BundleError(f"the engine cannot render the prompt: {prompt.error}", where=self.model)
+        start = () if self.opened.start_id is None else (self.opened.start_id,)
+        return start + self.ids(prompt.text)
+
+    @contextmanager
+    def talk(
+        self, history: Sequence[Message] = (), decoding: Decoding = AS_BUNDLED
+    ) -> Iterator[Conversation]:
+        """Open a conversation; one at a time.
+
+        history: messages before the first, such as a system message.
+        """
+        assert self._conversation is None, "one conversation at a time"
+        self._child.answer(
+            "begin",
+            "cannot start a conversation",
+            where=decoding.sidecar,
+            history=plain(list(history)),
+            decoding=self._plain_decoding(decoding),
+        )
+        self._conversation = Conversation(self.model, self._child)
+        try:
+            yield self._conversation
+        finally:
+            self._conversation = None
+            self._child.send("end")
+
+    def say(self, turn: Turn, listen: Callable[[str], None] | None = None) -> Reply:
+        """Answer in a conversation of its own. listen: gets the text piece by piece, as it comes."""
+        with self.talk(turn.messages[:-1], turn.decoding) as conversation:
+            for piece in conversation.stream(turn.messages[-1]):
+                if listen is not None:
+                    listen(piece)
+            assert conversation.reply is not None
+            return conversation.reply
+
+    def _plain_decoding(self, decoding: Decoding) -> Json:
+        sidecar = decoding.sidecar or self._no_adapter
+        return {
+            **plain(replace(decoding, sidecar=None)),
+            "sidecar": None if sidecar is None else str(sidecar),
+        }
 
 
-def ask_engine(
+class Conversation:
+    """One conversation. Made by `Session.talk`; its methods raise EngineError as the session's do."""
+
+    def __init__(self, model: Path, child: Child) -> None:
+        self._model = model
+        self._child = child
+        self.reply: Reply | None = None
+        """The last reply, complete once `stream` is exhausted."""
+
+    @property
+    def token_count(self) -> int:
+        """Tokens in the cache so far."""
+        return int(self._child.answer("count", "cannot count"))
+
+    def render(self, message: Message | str) -> Rendered:
+        """Return the text that the engine would feed for this message, as the conversation stands."""
+        values = self._child.answer("render", "cannot render", message=_message(message))
+        return _rendered(values, self._child, self._model)
+
+    def say(self, message: Message | str) -> Reply:
+        """Send a message and wait for the whole reply."""
+        for _ in self.stream(message):
+            pass
+        assert self.reply is not None
+        return self.reply
+
+    def stream(self, message: Message | str) -> Iterator[str]:
+        """Send a message; yield the reply's text piece by piece. `reply` has the whole afterwards.
+
+        Closing the iterator early ends the answer, as an interrupt does. Raises EngineError, for example because the
+        prompt does not fit.
+        """
+        self._child.send("say", message=_message(message))
+        ended = False
+        try:
+            for kind, value in self._child.lines("cannot answer"):
+                if kind == "piece":
+                    yield str(value)
+                else:
+                    ended = True
+                    self.reply = _read(Reply, value, self._model)
+        except EngineError:
+            ended = True
+            raise
+        finally:
+            if not ended:
+                self._child.cancel()
+
+
+@contextmanager
+def ask(
     model: Path,
-    questions: Questions,
     *,
-    name: str,
-    adapter: Adapter | None = None,
     python: str | None = None,
-    progress: Progress = SILENT,
-) -> Voice | Refusal:
-    """Let a release of the engine answer questions.
+    child: Child | None = None,
+    max_num_tokens: int | None = None,
+    threads: int | None = None,
+    cache_dir: Path | None = None,
+    suppressed: tuple[int, ...] | None = None,
+) -> Iterator[Session]:
+    """Open a .litertlm file in the CPU engine, in a child program.
 
-    adapter: to answer with. A base that takes adapters gets the sidecar of none when there is none.
-    python: of an environment with another release; this one's by default.
-    Raises BundleError when the engine stops in the middle.
+    python: of an environment with another release of the engine. child: one that was started in advance. The others
+    are those of `protocol.Open`. Raises EngineError when the engine refuses the file or crashes on it, MissingToolError
+    where there is no engine.
     """
-    if adapter is not None:
-        return _ask(model, questions, name, adapter.sidecar, adapter.manifest.chat_template, python, progress)
-    with empty_sidecar(model) as sidecar:
-        return _ask(model, questions, name, sidecar, None, python, progress)
-
-
-def _ask(
-    model: Path,
-    questions: Questions,
-    name: str,
-    sidecar: Path | None,
-    chat_template: str | None,
-    python: str | None,
-    progress: Progress,
-) -> Voice | Refusal:
-    task = {
-        "path": str(model),
-        "sidecar": None if sidecar is None else str(sidecar),
-        "chat_template": chat_template,
-        "texts": questions.texts,
-        "conversations": questions.conversations,
-        "prompts": questions.prompts,
-        "max_tokens": questions.max_tokens,
-        "format": None if questions.answers is None else questions.answers.to_manifest(),
-    }
-    said: dict[str, list[Any]] = {}
-    rounds = len(questions.prompts) * (1 if questions.answers is None else 2)
-    with (
-        tempfile.TemporaryFile() as log,
-        tempfile.TemporaryFile() as asked,
-        progress.step(f"answers of {name}", rounds, "answers") as advance,
-    ):
-        asked.write(json.dumps(task).encode())
-        asked.seek(0)
-        with subprocess.Popen(
-            [python or sys.executable, "-I", str(_PROBE)], stdin=asked, stdout=subprocess.PIPE, stderr=log
-        ) as process:
-            assert process.stdout is not None
-            try:
-                for line in process.stdout:
-                    for kind, value in json.loads(line).items():
-                        said.setdefault(kind, []).append(value)
-                        if kind in ("answer", "constrained"):
-                            advance(1)
-            except BaseException:
-                process.kill()
-                raise
-        log.seek(0)
-        reasons = log.read().decode(errors="replace")
-    if "refused" in said:
-        return Refusal(failure_reason(reasons, said["refused"][0]))
-    if "opened" not in said:
-        return Refusal(_ending(process.returncode, reasons))
-    if "takes_no_sidecar" in said:
-        return Refusal(_TAKES_NO_SIDECAR, opened=True)
-    if "done" not in said:
-        done = len(said.get("answer", ()))
-        raise BundleError(
-            f"the engine stopped after {done} answers: {_ending(process.returncode, reasons)}", where=model
-        )
-    return _voice(name, said, questions, reasons, model)
-
-
-def _voice(name: str, said: dict[str, list[Any]], questions: Questions, log: str, model: Path) -> Voice:
-    opened = said["opened"][0]
-    answers = said.get("answer", [])
-    failed = next((answer["error"] for answer in answers if "error" in answer), None)
-    if failed is not None:
-        raise BundleError(f"the engine cannot answer: {failure_reason(log, failed)}", where=model)
-    constrained = said.get("constrained", [])
-    refused = next((answer["error"] for answer in constrained if "error" in answer), None)
-    if refused is not None:
-        raise InputError(
-            f"the engine cannot take the answer format: {failure_reason(log, refused)}", where=model
-        )
-    return Voice(
-        name=name,
-        start_id=opened["start_id"],
-        stop_ids=tuple(map(tuple, opened["stop_ids"])),
-        ids=tuple(tuple(ids or ()) for ids in said.get("ids", [])),
-        prompts=tuple(Rendered(**prompt) for prompt in said.get("prompt", [])),
-        answers=tuple(_answer(answer) for answer in answers),
-        constrained=tuple(_answer(answer) for answer in constrained) if questions.answers else None,
-        asked=tuple(tuple(ids or ()) for ids in said.get("asked", [])),
+    if not model.is_file():
+        raise BundleError("no such file", where=model)
+    task = Open(
+        path=str(model),
+        max_num_tokens=max_num_tokens,
+        threads=threads,
+        cache_dir=None if cache_dir is None else str(cache_dir),
+        suppressed=suppressed,
     )
+    with ExitStack() as stack:
+        used = stack.enter_context(start_child(model, python)) if child is None else child
+        opened = _read(Opened, used.answer("open", "refuses the file", model=plain(task)), model)
+        yield Session(model, used, opened, stack.enter_context(empty_sidecar(model)))
 
 
-def _answer(value: dict[str, Any]) -> Answer:
-    return Answer(value["text"], tuple(value["ids"]), value["tokens"], value["ended"])
+def _read(kind: type[T], values: Json, model: Path) -> T:
+    return decode(kind, values, where=model, error=BundleError)
 
 
-def _ending(returncode: int, log: str) -> str:
-    reason = failure_reason(log, "")
-    if returncode < 0:
-        return f"it crashed ({signal.Signals(-returncode).name}){': ' + reason if reason else ''}"
-    return reason or (log.strip().splitlines() or [f"exit status {returncode}"])[-1]
+def _rendered(values: Json, child: Child, model: Path) -> Rendered:
+    rendered = _read(Rendered, values, model)
+    return rendered if rendered.error is None else replace(rendered, error=child.reason(rendered.error))
+
+
+def _message(message: Message | str) -> Json:
+    return {"role": "user", "content": message} if isinstance(message, str) else plain(message)

@@ -17,8 +17,7 @@ from edgekit.checkpoint import open_checkpoint
 from edgekit.conversion.convert import convert
 from edgekit.errors import InputError
 from edgekit.runtime.ask.engine import open_engine
-from edgekit.runtime.ask.questions import Questions
-from edgekit.runtime.ask.session import Refusal, ask_engine
+from edgekit.runtime.ask.questions import Questions, Refusal, ask_engine
 from edgekit.runtime.chat import open_chat
 from edgekit.scoring.scorer import EMBEDDING
 from edgekit.text.settle import read_text

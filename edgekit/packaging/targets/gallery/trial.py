@@ -11,8 +11,7 @@ from edgekit.html.text import shorten
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery.settings import GALLERY_RUNTIME
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.questions import Questions, Voice
-from edgekit.runtime.ask.session import Refusal, ask_engine
+from edgekit.runtime.ask.questions import Questions, Refusal, Voice, ask_engine
 from edgekit.text.template import Message
 from edgekit.validation.runtimes import PACKAGE, environment
 

@@ -56,12 +56,17 @@ def duration(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60} min {whole % 60} s"
 
 
-def size(count: int) -> str:
-    """Write a size in decimal units, as phones and app stores do."""
+def milliseconds(seconds: float) -> str:
+    """Write a time that is always short: 312 ms, 4.25 ms."""
+    return f"{number(seconds * 1000, 3)} ms"
+
+
+def size(count: float) -> str:
+    """Write a size in decimal units, as phones and app stores do: 12 bytes, 200 MB, 271.6 MB."""
     for unit, power in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if count >= 10**power:
-            return f"{count / 10**power:.1f} {unit}"
-    return f"{count} bytes"
+        if count >= 0.99995 * 10**power:  # 999,990 bytes are no 1000 kB
+            return f"{count / 10**power:.1f}".removesuffix(".0") + f" {unit}"
+    return f"{count:.0f} bytes"
 
 
 MINUS = "\N{MINUS SIGN}"

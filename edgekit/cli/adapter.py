@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit import figures
 from edgekit.cli.console import (
     AnswerRegexOption,
     AnswerSchemaOption,
@@ -15,7 +16,6 @@ from edgekit.cli.console import (
     ExampleOption,
     JsonOption,
     QuietOption,
-    human_bytes,
     print_json,
     progress_for,
 )
@@ -104,8 +104,8 @@ def _print_result(result: AdapterResult, base_bundle: Path) -> None:
     trained = manifest.source.rank
     padded = f"rank {trained}" if trained == manifest.rank else f"rank {trained} as {manifest.rank}"
     print(
-        f"{result.sidecar}  {human_bytes(manifest.sidecar.size)}  {padded} on {', '.join(manifest.targets)}, "
-        f"for {manifest.base.name}  ({result.seconds:.1f} s)"
+        f"{result.sidecar}  {figures.size(manifest.sidecar.size)}  {padded} on {', '.join(manifest.targets)}, "
+        f"for {manifest.base.name}  ({figures.duration(result.seconds)})"
     )
     for note in manifest.notes:
         print(f"note: {note}")

@@ -237,13 +237,13 @@ def _device(device: str | None, serial: str | None) -> str | None:
 
 
 def _clean(serial: str) -> None:
-    from edgekit.cli.console import human_bytes
+    from edgekit import figures
     from edgekit.device import Device, choose_devices, clean, find_adb, list_devices
 
     adb = find_adb()
     for found in choose_devices(list_devices(adb), serial or None):
         freed = clean(Device(adb, found.serial))
-        output_console().print(f"{found.serial}: freed {human_bytes(freed)}")
+        output_console().print(f"{found.serial}: freed {figures.size(freed)}")
 
 
 def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:

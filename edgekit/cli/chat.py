@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit import figures
 from edgekit.cli.console import DebugOption, JsonOption, QuietOption, error_console, print_json
 from edgekit.errors import InputError
 
@@ -147,7 +148,7 @@ def _switch(chats: Chats, words: list[str], quiet: bool) -> None:
         return
     seconds = chats.begin(None if name == BASE else name)
     if not quiet:
-        _tell(f"[{name}: a new conversation after {1000 * seconds:.1f} ms]")
+        _tell(f"[{name}: a new conversation after {figures.milliseconds(seconds)}]")
 
 
 def _stream(chats: Chats, message: str) -> Reply:
@@ -163,7 +164,7 @@ def _print_speed(reply: Reply) -> None:
     ending = "" if reply.stop_reason == "end_of_turn" else f", stopped by {reply.stop_reason}"
     _tell(
         f"[{stats.generated_tokens} tokens, {stats.decode_tokens_per_second:.0f} tokens/s, "
-        f"first after {stats.time_to_first_token * 1000:.0f} ms{ending}]"
+        f"first after {figures.milliseconds(stats.time_to_first_token)}{ending}]"
     )
 
 

@@ -109,12 +109,3 @@ class Bars:
 
             yield advance
             bars.update(task, total=total or 1, completed=total or 1)
-
-
-def human_bytes(size: float) -> str:
-    """A size as people read it: decimal units, as app stores and file managers show them."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 100 else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError("unreachable")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit import figures
 from edgekit.cli.console import (
     AnswerRegexOption,
     AnswerSchemaOption,
@@ -15,7 +16,6 @@ from edgekit.cli.console import (
     ExampleOption,
     JsonOption,
     QuietOption,
-    human_bytes,
     print_json,
     progress_for,
 )
@@ -175,8 +175,8 @@ def print_result(result: ConvertResult) -> None:
     """Say what was written, and what to type next."""
     manifest = result.manifest
     print(
-        f"{result.model}  {human_bytes(manifest.model.size)}  {manifest.recipe.name}, "
-        f"{manifest.graph.form}, up to {manifest.kv_length:,} tokens  ({result.seconds:.1f} s)"
+        f"{result.model}  {figures.size(manifest.model.size)}  {manifest.recipe.name}, "
+        f"{manifest.graph.form}, up to {manifest.kv_length:,} tokens  ({figures.duration(result.seconds)})"
     )
     if manifest.vocabulary is not None:
         print(f"vocabulary: {manifest.architecture.vocab_size:,} of {manifest.vocabulary.rows:,} pieces kept")

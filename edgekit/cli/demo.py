@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit import figures
 from edgekit.cli.console import (
     DebugOption,
     JsonOption,
     QuietOption,
-    human_bytes,
     output_console,
     print_json,
     progress_for,
@@ -110,7 +110,7 @@ def _show_adapters(output: Path, recipe: str, as_json: bool, progress: Progress)
     files = [(base.model, base.manifest.model.size, base.seconds)]
     files += [(result.sidecar, result.manifest.sidecar.size, result.seconds) for result in made.values()]
     for path, size, seconds in files:
-        print(f"{path}  {human_bytes(size)}  ({seconds:.1f} s)")
+        print(f"{path}  {figures.size(size)}  ({figures.duration(seconds)})")
     _print_answers(
         [(voice, prompt, reply) for voice, said in replies.items() for prompt, reply in said.items()]
     )

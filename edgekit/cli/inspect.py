@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.console import DebugOption, JsonOption, QuietOption, human_bytes, output_console, print_json
+from edgekit import figures
+from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -106,7 +107,7 @@ def _print(summary: BundleSummary, quiet: bool) -> None:
 
 
 def _title(summary: BundleSummary) -> str:
-    lines = [f"{summary.path}  {human_bytes(summary.size)}  sha256 {summary.sha256[:16]}…"]
+    lines = [f"{summary.path}  {figures.size(summary.size)}  sha256 {summary.sha256[:16]}…"]
     if summary.manifest is not None:
         manifest = summary.manifest
         lines.append(f"made from {manifest.source.name} with recipe {manifest.recipe.name}")
@@ -147,8 +148,8 @@ def _metadata(summary: BundleSummary, llm: LlmSummary) -> Table:
 
 def _vocabulary(summary: BundleSummary, vocabulary: VocabularyUse) -> str:
     kept = 0 if summary.manifest is None else summary.manifest.architecture.vocab_size
-    whole = summary.size + (summary.trimmed_bytes or 0)
-    saved = f"{human_bytes(summary.trimmed_bytes or 0)} ({(summary.trimmed_bytes or 0) / whole:.0%}) saved"
+    less = summary.trimmed_bytes or 0
+    saved = f"{figures.size(less)} ({figures.percent(less / (summary.size + less))}) saved"
     return f"{kept:,} of {vocabulary.rows:,} pieces, chosen by {', '.join(vocabulary.corpora)}: {saved}"
 
 
@@ -196,7 +197,7 @@ def _schemes(model: ModelSummary) -> Table:
         table.add_column(column, justify="right")
     for scheme in model.schemes:
         table.add_row(
-            scheme.scheme, f"{scheme.tensors:,}", f"{scheme.parameters:,}", human_bytes(scheme.bytes)
+            scheme.scheme, f"{scheme.tensors:,}", f"{scheme.parameters:,}", figures.size(scheme.bytes)
         )
     return table
 
@@ -209,7 +210,7 @@ def _parts(summary: BundleSummary) -> Table:
     for name, size in summary.parts.items():
         if size:
             share = size / summary.size
-            table.add_row(name, human_bytes(size), f"{share:.1%}", "█" * round(share * _BAR))
+            table.add_row(name, figures.size(size), figures.percent(share), "█" * round(share * _BAR))
     return table
 
 
@@ -220,7 +221,7 @@ def _sections(summary: BundleSummary) -> Table:
     table.add_column("metadata")
     for section in summary.sections:
         metadata = ", ".join(f"{key}={value}" for key, value in section.metadata.items())
-        table.add_row(section.kind, f"{section.begin:,}", human_bytes(section.size), metadata)
+        table.add_row(section.kind, f"{section.begin:,}", figures.size(section.size), metadata)
     return table
 
 
@@ -248,7 +249,7 @@ def _inspect_adapter(path: Path, as_json: bool) -> None:
 def _print_adapter(summary: AdapterSummary) -> None:
     manifest = summary.manifest
     console = output_console()
-    print(f"{summary.path}  {human_bytes(manifest.sidecar.size)}  sha256 {manifest.sidecar.sha256[:16]}…")
+    print(f"{summary.path}  {figures.size(manifest.sidecar.size)}  sha256 {manifest.sidecar.sha256[:16]}…")
     print(f"the adapter {manifest.name}, made from {manifest.source.name} for {manifest.base.name}\n")
     table = _table("adapter")
     table.add_column("")
@@ -264,7 +265,11 @@ def _adapter_rows(summary: AdapterSummary) -> dict[str, str | None]:
     manifest = summary.manifest
     source = manifest.source
     scaling = f"alpha {source.alpha:g}{', rank-stabilized' if source.rslora else ''}"
-    lost = None if source.reduction_error is None else f"up to {source.reduction_error:.1%} of a change lost"
+    lost = (
+        None
+        if source.reduction_error is None
+        else f"up to {figures.percent(source.reduction_error)} of a change lost"
+    )
     return {
         "base": f"{manifest.base.name}, sha256 of its model {manifest.base.model_sha256[:16]}…",
         "rank": ", ".join(
@@ -302,7 +307,7 @@ def _targets(targets: Sequence[TargetSummary]) -> Table:
         table.add_row(
             target.target,
             str(len(target.norms)),
-            human_bytes(target.bytes),
+            figures.size(target.bytes),
             f"{least:.3g}",
             f"{most:.3g}",
             "".join(_level(norm, largest) for norm in target.norms),

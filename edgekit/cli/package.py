@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit import figures
 from edgekit.cli.console import (
     DebugOption,
     JsonOption,
     QuietOption,
-    human_bytes,
     output_console,
     print_json,
     progress_for,
@@ -242,7 +242,7 @@ def _on_device(
         from edgekit.packaging.targets.gallery.device import push_to_gallery
 
         sent = push_to_gallery(device, result.source, progress=progress)
-        done.append(f"pushed to {device.serial}, {human_bytes(sent)} had to travel")
+        done.append(f"pushed to {device.serial}, {figures.size(sent)} had to travel")
     if open_app:
         from edgekit.packaging.targets.gallery.device import open_gallery
 
@@ -258,7 +258,9 @@ def print_result(result: PackageResult, done: tuple[str, ...]) -> None:
 
     console = output_console()
     where = result.apk or result.output
-    console.print(Text(f"{where}  {human_bytes(result.size)}, {result.seconds:.1f} s", style="bold"))
+    console.print(
+        Text(f"{where}  {figures.size(result.size)}, {figures.duration(result.seconds)}", style="bold")
+    )
     facts = Table(box=None, show_header=False, pad_edge=False)
     if result.identity is not None:
         identity = result.identity
@@ -270,7 +272,7 @@ def print_result(result: PackageResult, done: tuple[str, ...]) -> None:
         kind = "debug key" if result.debug_key else "key"
         facts.add_row("signed", f"{kind}, SHA-256 {result.fingerprint[:16]}…")
     manifest = result.source.manifest
-    facts.add_row("model", f"{manifest.model.file}, {human_bytes(manifest.model.size)}")
+    facts.add_row("model", f"{manifest.model.file}, {figures.size(manifest.model.size)}")
     for task in result.source.offer.tasks:
         facts.add_row(task.id if result.source.adapters else "task", _told(result.source, task))
     facts.add_row("terms", manifest.licence or "see NOTICE")
@@ -293,4 +295,4 @@ def _told(source: Source, task: Task) -> str:
     if task.adapter is None:
         return counts
     sidecar = source.adapters[task.adapter].manifest.sidecar
-    return f"{sidecar.file}, {human_bytes(sidecar.size)}, {counts}"
+    return f"{sidecar.file}, {figures.size(sidecar.size)}, {counts}"

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from edgekit.cli.console import DebugOption, JsonOption, QuietOption, human_bytes, output_console, print_json
+from edgekit import figures
+from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json
 
 
 def recipes(
@@ -38,7 +39,7 @@ def recipes(
     table.add_column("weights", justify="right")
     table.add_column("")
     for recipe in shipped_recipes():
-        table.add_row(recipe.name, human_bytes(sizes[recipe.name]), recipe.description)
+        table.add_row(recipe.name, figures.size(sizes[recipe.name]), recipe.description)
     console = output_console()
     console.print(table)
     if not quiet:

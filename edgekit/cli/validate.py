@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit import figures
 from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json, progress_for
 
 if TYPE_CHECKING:
@@ -161,7 +162,9 @@ def print_report(report: ParityReport) -> None:
     for row in report.data.skipped[:5]:
         console.print(f"left out line {row.line}: {row.reason}", highlight=False, markup=False)
     used = f"{report.data.used} of {report.data.rows} rows of {report.data.source}"
-    console.print(f"{report.headline}  ({used}, {report.seconds:.0f} s)", highlight=False, markup=False)
+    console.print(
+        f"{report.headline}  ({used}, {figures.duration(report.seconds)})", highlight=False, markup=False
+    )
 
 
 def fail(report: ParityReport) -> None:

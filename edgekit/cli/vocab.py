@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from edgekit import figures
 from edgekit.cli.console import (
     DebugOption,
     JsonOption,
     QuietOption,
-    human_bytes,
     output_console,
     print_json,
     progress_for,
@@ -118,7 +118,7 @@ def print_survey(survey: Survey) -> None:
             f"{size.pieces:,}",
             share(size.coverage),
             "" if size.unseen is None else share(size.unseen),
-            *(human_bytes(size.bytes[name]) for name in recipes),
+            *(figures.size(size.bytes[name]) for name in recipes),
             bar,
             "whole" if size.pieces == survey.rows else "" if size.fits else "too small",
         )

@@ -19,6 +19,7 @@ from typing import BinaryIO
 from edgekit.device.adb import Device, DeviceLost, device_failure, quote
 from edgekit.device.facts import DIRECTORY
 from edgekit.errors import MissingToolError
+from edgekit.figures import size
 from edgekit.files.digest import file_digest
 from edgekit.progress import SILENT, Progress
 
@@ -117,7 +118,7 @@ def _check_room(device: Device, folder: str, needed: int) -> None:
     free = int(out[percent - 1]) * 1024 if percent and out[percent - 1].isdigit() else None
     if free is not None and free < needed + min(needed, _SPARE):
         raise MissingToolError(
-            f"no space is left on the device: {needed / 1e6:.0f} MB are needed, {free / 1e6:.0f} MB are free",
+            f"no space is left on the device: {size(needed)} are needed, {size(free)} are free",
             where=device.serial,
             remedy="free some, or remove what earlier runs pushed: edgekit bench --device --clean",
         )

@@ -19,11 +19,12 @@ from typing import Any, Final, Literal, get_args
 
 from edgekit.bundle.manifest import Bundle
 from edgekit.errors import BundleError, InputError
+from edgekit.figures import size
 from edgekit.files.directory import new_directory, refuse_if_in_the_way
 from edgekit.packaging.icon import draw_foreground
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.offer import title_of
-from edgekit.packaging.play import Compressed, PlaySize, judge, measure, megabytes, together
+from edgekit.packaging.play import Compressed, PlaySize, judge, measure, together
 from edgekit.packaging.presets import Presets, find_presets
 from edgekit.packaging.result import (
     RECORD_NAME,
@@ -342,7 +343,7 @@ def _notes(
 
 def _what_adapters_save(sizes: AdapterSizes) -> str:
     count = len(sizes.sidecars)
-    together, merged = megabytes(sizes.together), megabytes(sizes.merged)
+    together, merged = size(sizes.together), size(sizes.merged)
     if count == 1:
         return f"base and adapter take {together}, a merged bundle {merged}"
     times = f"{count} merged bundles would take {count} times the base"

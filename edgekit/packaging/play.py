@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from edgekit.figures import size
 from edgekit.progress import SILENT, Advance, Progress
 
 BASE_LIMIT: Final = 200_000_000
@@ -61,16 +62,16 @@ class PlaySize:
     def sentence(self) -> str:
         """The verdict, for people."""
         about = "about " if self.sampled else ""
-        whole, model = megabytes(self.download), megabytes(self.model)
+        whole, model = size(self.download), size(self.model)
         if self.fit == "base":
-            limit = megabytes(BASE_LIMIT)
+            limit = size(BASE_LIMIT)
             return f"fits into the base module: {about}{whole} to download, {limit} are allowed"
         if self.fit == "pack":
             return (
-                f"fits as an asset pack or AI pack only: {about}{model} to download ({megabytes(PACK_LIMIT)} are "
-                f"allowed), with the app {whole}, and a base module may have {megabytes(BASE_LIMIT)}"
+                f"fits as an asset pack or AI pack only: {about}{model} to download ({size(PACK_LIMIT)} are "
+                f"allowed), with the app {whole}, and a base module may have {size(BASE_LIMIT)}"
             )
-        return f"does not fit: {about}{model} to download, a pack may have {megabytes(PACK_LIMIT)}"
+        return f"does not fit: {about}{model} to download, a pack may have {size(PACK_LIMIT)}"
 
 
 def together(parts: Sequence[Compressed]) -> Compressed:
@@ -118,14 +119,3 @@ def _deflated(path: Path, start: int, advance: Advance) -> Compressed:
         piece = file.read(_PIECE)
     advance(len(piece))
     return Compressed(len(piece), len(zlib.compress(piece, _LEVEL)))
-
-
-def megabytes(size: int) -> str:
-    """A size for people."""
-    return (
-        f"{size / 1e9:.1f} GB"
-        if size >= 1e9
-        else f"{size / 1e6:.1f} MB"
-        if size < 1e7
-        else f"{size / 1e6:.0f} MB"
-    )

@@ -119,7 +119,7 @@ def test_an_adapter_is_named_with_its_base_and_shown_beside_its_merged_bundle() 
     heading = next(h for h in find(elements, "h2") if h.text == "Sidecar or merged")
     assert heading.attributes["id"] == "merged"
     table = next(table for table in find(elements, "table") if "Sidecar on the base" in table.text)
-    for words in ("5.9 MB", "228.0 MB", "int4", "92% (88% to 96%)", "Task: exact match, reference"):
+    for words in ("5.9 MB", "228 MB", "int4", "92% (88% to 96%)", "Task: exact match, reference"):
         assert words in table.text, table.text
     assert (
         "keeps the task better than the merged bundle: exact match 92.0% against 87.0% merged" in everything

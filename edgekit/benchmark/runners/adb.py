@@ -40,6 +40,7 @@ from edgekit.device.facts import DIRECTORY, Facts, read_conditions, read_facts
 from edgekit.device.info import Conditions, DeviceInfo
 from edgekit.device.push import PushFile, push
 from edgekit.errors import EdgekitError, MissingToolError
+from edgekit.figures import size
 from edgekit.files.digest import file_digest
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.library import LIBRARY, engine_library, engine_version
@@ -384,8 +385,8 @@ def _check_memory(facts: Facts, bundle: BundleInfo) -> None:
     needed = bundle.size + _MEMORY_BESIDE_MODEL
     if facts.available_bytes is not None and facts.available_bytes < needed:
         raise MissingToolError(
-            f"too little memory: the model needs about {needed / 1e6:.0f} MB, "
-            f"{facts.available_bytes / 1e6:.0f} MB are available",
+            f"too little memory: the model needs about {size(needed)}, "
+            f"{size(facts.available_bytes)} are available",
             where=facts.info.name,
             remedy="close other programs on the device, or convert with a recipe of fewer bits",
         )

@@ -29,6 +29,7 @@ from edgekit.checkpoint.source import locate, plain_name
 from edgekit.conversion.adapter.matrices import AdapterMatrices, adapter_matrices
 from edgekit.conversion.adapter.talking import read_chat_template_for, read_stop_tokens
 from edgekit.errors import AdapterError, InputError
+from edgekit.figures import percent
 from edgekit.files.digest import file_digest
 from edgekit.graph.slots import LayerSizes, adapter_slots
 from edgekit.progress import SILENT, Progress
@@ -183,5 +184,5 @@ def adapter_digest(directory: Path) -> str:
 def _notes(matrices: AdapterMatrices, config: AdapterConfig, rank: int) -> list[str]:
     if matrices.reduction_error is None:
         return []
-    lost = f"up to {matrices.reduction_error:.1%} of a projection's change is lost"
+    lost = f"up to {percent(matrices.reduction_error)} of a projection's change is lost"
     return [f"reduced from rank {config.rank} to {rank}: {lost}"]

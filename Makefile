@@ -4,15 +4,17 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
+SPREAD := -n 2 --dist loadgroup --no-loadscope-reorder
+
 .PHONY: demo test check format graphs benchmarks android android-base clean
 
 # The main job on the bundled demo model: convert, load in the LiteRT-LM engine, answer prompts.
 demo: $(VENV)/base
 	$(BIN)/edgekit demo
 
-# Lint, types, and every test; the first run also installs torch and the exporter (several GB).
+# Lint, types, and every test on two cores; the first run also installs torch and the exporter (several GB).
 test: check
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(SPREAD)
 
 check: $(VENV)/all
 	$(BIN)/ruff check .

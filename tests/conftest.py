@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import hypothesis
 import pytest
 
 from edgekit.checkpoint import Checkpoint, open_checkpoint
-from edgekit.conversion.adapter.making import adapter
-from edgekit.conversion.convert import convert
+from edgekit.graph.library import CACHE_VARIABLE, cache_directory
 from edgekit.runtime.reference import Reference
 from tests.device.rig import CannotRun, Lab, open_lab
+from tests.fixtures import spreading
+from tests.fixtures.bundles import Bundles
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network
 
@@ -21,8 +26,53 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: children would inherit deafness to the interrupts that tests send.
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+hypothesis.settings.register_profile("ci", max_examples=50, derandomize=True, deadline=None, database=None)
+hypothesis.settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
 EXAMPLE = Path(__file__).parents[1] / "examples" / "settings-navigator"
 SENTIMENT, TRIAGE = EXAMPLE.with_name("sentiment"), EXAMPLE.with_name("support-triage")
+BASE: dict[str, Any] = {
+    "name": "settings-navigator",
+    "adapter_ready": True,
+    "answer_schema": EXAMPLE / "answer-schema.json",
+}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pluginmanager.register(spreading)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def user_cache(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A cache directory for this run, the same for all its workers: no test sees what the user's home holds.
+
+    Old releases of the engine, which pip installs, stay for the next run.
+    """
+    base = tmp_path_factory.getbasetemp()
+    directory = (base.parent if hasattr(request.config, "workerinput") else base) / "cache"
+    directory.mkdir(exist_ok=True)
+    kept = request.config.cache.mkdir("runtimes")
+    with contextlib.suppress(FileExistsError):
+        (directory / "runtimes").symlink_to(kept, target_is_directory=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(CACHE_VARIABLE, str(directory))
+        assert cache_directory().parent == directory
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def bundles(request: pytest.FixtureRequest) -> Bundles:
+    """Gives the bundle of a checkpoint and options, made once; tests that change one copy it."""
+    return Bundles(request.config.cache.mkdir("bundles"))
+
+
+@pytest.fixture(autouse=True)
+def _bundles_stay_as_made(bundles: Bundles) -> Iterator[None]:
+    yield
+    assert bundles.changed() == [], (
+        "a test wrote into a bundle that others share: let it copy the bundle first"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -41,39 +91,28 @@ def reference(demo_path: Path) -> Reference:
 
 
 @pytest.fixture(scope="session")
-def adapter_ready_bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    """The demo as a base that takes adapters, with its own answer format; int8, rank 16."""
-    return convert(
-        demo_path,
-        tmp_path_factory.mktemp("base") / "settings-navigator",
-        name="settings-navigator",
-        adapter_ready=True,
-        answer_schema=EXAMPLE / "answer-schema.json",
-        check=False,
-    ).bundle
+def adapter_ready_bundle(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The demo as a base that takes adapters, with its own answer format; int8, rank 16. Reports go into it."""
+    return bundles.copy(tmp_path_factory.mktemp("base") / "settings-navigator", **BASE)
 
 
 @pytest.fixture(scope="session")
-def sentiment_adapter(tmp_path_factory: pytest.TempPathFactory, adapter_ready_bundle: Path) -> Path:
-    """An adapter bundle of the demo base: rank 8, attention only."""
-    return _adapter_bundle(SENTIMENT, adapter_ready_bundle, tmp_path_factory.mktemp("adapter"))
+def sentiment_adapter(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter bundle of the demo base: rank 8, attention only. Reports go into it."""
+    return _adapter_bundle(bundles, SENTIMENT, tmp_path_factory.mktemp("adapter"))
 
 
 @pytest.fixture(scope="session")
-def triage_adapter(tmp_path_factory: pytest.TempPathFactory, adapter_ready_bundle: Path) -> Path:
-    """An adapter bundle of the demo base: rank 16, attention and MLP."""
-    return _adapter_bundle(TRIAGE, adapter_ready_bundle, tmp_path_factory.mktemp("adapter"))
+def triage_adapter(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An adapter bundle of the demo base: rank 16, attention and MLP. Reports go into it."""
+    return _adapter_bundle(bundles, TRIAGE, tmp_path_factory.mktemp("adapter"))
 
 
-def _adapter_bundle(example: Path, base: Path, directory: Path) -> Path:
-    return adapter(
-        example / "adapter",
-        base,
-        directory / example.name,
-        name=example.name,
-        answer_schema=example / "answer-schema.json",
-        check=False,
-    ).directory
+def _adapter_bundle(bundles: Bundles, example: Path, directory: Path) -> Path:
+    made = bundles.adapter(
+        example / "adapter", bundles(**BASE), name=example.name, answer_schema=example / "answer-schema.json"
+    )
+    return shutil.copytree(made, directory / example.name)
 
 
 @pytest.fixture(scope="module")

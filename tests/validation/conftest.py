@@ -1,25 +1,15 @@
-"""Shared: a cache of its own, a few rows of the demo's data, and bundles of the demo."""
+"""Shared: a few rows of the demo's data, and bundles of the demo."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from edgekit.conversion.convert import convert
-from edgekit.graph.library import CACHE_VARIABLE
 from tests.conftest import EXAMPLE
+from tests.fixtures.bundles import Bundles
 
 ROWS = 10
-
-
-@pytest.fixture(scope="session", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with pytest.MonkeyPatch.context() as patch:
-        directory = tmp_path_factory.mktemp("cache")
-        patch.setenv(CACHE_VARIABLE, str(directory))
-        yield directory
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +21,10 @@ def few_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def float_bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    return convert(demo_path, tmp_path_factory.mktemp("f") / "float", recipe="float32", check=False).bundle
+def float_bundle(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundles.copy(tmp_path_factory.mktemp("f") / "float", recipe="float32")
 
 
 @pytest.fixture(scope="session")
-def int8_bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    return convert(demo_path, tmp_path_factory.mktemp("i") / "int8", recipe="int8", check=False).bundle
+def int8_bundle(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundles.copy(tmp_path_factory.mktemp("i") / "int8", recipe="int8")

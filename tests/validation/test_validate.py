@@ -242,7 +242,9 @@ def test_another_release_is_judged_like_this_one(
     assert [check.name for check in release.checks] == ["tokens", "template", "stop", "generation"]
 
 
-def test_a_release_that_cannot_be_had_is_a_missing_tool(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_that_cannot_be_had_is_a_missing_tool(
+    user_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     with pytest.raises(MissingToolError, match=r"litert-lm-api 0\.0\.1 cannot be installed"):
         runtimes.environment("0.0.1", SILENT)

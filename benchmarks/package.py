@@ -27,9 +27,10 @@ from typing import Any
 import measure
 
 from edgekit.benchmark.statistics import summarize
+from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
-from edgekit.packaging.targets.apk import ApkOptions, Identity, debug_key, write_apk
-from edgekit.packaging.targets.apk.keys import DEBUG_ALIAS, DEBUG_KEYSTORE, DEBUG_PASSWORD
+from edgekit.packaging.targets.apk.assemble import App, write_apk
+from edgekit.packaging.targets.apk.keys import DEBUG_ALIAS, DEBUG_KEYSTORE, DEBUG_PASSWORD, debug_key
 from edgekit.progress import Advance
 
 TARGET_SECONDS = 10.0
@@ -62,8 +63,8 @@ def write_once(bundle: Path, directory: Path) -> dict[str, float]:
     phases = _Phases()
     key = debug_key(directory)
     contents = AppContents({"bundle.litertlm": bundle, "edgekit.json": b"{}"})
-    options = ApkOptions(Identity("com.example.benchmark", "Benchmark"))
-    write_apk(contents, directory / "ours.apk", options=options, key=key, progress=phases)
+    app = App(Identity("com.example.benchmark", "Benchmark"))
+    write_apk(contents, directory / "ours.apk", app=app, key=key, progress=phases)
     phases.turn_to("end")
     return phases.seconds
 

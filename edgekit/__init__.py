@@ -24,8 +24,12 @@ if TYPE_CHECKING:
     from edgekit.conversion.convert import ConvertResult, convert
     from edgekit.conversion.trim.survey import survey_vocabulary
     from edgekit.errors import EdgekitError
+    from edgekit.packaging.app import AppOptions
     from edgekit.packaging.package import package
-    from edgekit.packaging.result import PackageResult
+    from edgekit.packaging.result import Package
+    from edgekit.packaging.targets.apk.target import ApkOptions
+    from edgekit.packaging.targets.gallery.target import GalleryOptions
+    from edgekit.packaging.targets.packs import PackOptions
     from edgekit.recipes import Recipe, read_recipe
     from edgekit.validation.result import ParityReport
     from edgekit.validation.validate import validate
@@ -34,13 +38,17 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AdapterResult",
+    "ApkOptions",
+    "AppOptions",
     "BenchPlan",
     "BenchReport",
     "Checkpoint",
     "ConvertResult",
     "EdgekitError",
+    "GalleryOptions",
     "Manifest",
-    "PackageResult",
+    "PackOptions",
+    "Package",
     "ParityReport",
     "Recipe",
     "__version__",
@@ -58,13 +66,17 @@ __all__ = [
 
 _HOMES = {
     "AdapterResult": "edgekit.conversion.adapter.making",
+    "ApkOptions": "edgekit.packaging.targets.apk.target",
+    "AppOptions": "edgekit.packaging.app",
     "BenchPlan": "edgekit.benchmark.plan",
     "BenchReport": "edgekit.benchmark.outcome",
     "Checkpoint": "edgekit.checkpoint",
     "ConvertResult": "edgekit.conversion.convert",
     "EdgekitError": "edgekit.errors",
+    "GalleryOptions": "edgekit.packaging.targets.gallery.target",
     "Manifest": "edgekit.bundle.manifest",
-    "PackageResult": "edgekit.packaging.result",
+    "PackOptions": "edgekit.packaging.targets.packs",
+    "Package": "edgekit.packaging.result",
     "ParityReport": "edgekit.validation.result",
     "Recipe": "edgekit.recipes",
     "adapter": "edgekit.conversion.adapter.making",

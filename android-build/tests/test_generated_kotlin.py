@@ -17,8 +17,8 @@ ARTIFACTS = Path(__file__).with_name("artifacts")
 TARGETS = ("assets", "ai-pack", "asset-pack")
 PRESETS = "edgekit.toml"
 
-WORDS = {"title": 'Say "hi" */ for $5', "system_prompt": 'Answer in\n"JSON" for $user \\ ok'}
-"""What a Kotlin string must escape, and a comment must not end at."""
+WORDS = {"title": 'Say "hi" */ /* for $5', "system_prompt": 'Answer in\n"JSON" for $user \\ ok'}
+"""What a Kotlin string must escape, and where a comment must neither end nor begin again."""
 
 
 def write_presets(directory: Path) -> None:

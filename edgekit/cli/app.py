@@ -18,6 +18,7 @@ from edgekit.cli import validate as validate_command
 from edgekit.cli import vocab as vocab_command
 from edgekit.cli.console import DebugOption, error_console, print_error
 from edgekit.cli.demo import demo
+from edgekit.cli.panels import GroupedCommand
 from edgekit.cli.recipes import recipes
 from edgekit.cli.renamed import Command
 from edgekit.errors import EdgekitError
@@ -40,7 +41,7 @@ app.command(epilog=inspect_command.EXAMPLES, cls=Command)(inspect_command.inspec
 app.command(epilog=validate_command.EXAMPLES, cls=Command)(validate_command.validate)
 app.command(epilog=chat.EXAMPLES, cls=Command)(chat.chat)
 app.command(epilog=bench.EXAMPLES, cls=bench.BenchCommand)(bench.bench)
-app.command(epilog=package_command.EXAMPLES, cls=Command)(package_command.package)
+app.command(epilog=package_command.EXAMPLES, cls=GroupedCommand)(package_command.command())
 app.command(cls=Command)(recipes)
 app.command(cls=Command)(demo)
 

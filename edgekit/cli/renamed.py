@@ -9,7 +9,7 @@ from typer.core import TyperCommand
 
 from edgekit.errors import InputError
 
-RENAMED: Mapping[str, Mapping[str, str]] = {}
+RENAMED: Mapping[str, Mapping[str, str]] = {"package": {"--no-try": "--no-check"}}
 """By command: the flag that was → what to write now. An entry stays for one release."""
 
 

@@ -20,10 +20,6 @@ from typing import Any
 
 from edgekit.errors import BundleError, InputError, MissingToolError
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.engine import failure_reason, open_engine
-from edgekit.text.answers import AnswerFormat
-from edgekit.text.data import read_data
-from edgekit.text.generation import parse_sampler
 
 MOST_PROMPTS = 8
 """A self-test that a person waits for on a phone."""
@@ -138,6 +134,8 @@ def read_prompts(path: Path) -> tuple[str, ...]:
     Conversations with something before the prompt are passed over. Raises InputError, with the line, for what is no
     such data, or has no prompt that stands alone.
     """
+    from edgekit.text.data import read_data
+
     try:
         rows = read_data(path).rows
     except InputError as error:
@@ -179,6 +177,8 @@ def _child(task: Mapping[str, Any], model: Path) -> Iterator[dict[str, Any]]:
 
 
 def _ending(returncode: int, log: str) -> str:
+    from edgekit.runtime.ask.engine import failure_reason
+
     reason = failure_reason(log, "")
     if returncode < 0:
         crash = f"crashed on this file ({signal.Signals(-returncode).name})"
@@ -189,6 +189,10 @@ def _ending(returncode: int, log: str) -> str:
 
 def _answer_here(request: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     """What the child process does: one object when it is open, one per prompt; or one with an error."""
+    from edgekit.runtime.ask.engine import open_engine
+    from edgekit.text.answers import AnswerFormat
+    from edgekit.text.generation import parse_sampler
+
     greedy = parse_sampler("greedy")
     where = request["model"]
     try:

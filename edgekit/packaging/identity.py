@@ -25,6 +25,12 @@ _JAVA_WORDS = frozenset(
 )
 
 
+def identifier(name: str) -> str:
+    """A word for code and for Google Play from a bundle's name: settings-navigator → settings_navigator."""
+    plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
+    return plain if plain[:1].isalpha() else f"model_{plain}"
+
+
 @dataclass(frozen=True)
 class Identity:
     """What an app is called. Raises InputError when Android, or Google Play, would not take it.

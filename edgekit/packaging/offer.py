@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from edgekit.errors import AdapterError
 from edgekit.packaging.golden import Golden, Prompts
 from edgekit.packaging.presets import Action, Presets, find_task_presets
 from edgekit.packaging.quality import Quality, read_adapter_quality, read_quality
+from edgekit.packaging.quoting import json_text
 
 TASKS_NAME: Final = "tasks.json"
 SCHEMA_VERSION: Final = 2
@@ -61,7 +61,7 @@ def to_json(offer: Offer) -> dict[str, Any]:
 
 def tasks_bytes(offer: Offer) -> bytes:
     """Return the file's content; the same offer has the same bytes."""
-    return f"{json.dumps(to_json(offer), indent=2, ensure_ascii=False)}\n".encode()
+    return json_text(to_json(offer)).encode()
 
 
 def _task(task: Task) -> dict[str, Any]:

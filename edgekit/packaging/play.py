@@ -6,6 +6,7 @@ sampled, which is told.
 
 from __future__ import annotations
 
+import zipfile
 import zlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,9 @@ BASE_LIMIT: Final = 200_000_000
 
 PACK_LIMIT: Final = 1_500_000_000
 """Bytes of one asset pack or AI pack in a compressed download."""
+
+BASE_APP: Final = Path(__file__).with_name("base") / "app.apk"
+"""The prebuilt sample app, which an app consists of beside engine and bundle."""
 
 _SAMPLED_ABOVE: Final = 24 << 20
 _PIECE: Final = 256 << 10
@@ -57,6 +61,11 @@ class PlaySize:
     def download(self) -> int:
         """Bytes of app and model together."""
         return self.app + self.model
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What else to do for Google Play when everything does not fit into the base module."""
+        return () if self.fit == "base" else ("for Google Play take --to ai-pack or --to asset-pack",)
 
     @property
     def sentence(self) -> str:
@@ -102,15 +111,30 @@ def measure(path: Path, *, threads: int = 2, progress: Progress = SILENT) -> Com
     return Compressed(size, round(packed * size / read) if read else 0, sampled)
 
 
-def judge(model: Compressed, libraries: Mapping[str, Compressed], base: int) -> PlaySize:
-    """Hold sizes against the limits. libraries: by ABI; a phone downloads one. base: code and resources, compressed."""
-    app = base + max((library.compressed for library in libraries.values()), default=0)
+def app_size(libraries: Mapping[str, Path]) -> Compressed:
+    """Return what an app takes in a download beside its bundle: the base app's code and resources, and one engine.
+
+    libraries: by ABI; a phone downloads one, of which the largest counts. Nothing without any, for what is no app.
+    """
+    if not libraries:
+        return Compressed(0, 0)
+    with zipfile.ZipFile(BASE_APP) as base:
+        entries = base.infolist()
+    code = Compressed(
+        sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)
+    )
+    engine = max((measure(library) for library in libraries.values()), key=lambda size: size.compressed)
+    return together([code, engine])
+
+
+def judge(model: Compressed, app: Compressed) -> PlaySize:
+    """Hold sizes against the limits. model: with its adapters. app: what travels beside them (`app_size`)."""
     fit: Fit = "none"
-    if app + model.compressed <= BASE_LIMIT:
+    if app.compressed + model.compressed <= BASE_LIMIT:
         fit = "base"
-    elif model.compressed <= PACK_LIMIT and app <= BASE_LIMIT:
+    elif model.compressed <= PACK_LIMIT and app.compressed <= BASE_LIMIT:
         fit = "pack"
-    return PlaySize(app, model.compressed, model.sampled or any(c.sampled for c in libraries.values()), fit)
+    return PlaySize(app.compressed, model.compressed, model.sampled or app.sampled, fit)
 
 
 def _deflated(path: Path, start: int, advance: Advance) -> Compressed:

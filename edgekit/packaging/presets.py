@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from edgekit.errors import InputError
+from edgekit.gates import Thresholds
 from edgekit.records.codec import decode_toml, read_toml
 from edgekit.records.documents import read_toml_table
 
@@ -86,7 +87,7 @@ def read_presets(path: Path) -> Presets:
     """Read one file. Raises InputError, with the file and the key, for whatever it should not hold."""
     file = read_toml(_AppFile, path, remedy=_REMEDY)
     _check(path, file)
-    values = {field.name: getattr(file, field.name) for field in fields(file)}
+    values = _said(file)
     icon = None if file.icon is None else path.absolute().parent / file.icon
     return Presets(**{**values, "icon": icon}, source=path)
 
@@ -103,7 +104,7 @@ def read_task_presets(path: Path) -> TaskPresets:
             )
     file = decode_toml(_TaskFile, table, where=path)
     _check(path, file)
-    return TaskPresets(**{field.name: getattr(file, field.name) for field in fields(file)}, source=path)
+    return TaskPresets(**_said(file), source=path)
 
 
 # ---------------------------------------- the file
@@ -111,13 +112,14 @@ def read_task_presets(path: Path) -> TaskPresets:
 
 @dataclass(frozen=True)
 class _TaskFile:
-    """What a file may say of a task."""
+    """What a file may say of a task. validate: of `edgekit validate`, which reads the same file."""
 
     title: str | None = None
     description: str | None = None
     system_prompt: str | None = None
     examples: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
+    validate: Thresholds | None = None
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,11 @@ class _AppFile(_TaskFile):
 
 
 _REMEDY: Final = "name a TOML file, or leave --presets away"
+
+
+def _said(file: _TaskFile) -> dict[str, Any]:
+    """What a file says of task and app."""
+    return {field.name: getattr(file, field.name) for field in fields(file) if field.name != "validate"}
 
 
 def _check(path: Path, file: _TaskFile) -> None:

@@ -10,7 +10,6 @@ from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.manifest import Manifest
 from edgekit.errors import InputError
-from edgekit.validation.result import ParityReport
 
 REPORT_NAME = "validate.json"
 
@@ -60,6 +59,8 @@ def read_adapter_quality(adapter: Adapter) -> Verdict:
 
 def _read(directory: Path, model: str, *, sidecar: str | None) -> Verdict | None:
     """Read the report in a directory; None when there is none. model, sidecar: SHA-256 of what it must be about."""
+    from edgekit.validation.result import ParityReport
+
     path = directory / REPORTS_NAME / REPORT_NAME
     try:
         report = ParityReport.from_json(json.loads(path.read_bytes()))

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edgekit.packaging.identity import Identity
+from edgekit.errors import GateError
+from edgekit.figures import size
 from edgekit.packaging.offer import Task
 from edgekit.packaging.play import PlaySize
+from edgekit.packaging.quoting import json_text
 from edgekit.packaging.source import Source
-from edgekit.packaging.targets.gallery.trial import Trial
+from edgekit.packaging.target import Delivered, Written
+
+_UNSAID: Mapping[str, Any] = {
+    "apk": None,
+    "identity": None,
+    "abis": [],
+    "signer": None,
+    "gallery_runtime": None,
+}
+"""Facts that the JSON has a key for whatever the target."""
 
 RECORD_NAME: Final = "edgekit-package.json"
 """By which a directory is known as an earlier output: what was packaged, and how."""
@@ -20,8 +30,7 @@ RECORD_NAME: Final = "edgekit-package.json"
 
 def write_record(directory: Path, facts: Mapping[str, Any]) -> None:
     """Write the record of what was packaged."""
-    text = json.dumps(facts, indent=2, ensure_ascii=False)
-    (directory / RECORD_NAME).write_text(f"{text}\n", encoding="utf-8")
+    (directory / RECORD_NAME).write_text(json_text(facts), encoding="utf-8")
 
 
 @dataclass(frozen=True)
@@ -51,40 +60,56 @@ class AdapterSizes:
 
 
 @dataclass(frozen=True)
-class PackageResult:
+class Package:
     """What `package` made.
 
-    target: as asked for. output: the directory. apk: the app, for that target. files: everything written. source: the
-    bundle, its adapters and what the app offers. identity: the app's, None for a target without an app. fingerprint:
-    SHA-256 of the signer's certificate; debug_key: whether that is this machine's debug key; both for an APK only.
-    trial: for the Gallery. notes: what the user should know. next_steps: commands to type. seconds: from the call to
-    the finished output.
+    target: as asked for. output: the directory. path: the one file that was made, as an app, or the directory.
+    packaged: everything written. source: the bundle, its adapters and what the app offers. written: what the target
+    tells of it. delivered: what was done on a device, None without one. notes: what the user should know. next_steps:
+    commands to type. seconds: from the call to the finished output.
     """
 
     target: str
     output: Path
-    apk: Path | None
-    files: tuple[PackagedFile, ...]
+    path: Path
+    packaged: tuple[PackagedFile, ...]
     source: Source
-    identity: Identity | None
-    abis: tuple[str, ...]
     play: PlaySize
-    fingerprint: str | None
-    debug_key: bool
-    trial: Trial | None
+    written: Written
     notes: tuple[str, ...]
     next_steps: tuple[str, ...]
+    delivered: Delivered | None
     seconds: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether what was written can be used."""
+        return not self.problems
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """Why it cannot be used, one sentence each."""
+        return self.written.problems
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """Everything written."""
+        return tuple(self.output / file.path for file in self.packaged)
 
     @property
     def size(self) -> int:
         """Bytes of all files together."""
-        return sum(file.size for file in self.files)
+        return sum(file.size for file in self.packaged)
 
     @property
     def adapter_sizes(self) -> AdapterSizes | None:
         """What the adapters save; None where there are none."""
-        return sizes_of(self.source)
+        return _sizes_of(self.source)
+
+    def raise_if_failed(self) -> None:
+        """Raise GateError when what was written cannot be used."""
+        if not self.passed:
+            raise GateError("; ".join(self.problems), where=self.path)
 
     def to_json(self) -> dict[str, Any]:
         """The result as JSON values."""
@@ -92,13 +117,10 @@ class PackageResult:
         return {
             "target": self.target,
             "output": str(self.output),
-            "apk": None if self.apk is None else str(self.apk),
             "size": self.size,
-            "files": [asdict(file) for file in self.files],
+            "files": [asdict(file) for file in self.packaged],
             "bundle": str(self.source.directory),
             "model": asdict(self.source.manifest.model),
-            "identity": None if self.identity is None else asdict(self.identity),
-            "abis": list(self.abis),
             "title": self.source.offer.title,
             "tasks": [_task_json(self.source, task) for task in self.source.offer.tasks],
             "adapter_sizes": None
@@ -110,18 +132,29 @@ class PackageResult:
                 "merged": sizes.merged,
             },
             "play": {**asdict(self.play), "download": self.play.download, "sentence": self.play.sentence},
-            "signer": None
-            if self.fingerprint is None
-            else {"sha256": self.fingerprint, "debug_key": self.debug_key},
-            "gallery_runtime": None if self.trial is None else asdict(self.trial),
+            **_UNSAID,
+            **self.written.facts,
             "notes": list(self.notes),
             "next_steps": list(self.next_steps),
             "seconds": round(self.seconds, 3),
+            "device": None if self.delivered is None else self.delivered.serial,
         }
 
 
-def sizes_of(source: Source) -> AdapterSizes | None:
-    """Return what base and adapters take; None where there are none."""
+def adapter_notes(source: Source) -> tuple[str, ...]:
+    """What adapters save, as a note; none where there are none."""
+    sizes = _sizes_of(source)
+    if sizes is None:
+        return ()
+    count = len(sizes.sidecars)
+    together, merged = size(sizes.together), size(sizes.merged)
+    if count == 1:
+        return (f"base and adapter take {together}, a merged bundle {merged}",)
+    times = f"{count} merged bundles would take {count} times the base"
+    return (f"the base once and {count} adapters take {together}; {times}, {merged}",)
+
+
+def _sizes_of(source: Source) -> AdapterSizes | None:
     if not source.adapters:
         return None
     sidecars = {folder: adapter.manifest.sidecar.size for folder, adapter in source.adapters.items()}

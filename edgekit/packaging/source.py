@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -14,8 +14,7 @@ from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MANIFEST_NAME, NOTIC
 from edgekit.bundle.manifest import Bundle, Manifest, ModelFile, manifest_bytes, open_bundle
 from edgekit.errors import BundleError, InputError
 from edgekit.files.digest import file_digest
-from edgekit.packaging.golden import ask_engine, read_prompts
-from edgekit.packaging.identity import Identity
+from edgekit.packaging.golden import Prompts, ask_engine, read_prompts
 from edgekit.packaging.offer import (
     TASKS_NAME,
     Offer,
@@ -25,7 +24,8 @@ from edgekit.packaging.offer import (
     plan_base,
     tasks_bytes,
 )
-from edgekit.packaging.presets import Presets
+from edgekit.packaging.play import PlaySize
+from edgekit.packaging.presets import Presets, find_presets
 from edgekit.progress import SILENT, Progress
 
 
@@ -33,18 +33,25 @@ from edgekit.progress import SILENT, Progress
 class Source:
     """A checked bundle with its adapters, and what an app offers of them.
 
-    adapters: by folder, which a task names. suppressed: ids that must not be generated under an answer format
-    (`edgekit.packaging.golden.Asked`). notes: what the user should know, one sentence each.
+    presets: what is said of the app. adapters: by folder, which a task names. prompts: for the golden answers, of each
+    task. suppressed: ids that must not be generated under an answer format (`edgekit.packaging.golden.Asked`).
+    notes: what the user should know, one sentence each.
     """
 
     directory: Path
     manifest: Manifest
     model: Path
+    presets: Presets
     offer: Offer
-    adapters: Mapping[str, Adapter]
-    suppressed: tuple[int, ...]
-    contents: AppContents
-    notes: tuple[str, ...]
+    adapters: Mapping[str, Adapter] = field(default_factory=dict)
+    prompts: tuple[Prompts, ...] = ()
+    suppressed: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def contents(self) -> AppContents:
+        """What goes into an app."""
+        return app_contents(self.directory, self.manifest, self.offer, self.adapters)
 
     @property
     def name(self) -> str:
@@ -75,78 +82,85 @@ class Source:
 class Choice:
     """What is to be packaged beside the bundle.
 
-    adapters: bundles, in the order of their tasks. with_base: list the bundle's own task too, first. label: the app's
-    name, where an option says it. golden_from: data with prompts for the golden answers, of a single task only.
+    adapters: bundles, in the order of their tasks. with_base: list the bundle's own task too, first. presets: a file,
+    in the place of the one beside the bundle. label: the app's name, where an option says it. golden_from: data with
+    prompts for the golden answers, of a single task only.
     """
 
     adapters: Sequence[Path] = ()
     with_base: bool = False
+    presets: Path | None = None
     label: str | None = None
     golden_from: Path | None = None
 
 
-def open_usable(bundle: Path, progress: Progress = SILENT) -> Bundle:
-    """Open a bundle and check it against its manifest. Raises BundleError when it is none that an app can talk with."""
+def open_source(bundle: Path, choice: Choice, progress: Progress = SILENT) -> Source:
+    """Open a bundle and its adapters, and check them; golden answers are still to be asked for.
+
+    Raises BundleError for a bundle that no app can talk with, AdapterError for an adapter that is not the bundle's,
+    InputError for presets or golden prompts that cannot be used.
+    """
+    if choice.with_base and not choice.adapters:
+        raise InputError(
+            "a bundle without adapters is packaged with its own task anyway",
+            where="--with-base",
+            remedy="leave it away, or name adapters with --adapter",
+        )
     with progress.step("check the bundle"):
         opened = open_bundle(bundle)
-        _refuse_unusable(opened)
-    return opened
-
-
-def make_source(
-    opened: Bundle,
-    presets: Presets,
-    choice: Choice,
-    *,
-    threads: int | None = None,
-    progress: Progress = SILENT,
-) -> Source:
-    """Check adapters against a usable bundle, and ask the engine for golden answers.
-
-    Raises AdapterError for an adapter that is not the bundle's, InputError for presets or golden prompts that cannot be
-    used, BundleError when the engine cannot answer.
-    """
-    manifest = opened.manifest
-    assert manifest is not None
-    planned = plan_adapters(choice.adapters, opened)
+        manifest = _usable_manifest(opened)
+    presets = find_presets(opened.directory, choice.presets)
     base = plan_base(opened, manifest, presets)
+    planned = plan_adapters(choice.adapters, opened)
     if choice.with_base or not planned:
         planned = (base, *planned)
     if choice.golden_from is not None:
         planned = (_asked_from(choice.golden_from, planned),)
-    asked = ask_engine(
-        opened.model_path, [plan.prompts for plan in planned], threads=threads, progress=progress
-    )
-    tasks, notes = [], []
-    for plan, answers in zip(planned, asked.tasks, strict=True):
-        tasks.append(replace(plan.task, golden=answers.golden))
-        said = [*plan.notes, *(_no_answer(prompt) for prompt in answers.left_out)]
-        if not plan.prompts.texts:
-            said.append(_NO_EXAMPLES)
-        notes += [f"{plan.task.id}: {note}" if choice.adapters else note for note in said]
-    offer = Offer(choice.label or presets.label or base.task.title, tuple(tasks))
-    adapters = {plan.task.id: plan.adapter for plan in planned if plan.adapter is not None}
-    contents = app_contents(opened.directory, manifest, offer, adapters)
     return Source(
         directory=opened.directory,
         manifest=manifest,
         model=opened.model_path,
-        offer=offer,
-        adapters=adapters,
+        presets=presets if choice.label is None else replace(presets, label=choice.label),
+        offer=Offer(choice.label or presets.label or base.task.title, tuple(plan.task for plan in planned)),
+        adapters={plan.task.id: plan.adapter for plan in planned if plan.adapter is not None},
+        prompts=tuple(plan.prompts for plan in planned),
+        notes=tuple(
+            _of_task(plan.task, note, choice.adapters) for plan in planned for note in _planned_notes(plan)
+        ),
+    )
+
+
+def answered(source: Source, *, threads: int | None = None, progress: Progress = SILENT) -> Source:
+    """Ask the engine for golden answers. Raises BundleError when it cannot answer."""
+    asked = ask_engine(source.model, source.prompts, threads=threads, progress=progress)
+    given = list(zip(source.offer.tasks, asked.tasks, strict=True))
+    tasks = tuple(replace(task, golden=answers.golden) for task, answers in given)
+    left_out = [
+        _of_task(task, f"no golden answer to “{prompt}”: it did not end within its limit", source.adapters)
+        for task, answers in given
+        for prompt in answers.left_out
+    ]
+    return replace(
+        source,
+        offer=replace(source.offer, tasks=tasks),
         suppressed=asked.suppressed,
-        contents=contents,
-        notes=tuple(notes),
+        notes=(*source.notes, *left_out),
     )
 
 
 _NO_EXAMPLES = "no examples: list some in edgekit.toml, and the app offers them and tests itself by them"
 
 
-def _no_answer(prompt: str) -> str:
-    return f"no golden answer to “{prompt}”: it did not end within its limit"
+def _planned_notes(plan: Planned) -> tuple[str, ...]:
+    return plan.notes if plan.prompts.texts else (*plan.notes, _NO_EXAMPLES)
 
 
-def _refuse_unusable(opened: Bundle) -> None:
+def _of_task(task: Task, note: str, adapters: Collection[object]) -> str:
+    """A note on a task, which is named where there are several."""
+    return f"{task.id}: {note}" if adapters else note
+
+
+def _usable_manifest(opened: Bundle) -> Manifest:
     manifest = opened.manifest
     if opened.model_path.suffix != ".litertlm":
         raise BundleError(
@@ -175,6 +189,7 @@ def _refuse_unusable(opened: Bundle) -> None:
                 where=path,
                 remedy="copy the whole bundle again, or convert again with --force",
             )
+    return manifest
 
 
 def _asked_from(path: Path, planned: Sequence[Planned]) -> Planned:
@@ -245,17 +260,12 @@ _PIECE = 4 << 20
 
 @dataclass(frozen=True)
 class Job:
-    """A bundle and the app it goes into. icon: a square PNG, None for the sample app's own."""
+    """What is to be written. play: what Google Play would deliver. force: replace earlier output."""
 
     source: Source
-    identity: Identity
-    icon: Path | None
-    abis: tuple[str, ...]
+    play: PlaySize
+    force: bool = False
     progress: Progress = SILENT
-
-
-Write = Callable[[Path], tuple[str, ...]]
-"""Writes a target into an empty directory; gives the next commands to type, in which {output} is the directory."""
 
 
 def place_assets(contents: AppContents, directory: Path, progress: Progress = SILENT) -> None:

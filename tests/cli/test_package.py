@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.packaging.targets.apk import PASSWORD_VARIABLE
-from edgekit.packaging.targets.apk.keys import DEBUG_KEYSTORE, DEBUG_PASSWORD, debug_key
+from edgekit.packaging.targets.apk.keys import DEBUG_KEYSTORE, DEBUG_PASSWORD, PASSWORD_VARIABLE, debug_key
 from tests.cli.running import Cli
 
 
@@ -100,13 +99,15 @@ def test_without_a_password_and_without_a_terminal_it_says_how(
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("--to", "assets", "--install"), "only --to apk"),
-        (("--to", "apk", "--push"), "only --to gallery"),
+        (("--to", "assets", "--install"), "means nothing for --to assets"),
+        (("--to", "apk", "--push"), "it is for --to gallery"),
         (("--to", "assets", "--keystore", "x.p12"), "means nothing for --to assets"),
         (("--to", "apk", "--pack-name", "x"), "it is for --to ai-pack or --to asset-pack"),
         (("--to", "gallery", "--abi", "x86_64"), "it is for --to apk or --to project"),
         (("--to", "apk", "--url", "https://example.com/x"), "it is for --to gallery"),
-        (("--to", "gallery", "--adapter", "x"), "no place for an adapter"),
+        (("--to", "gallery", "--no-try"), "--no-try was renamed: use --no-check"),
+        (("--to", "assets", "--application-id", "a.b"), "it is for --to apk or --to project"),
+        (("--to", "apk", "--device", "x"), "add --install"),
         (("--to", "apk", "--with-base"), "with its own task anyway"),
     ],
 )

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.packaging.targets.apk import verify_apk
+from edgekit.packaging.targets.apk.verify import verify_apk
 from tests.cli.running import Cli
 from tests.device.rig import Board, Lab
 
@@ -49,7 +49,17 @@ def test_the_app_is_installed_and_started(
 def test_the_gallery_gets_the_model_and_opens_it(
     cli: Cli, bundle: Path, phone: Board, tmp_path: Path
 ) -> None:
-    arguments = ("package", bundle, "--to", "gallery", "-o", tmp_path / "out", "--no-try", "--push", "--open")
+    arguments = (
+        "package",
+        bundle,
+        "--to",
+        "gallery",
+        "-o",
+        tmp_path / "out",
+        "--no-check",
+        "--push",
+        "--open",
+    )
     done = cli(*arguments)
     assert done.code == 0, done.err
     assert f"pushed to {phone.serial}" in done.out

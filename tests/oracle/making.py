@@ -19,9 +19,11 @@ from edgekit.benchmark.native.build import PREBUILT
 from edgekit.benchmark.plan import BenchPlan
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
+from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
-from edgekit.packaging.targets.apk import ApkOptions, Identity, write_apk
+from edgekit.packaging.targets.apk.assemble import App, write_apk
 from edgekit.packaging.targets.apk.keys import open_keystore
+from edgekit.packaging.targets.gallery.target import GalleryOptions
 from tests.conftest import EXAMPLE, SENTIMENT, TRIAGE
 
 FROZEN = Path(__file__).with_name("frozen.json")
@@ -100,8 +102,8 @@ def packages(demo: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     """What every target makes of the demo; the APK with a stand-in for the engine, which is not ours."""
     for target in ("assets", "project", "ai-pack", "asset-pack"):
         yield target, edgekit.package(demo, target, folder / target).output
-    hosted: dict[str, Any] = {"model_id": "me/settings-navigator", "commit": "0" * 40, "try_runtime": False}
-    yield "gallery", edgekit.package(demo, "gallery", folder / "gallery", **hosted).output
+    hosted = GalleryOptions(model_id="me/settings-navigator", commit="0" * 40, check=False)
+    yield "gallery", edgekit.package(demo, "gallery", folder / "gallery", options=hosted).output
     engine = folder / "engine"
     engine.mkdir()
     shutil.copy(PREBUILT / "librunner-android-arm64-v8a.so", engine / "liblitert-lm.so")
@@ -112,7 +114,7 @@ def packages(demo: Path, folder: Path) -> Iterator[tuple[str, Path]]:
     write_apk(
         contents,
         folder / "apk" / "app.apk",
-        options=ApkOptions(identity, engine=engine),
+        app=App(identity, engine=engine),
         key=open_keystore(KEYSTORE, "android"),
     )
     yield "apk", folder / "apk"

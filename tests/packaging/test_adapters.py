@@ -16,9 +16,10 @@ from edgekit.bundle.adapter.manifest import read_adapter_manifest
 from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
 from edgekit.errors import AdapterError, BundleError, InputError
 from edgekit.packaging.presets import PRESETS_NAME
-from edgekit.packaging.result import PackageResult
-from edgekit.packaging.targets.apk import ASSETS, verify_apk
+from edgekit.packaging.result import Package
 from edgekit.packaging.targets.apk.archive import PAGE, STORED, read_members
+from edgekit.packaging.targets.apk.assemble import ASSETS
+from edgekit.packaging.targets.apk.verify import verify_apk
 from edgekit.runtime.ask.engine import open_engine
 from edgekit.text.generation import parse_sampler
 from tests.conftest import EXAMPLE, SENTIMENT, TRIAGE
@@ -58,7 +59,7 @@ def offer_of(directory: Path) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def app(
     adapter_ready_bundle: Path, adapters: list[Path], tmp_path_factory: pytest.TempPathFactory
-) -> PackageResult:
+) -> Package:
     return edgekit.package(
         adapter_ready_bundle, "apk", tmp_path_factory.mktemp("app") / "out", adapters=adapters
     )
@@ -68,11 +69,10 @@ def app(
 
 
 def test_an_app_holds_the_base_once_and_each_adapter_in_a_folder(
-    app: PackageResult, adapter_ready_bundle: Path, adapters: list[Path]
+    app: Package, adapter_ready_bundle: Path, adapters: list[Path]
 ) -> None:
-    assert app.apk is not None
-    assert verify_apk(app.apk).fingerprint == app.fingerprint
-    assets = assets_of(app.apk)
+    assert verify_apk(app.path).fingerprint == app.written.facts["signer"]["sha256"]
+    assets = assets_of(app.path)
     assert sorted(assets) == [
         "NOTICE",
         "adapters/sentiment/NOTICE",
@@ -91,28 +91,26 @@ def test_an_app_holds_the_base_once_and_each_adapter_in_a_folder(
     for adapter in adapters:
         for name in ("NOTICE", "adapter.json", f"{adapter.name}.lora.tflite"):
             assert assets[f"adapters/{adapter.name}/{name}"] == (adapter / name).read_bytes()
-    with app.apk.open("rb") as file:
-        members = {member.name: member for member in read_members(file, app.apk)}
+    with app.path.open("rb") as file:
+        members = {member.name: member for member in read_members(file, app.path)}
     for name, content in assets.items():
         member = members[f"{ASSETS}{name}"]
         assert member.method == STORED
         assert member.offset % PAGE == 0 or len(content) < PAGE
 
 
-def test_androids_own_verifier_takes_it(app: PackageResult) -> None:
-    assert app.apk is not None
-    assert apksig("verify", app.apk) == ["v2=true v3=true warnings=0"]
+def test_androids_own_verifier_takes_it(app: Package) -> None:
+    assert apksig("verify", app.path) == ["v2=true v3=true warnings=0"]
 
 
 def test_the_same_bundles_give_the_same_bytes(
-    app: PackageResult, adapter_ready_bundle: Path, adapters: list[Path], tmp_path: Path
+    app: Package, adapter_ready_bundle: Path, adapters: list[Path], tmp_path: Path
 ) -> None:
     again = edgekit.package(adapter_ready_bundle, "apk", tmp_path / "again", adapters=adapters)
-    assert app.apk is not None and again.apk is not None
-    assert again.apk.read_bytes() == app.apk.read_bytes()
+    assert again.path.read_bytes() == app.path.read_bytes()
 
 
-def test_it_tells_what_the_adapters_save(app: PackageResult) -> None:
+def test_it_tells_what_the_adapters_save(app: Package) -> None:
     base = app.source.manifest.model.size
     sizes = json.loads(json.dumps(app.to_json()))["adapter_sizes"]
     sidecars = [adapter.manifest.sidecar.size for adapter in app.source.adapters.values()]
@@ -126,7 +124,7 @@ def test_it_tells_what_the_adapters_save(app: PackageResult) -> None:
     assert app.play.model > base // 10  # the sidecars travel too, and count
 
 
-def test_the_next_command_names_the_adapters_again(app: PackageResult, adapters: list[Path]) -> None:
+def test_the_next_command_names_the_adapters_again(app: Package, adapters: list[Path]) -> None:
     words = shlex.split(app.next_steps[-1])
     assert [words[at + 1] for at, word in enumerate(words) if word == "--adapter"] == [*map(str, adapters)]
 
@@ -252,7 +250,7 @@ def test_the_verdict_on_a_sidecar_goes_along_when_it_is_about_this_sidecar_on_th
     ],
 )
 def test_every_target_takes_the_same_files(
-    app: PackageResult,
+    app: Package,
     adapter_ready_bundle: Path,
     adapters: list[Path],
     tmp_path: Path,
@@ -260,13 +258,12 @@ def test_every_target_takes_the_same_files(
     folder: str,
 ) -> None:
     out = edgekit.package(adapter_ready_bundle, target, tmp_path / "out", adapters=adapters).output
-    assert app.apk is not None
     files = {
         path.relative_to(out / folder).as_posix(): path.read_bytes()
         for path in (out / folder).rglob("*")
         if path.is_file()
     }
-    assert files == assets_of(app.apk)
+    assert files == assets_of(app.path)
 
 
 def test_the_generated_class_has_a_task_for_each(

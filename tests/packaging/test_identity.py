@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from edgekit.errors import InputError
-from edgekit.packaging.targets.apk import Identity
+from edgekit.packaging.identity import Identity
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,15 @@ import pytest
 import edgekit
 from edgekit.errors import BundleError, EdgekitError, InputError
 from edgekit.packaging import package as packaging
-from edgekit.packaging.kotlin.model_class import string
-from edgekit.packaging.targets.apk import ASSETS, verify_apk
+from edgekit.packaging.app import AppOptions
 from edgekit.packaging.targets.apk.archive import read_members, read_packed, unpack
+from edgekit.packaging.targets.apk.assemble import ASSETS
+from edgekit.packaging.targets.apk.target import ApkOptions
+from edgekit.packaging.targets.apk.verify import verify_apk
+from edgekit.packaging.targets.packs import PackOptions
 from edgekit.packaging.targets.project import (
     SAMPLE_ID,
     SAMPLE_PACKAGE,
-    android_string,
     jni_name,
     rename_source,
 )
@@ -38,11 +41,14 @@ def assets_of(apk: Path) -> dict[str, bytes]:
 
 def test_the_apk_holds_the_bundle_and_its_task(navigator: Path, tmp_path: Path) -> None:
     result = edgekit.package(
-        navigator, "apk", tmp_path / "out", application_id="com.example.a", version="2.0+7"
+        navigator,
+        "apk",
+        tmp_path / "out",
+        options=ApkOptions(application_id="com.example.a", version="2.0+7"),
     )
-    assert result.apk == tmp_path / "out/settings-navigator-2.0.apk"
-    assert verify_apk(result.apk).fingerprint == result.fingerprint
-    assets = assets_of(result.apk)
+    assert result.path == tmp_path / "out/settings-navigator-2.0.apk"
+    assert verify_apk(result.path).fingerprint == result.written.facts["signer"]["sha256"]
+    assets = assets_of(result.path)
     assert sorted(assets) == ["NOTICE", "edgekit.json", MODEL, "tasks.json"]
     for name in ("edgekit.json", "NOTICE", MODEL):
         assert assets[name] == (navigator / name).read_bytes()
@@ -56,11 +62,11 @@ def test_the_apk_holds_the_bundle_and_its_task(navigator: Path, tmp_path: Path) 
         "prompt": "my screen is too dark",
         "answer": '{"screen": "display", "setting": "brightness", "action": "increase"}',
     }
-    assert (result.identity and result.identity.version_code) == 7
+    assert result.written.facts["identity"]["version_code"] == 7
     assert result.play.fit == "base"
     assert json.loads(json.dumps(result.to_json()))["signer"]["debug_key"] is True
     with pytest.raises(InputError, match="there is an app already"):
-        edgekit.package(navigator, "apk", tmp_path / "out", application_id="com.example.a", version="2.0+7")
+        edgekit.package(navigator, "apk", tmp_path / "out", options=ApkOptions(version="2.0+7"))
 
 
 def test_the_verdict_of_validate_goes_along_when_it_is_about_this_bundle(
@@ -85,9 +91,8 @@ def test_the_project_is_the_developers_own(navigator: Path, tmp_path: Path) -> N
         navigator,
         "project",
         tmp_path / "app",
-        application_id="com.example.my_app",
+        options=AppOptions(application_id="com.example.my_app", version="1.2+3"),
         label="Bob's & co",
-        version="1.2+3",
     )
     folder = result.output
     texts = {
@@ -136,21 +141,6 @@ def test_words_of_kotlin_in_an_id_are_quoted_where_kotlin_reads_them() -> None:
     )
 
 
-@pytest.mark.parametrize(
-    ("label", "written"),
-    [
-        ("It's", "It\\'s"),
-        ('"a"', '\\"a\\"'),
-        ("@x", "\\@x"),
-        ("?x", "\\?x"),
-        ("a & <b>", "a &amp; &lt;b&gt;"),
-        ("a  b", '"a  b"'),
-    ],
-)
-def test_a_label_is_written_as_android_reads_it(label: str, written: str) -> None:
-    assert android_string(label) == written
-
-
 def test_assets_come_with_what_an_app_needs(navigator: Path, tmp_path: Path) -> None:
     out = edgekit.package(navigator, "assets", tmp_path / "out").output
     assert (out / "assets/edgekit" / MODEL).read_bytes() == (navigator / MODEL).read_bytes()
@@ -176,14 +166,10 @@ def test_assets_come_with_what_an_app_needs(navigator: Path, tmp_path: Path) -> 
     assert json.loads(schema) == json.loads((navigator / "edgekit.json").read_text())["answer"]["schema"]
 
 
-def test_a_kotlin_string_stands_for_itself() -> None:
-    assert string('a"b\\$c\n') == '"a\\"b\\\\\\$c\\n"'
-
-
 @pytest.mark.parametrize("target", ["ai-pack", "asset-pack"])
 def test_a_pack_is_a_module(navigator: Path, tmp_path: Path, target: str) -> None:
     out = edgekit.package(
-        navigator, target, tmp_path / "out", delivery="on-demand", pack_name="navigator"
+        navigator, target, tmp_path / "out", options=PackOptions(delivery="on-demand", pack_name="navigator")
     ).output
     build = (out / "navigator/build.gradle").read_text()
     assert f"id 'com.android.{target}'" in build
@@ -193,35 +179,39 @@ def test_a_pack_is_a_module(navigator: Path, tmp_path: Path, target: str) -> Non
     assert "include ':navigator'" in (out / "settings.gradle.fragment").read_text()
     assert "assetPacks += [':navigator']" in (out / "app.build.gradle.fragment").read_text()
     assert 'PACK = "navigator"' in (out / "SettingsNavigatorPack.kt").read_text()
-    install_time = edgekit.package(navigator, target, tmp_path / "it", delivery="install-time").output
+    install_time = edgekit.package(
+        navigator, target, tmp_path / "it", options=PackOptions(delivery="install-time")
+    ).output
     assert not (install_time / "SettingsNavigatorPack.kt").exists()
     assert "copyOut" in (install_time / "SettingsNavigator.kt").read_text()
 
 
-BAD: list[tuple[dict[str, Any], str]] = [
-    ({"to": "ipa"}, "nothing to package to"),
-    ({"abis": ("armeabi-v7a",)}, "no engine for armeabi-v7a"),
-    ({"application_id": "navigator"}, "no application id"),
-    ({"label": ""}, "label is empty"),
-    ({"version": "1.0+x"}, "is no version"),
-    ({"version": "1.0+2", "version_code": 3}, "two version codes"),
-    ({"version_code": 0}, "out of range"),
-    ({"icon": "nowhere.png"}, "icon cannot be used"),
-    ({"keystore": "nowhere.p12"}, "no such keystore"),
-    ({"key_alias": "release"}, "no keystore"),
-    ({"presets": "nowhere.toml"}, "no such file"),
-    ({"golden_from": "nowhere.jsonl"}, "golden prompts cannot be read"),
-    ({"to": "ai-pack", "delivery": "later"}, "no way of delivery"),
-    ({"to": "ai-pack", "pack_name": "1st"}, "cannot be the name of a pack"),
+BAD: list[tuple[Callable[[], dict[str, Any]], str]] = [
+    (lambda: {"to": "ipa"}, "nothing to package to"),
+    (lambda: {"options": ApkOptions(abis=("armeabi-v7a",))}, "no engine for armeabi-v7a"),
+    (lambda: {"options": ApkOptions(application_id="navigator")}, "no application id"),
+    (lambda: {"label": ""}, "label is empty"),
+    (lambda: {"options": ApkOptions(version="1.0+x")}, "is no version"),
+    (lambda: {"options": ApkOptions(version="1.0+2", version_code=3)}, "two version codes"),
+    (lambda: {"options": ApkOptions(version_code=0)}, "out of range"),
+    (lambda: {"options": ApkOptions(icon="nowhere.png")}, "icon cannot be used"),
+    (lambda: {"options": ApkOptions(keystore="nowhere.p12")}, "no such keystore"),
+    (lambda: {"options": ApkOptions(key_alias="release")}, "no keystore"),
+    (lambda: {"options": ApkOptions(device="x")}, "nothing is done on a device"),
+    (lambda: {"options": PackOptions()}, "PackOptions says nothing to --to apk"),
+    (lambda: {"presets": "nowhere.toml"}, "no such file"),
+    (lambda: {"golden_from": "nowhere.jsonl"}, "golden prompts cannot be read"),
+    (lambda: {"to": "ai-pack", "options": PackOptions(delivery="later")}, "no way of delivery"),
+    (lambda: {"to": "ai-pack", "options": PackOptions(pack_name="1st")}, "cannot be the name of a pack"),
 ]
 
 
-@pytest.mark.parametrize(("options", "message"), BAD)
+@pytest.mark.parametrize(("wanted", "message"), BAD)
 def test_bad_input_is_one_clear_error_and_leaves_nothing(
-    navigator: Path, tmp_path: Path, options: dict[str, Any], message: str
+    navigator: Path, tmp_path: Path, wanted: Callable[[], dict[str, Any]], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        edgekit.package(navigator, output=tmp_path / "out", **options)
+        edgekit.package(navigator, output=tmp_path / "out", **wanted())
     assert list(tmp_path.iterdir()) == []
 
 

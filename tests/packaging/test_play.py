@@ -22,10 +22,7 @@ from edgekit.packaging.play import BASE_LIMIT, PACK_LIMIT, Compressed, judge, me
     ],
 )
 def test_the_verdict(model: int, app: int, fit: str) -> None:
-    assert (
-        judge(Compressed(model, model), {"x86_64": Compressed(9, 1), "arm64-v8a": Compressed(9, app)}, 0).fit
-        == fit
-    )
+    assert judge(Compressed(model, model), Compressed(9, app)).fit == fit
 
 
 def test_what_compresses_well_counts_for_what_travels(tmp_path: Path) -> None:
@@ -42,7 +39,7 @@ def test_a_large_file_is_estimated_and_that_is_told(tmp_path: Path) -> None:
     found = measure(path)
     assert found.sampled
     assert 0.4 < found.compressed / found.size < 0.6
-    assert "about" in judge(found, {}, 0).sentence
+    assert "about" in judge(found, Compressed(0, 0)).sentence
 
 
 def test_a_bundle_and_its_sidecars_travel_together() -> None:

@@ -8,13 +8,16 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import InputError
+from edgekit.gates import read_thresholds
 from edgekit.packaging.presets import (
+    PRESETS_NAME,
     Action,
     Presets,
     TaskPresets,
     find_presets,
     find_task_presets,
     read_presets,
+    read_task_presets,
 )
 from tests.conftest import EXAMPLE
 
@@ -125,3 +128,15 @@ def test_the_demos_presets_have_a_page_for_every_setting_that_it_can_answer() ->
     assert [action.when for action in presets.actions] == [
         {"setting": setting} for setting in schema["properties"]["setting"]["enum"]
     ]
+
+
+def test_one_file_serves_validate_too(tmp_path: Path) -> None:
+    path = tmp_path / PRESETS_NAME
+    path.write_text('label = "Mine"\n[validate]\nmax_kl = 1\n', encoding="utf-8")
+    assert read_presets(path) == Presets(label="Mine", source=path)
+    assert read_thresholds(path).max_kl == 1
+    path.write_text("[validate]\nmax_kl = 1\n", encoding="utf-8")
+    assert read_task_presets(path) == TaskPresets(source=path)
+    path.write_text("[validate]\nmax_lk = 1\n", encoding="utf-8")
+    with pytest.raises(InputError, match="max_lk"):
+        read_presets(path)

@@ -1,7 +1,5 @@
 """Kotlin for an app of one's own: a class over the official LiteRT-LM artifact, with a bundle's names and values.
 
-The API is that of litertlm-android 0.18 (its Config.kt and Conversation.kt). The artifact is on Google's Maven
-repository only: this project's tests compile what is written here against its signatures, not against the artifact.
 Releases 0.15 and 0.16 abort at a `SuppressTokensConfig`, by LiteRT-LM's issue 3229. `ConversationConfig.loraConfig` and
 `.chatTemplate` are handed to the same native functions as the Python API's, with which sidecars were tried.
 """
@@ -9,9 +7,16 @@ Releases 0.15 and 0.16 abort at a `SuppressTokensConfig`, by LiteRT-LM's issue 3
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
 
+from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
+from edgekit.bundle.manifest import ModelFile
+from edgekit.packaging.kotlin.artifact import (
+    KOTLIN_NEEDED,
+    coordinates,
+    response_format,
+    sampler_config,
+)
 from edgekit.packaging.kotlin.template import (
     CHECK_SIDECARS,
     CLASS,
@@ -21,40 +26,11 @@ from edgekit.packaging.kotlin.template import (
     OPEN_FILE,
     SIDECAR_BESIDE,
     SIDECAR_COPIED,
-)
-from edgekit.packaging.kotlin.values import (
-    comment,
-    ids,
     indented,
-    response_format,
-    sampler_config,
-    sidecar,
-    string,
-    string_or_null,
 )
 from edgekit.packaging.offer import Task
+from edgekit.packaging.quoting import kotlin_comment, kotlin_string, markdown
 from edgekit.packaging.source import Source
-from edgekit.runtime.library import engine_version
-
-ARTIFACT: Final = "com.google.ai.edge.litertlm:litertlm-android"
-KOTLIN_NEEDED: Final = "2.4"
-"""Older compilers cannot read the artifact's metadata."""
-
-KEEP_RULES: Final = f"""\
-# The engine's native code looks up these classes by name. The artifact was reported to bring no rules of its own.
--keep class {ARTIFACT.split(":")[0]}.** {{ *; }}
-"""
-"""For R8, which would remove or rename them in a release build: the app would abort at its first conversation."""
-
-HARD_KEYWORDS: Final = frozenset(
-    "as break class continue do else false for fun if in interface is null object package return super this throw true "
-    "try typealias typeof val var when while".split()
-)
-
-
-def coordinates() -> str:
-    """The artifact in the version of the engine that the bundle was checked with."""
-    return f"{ARTIFACT}:{engine_version()}"
 
 
 def class_name(name: str) -> str:
@@ -72,8 +48,28 @@ def entry_name(task: Task) -> str:
 def call(source: Source, prompt: str) -> str:
     """How the generated class is asked: answer("…"), or answer(Name.Task.SENTIMENT, "…") where there are several."""
     if not _several(source):
-        return f"answer({string(prompt)})"
-    return f"answer({class_name(source.name)}.Task.{entry_name(source.task)}, {string(prompt)})"
+        return f"answer({kotlin_string(prompt)})"
+    return f"answer({class_name(source.name)}.Task.{entry_name(source.task)}, {kotlin_string(prompt)})"
+
+
+def adapters_told(source: Source) -> str:
+    """What a README says of sidecars, for who opens conversations otherwise; nothing of a bundle that needs none."""
+    files = [(task, source.sidecar_of(task)) for task in source.offer.tasks]
+    rows = [
+        f"| {markdown(task.title)} | `{task.id}` | `{file.file}` | {file.size:,} |\n"
+        for task, file in files
+        if file is not None
+    ]
+    if not rows:
+        return ""
+    return f"""
+| task | id | sidecar in `assets/edgekit` | bytes |
+| --- | --- | --- | --- |
+{"".join(rows)}
+The model is opened once for whatever it does. Where code of yours opens a conversation, it must give one of these files
+(`ConversationConfig.loraConfig`): without any the engine leaves the model's adapter inputs as the memory was, and
+answers with noise. `{EMPTY_SIDECAR_NAME}` is for the model as it is.
+"""
 
 
 def model_class(source: Source, *, copies: bool) -> str:
@@ -88,7 +84,7 @@ def model_class(source: Source, *, copies: bool) -> str:
         kotlin=KOTLIN_NEEDED,
         imports="\n".join(f"import {line}" for line in _imports(source, copies=copies)),
         name=name,
-        title=comment(source.offer.title if several else source.task.title),
+        title=kotlin_comment(source.offer.title if several else source.task.title),
         stops=_stops(source),
         state="private val engine: Engine, private val directory: File"
         if sidecars
@@ -160,7 +156,7 @@ def _imports(source: Source, *, copies: bool) -> list[str]:
 
 def _stops(source: Source) -> str:
     stops = [f"{stop.text or '?'} ({', '.join(map(str, stop.ids))})" for stop in source.manifest.stop_tokens]
-    return comment(", ".join(stops))
+    return kotlin_comment(", ".join(stops))
 
 
 # ---------------------------------------- values: of one task constants, of several an enum
@@ -198,14 +194,14 @@ def _entry(source: Source, task: Task, wanted: list[str]) -> str:
         "format": "null" if manifest.answer is None else response_format(manifest.answer),
     }
     arguments = "\n".join(f"{name} = {values[name]}," for name in wanted)
-    return f"/** {comment(task.title)}. */\n{entry_name(task)}(\n{indented(arguments, 4)}\n),"
+    return f"/** {kotlin_comment(task.title)}. */\n{entry_name(task)}(\n{indented(arguments, 4)}\n),"
 
 
 def _constants(source: Source) -> Iterator[str]:
     model = source.manifest.model
-    yield f"const val MODEL_FILE = {string(model.file)}"
+    yield f"const val MODEL_FILE = {kotlin_string(model.file)}"
     yield f"const val MODEL_BYTES = {model.size:_}L"
-    yield f"const val MODEL_SHA256 = {string(model.sha256)}"
+    yield f"const val MODEL_SHA256 = {kotlin_string(model.sha256)}"
     yield "/** The most tokens of prompts and answers together; a longer prompt aborts natively, check before. */"
     yield f"const val MAX_TOKENS = {source.manifest.kv_length}"
     if _several(source):
@@ -231,9 +227,9 @@ def _task_constants(source: Source, task: Task) -> Iterator[str]:
         yield f"private val SIDECAR = {sidecar(file)}"
         yield "private val SIDECARS = listOf(SIDECAR)"
     if task.system_prompt is not None:
-        yield f"private const val SYSTEM_PROMPT = {string(task.system_prompt)}"
+        yield f"private const val SYSTEM_PROMPT = {kotlin_string(task.system_prompt)}"
     if template is not None:
-        yield f"private const val CHAT_TEMPLATE = {string(template)}"
+        yield f"private const val CHAT_TEMPLATE = {kotlin_string(template)}"
     if answer is not None:
         yield "/** What every answer is held to. */"
         yield f"private val FORMAT = {response_format(answer)}"
@@ -280,3 +276,26 @@ def _opening(name: str, *, copies: bool, sidecars: bool) -> str:
         kept="SIDECARS.map { it.at(directory) } + model" if sidecars else "listOf(model)",
         copied=COPY_SIDECARS if sidecars else "",
     )
+
+
+def string_or_null(text: str | None) -> str:
+    """A Kotlin string literal, null for None."""
+    return "null" if text is None else kotlin_string(text)
+
+
+def ids(numbers: Sequence[int]) -> str:
+    """Ids as a list, stretches as ranges."""
+    stretches: list[list[int]] = []
+    for number in sorted(set(numbers)):
+        if stretches and number == stretches[-1][1] + 1:
+            stretches[-1][1] = number
+        else:
+            stretches.append([number, number])
+    return " + ".join(
+        f"listOf({first})" if first == last else f"({first}..{last}).toList()" for first, last in stretches
+    )
+
+
+def sidecar(file: ModelFile) -> str:
+    """A sidecar as the generated class's Sidecar, on several lines."""
+    return f"Sidecar(\n    {kotlin_string(file.file)},\n    {file.size:_}L,\n    {kotlin_string(file.sha256)},\n)"

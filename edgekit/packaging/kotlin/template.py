@@ -158,3 +158,8 @@ OPEN_COPIED: Final = (
             check(part.renameTo(place)) {{ "$part cannot be renamed" }}
         }}"""
 )
+
+
+def indented(text: str, width: int) -> str:
+    """A text with each of its lines moved to the right, by a number of spaces."""
+    return "\n".join(f"{' ' * width}{line}" if line else "" for line in text.split("\n"))

@@ -5,27 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
-from edgekit.packaging.kotlin.model_class import (
-    KEEP_RULES,
-    KOTLIN_NEEDED,
-    call,
-    class_name,
-    coordinates,
-    model_class,
-)
-from edgekit.packaging.source import Job, Source, place_assets, write_text
+from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, KOTLIN_NEEDED, coordinates
+from edgekit.packaging.kotlin.model_class import adapters_told, call, class_name, model_class
+from edgekit.packaging.quoting import groovy_string, kotlin_string, markdown
+from edgekit.packaging.source import Job, place_assets, write_text
+from edgekit.packaging.target import NoOptions, PackageTarget, Written
 
 STORED: Final = ("litertlm", "tflite", "json", "NOTICE")
 """Suffixes that aapt must not compress: model and sidecars would have to be unpacked in memory to be read."""
 
 GROOVY: Final = "edgekit.gradle"
 KOTLIN_DSL: Final = "edgekit.gradle.kts"
-KEEP: Final = "edgekit-keep.pro"
 
 
-def write_assets(job: Job, directory: Path) -> tuple[str, ...]:
-    """Write assets, build file fragments, Kotlin and a README into an empty directory; gives the next commands."""
+def write_assets(job: Job, directory: Path, _: NoOptions) -> Written:
+    """Write assets, build file fragments, Kotlin and a README into an empty directory."""
     place_assets(job.source.contents, directory / "assets/edgekit", job.progress)
     name = class_name(job.source.name)
     write_text(directory / GROOVY, groovy_fragment())
@@ -33,16 +27,19 @@ def write_assets(job: Job, directory: Path) -> tuple[str, ...]:
     write_text(directory / KEEP, KEEP_RULES)
     write_text(directory / f"{name}.kt", model_class(job.source, copies=True))
     write_text(directory / "README.md", _readme(job, name))
-    return (
-        "cp -r {output}/assets YOUR-APP/app/src/main/",
-        f"cp {{output}}/{KEEP} YOUR-APP/app/",
-        f"add what {GROOVY} (or {KOTLIN_DSL}) says to YOUR-APP's app/build.gradle, and {name}.kt to its sources",
+    return Written(
+        next_steps=(
+            "cp -r {output}/assets YOUR-APP/app/src/main/",
+            f"cp {{output}}/{KEEP} YOUR-APP/app/",
+            f"add what {GROOVY} (or {KOTLIN_DSL}) says to YOUR-APP's app/build.gradle, and {name}.kt to its sources",
+        ),
+        notes=job.play.advice,
     )
 
 
 def groovy_fragment() -> str:
     """What an app's build.gradle needs."""
-    stored = ", ".join(f"'{suffix}'" for suffix in STORED)
+    stored = ", ".join(map(groovy_string, STORED))
     return f"""\
 // Into app/build.gradle.
 android {{
@@ -51,20 +48,20 @@ android {{
     }}
     buildTypes {{
         release {{
-            proguardFiles '{KEEP}'
+            proguardFiles {groovy_string(KEEP)}
         }}
     }}
 }}
 
 dependencies {{
-    implementation '{coordinates()}'
+    implementation {groovy_string(coordinates())}
 }}
 """
 
 
 def kotlin_fragment() -> str:
     """What an app's build.gradle.kts needs."""
-    stored = ", ".join(f'"{suffix}"' for suffix in STORED)
+    stored = ", ".join(map(kotlin_string, STORED))
     return f"""\
 // Into app/build.gradle.kts.
 android {{
@@ -73,34 +70,14 @@ android {{
     }}
     buildTypes {{
         release {{
-            proguardFiles("{KEEP}")
+            proguardFiles({kotlin_string(KEEP)})
         }}
     }}
 }}
 
 dependencies {{
-    implementation("{coordinates()}")
+    implementation({kotlin_string(coordinates())})
 }}
-"""
-
-
-def adapters_told(source: Source) -> str:
-    """What a README says of sidecars, for who opens conversations otherwise; nothing of a bundle that needs none."""
-    files = [(task, source.sidecar_of(task)) for task in source.offer.tasks]
-    rows = [
-        f"| {task.title.replace('|', '/')} | `{task.id}` | `{file.file}` | {file.size:,} |\n"
-        for task, file in files
-        if file is not None
-    ]
-    if not rows:
-        return ""
-    return f"""
-| task | id | sidecar in `assets/edgekit` | bytes |
-| --- | --- | --- | --- |
-{"".join(rows)}
-The model is opened once for whatever it does. Where code of yours opens a conversation, it must give one of these files
-(`ConversationConfig.loraConfig`): without any the engine leaves the model's adapter inputs as the memory was, and
-answers with noise. `{EMPTY_SIDECAR_NAME}` is for the model as it is.
 """
 
 
@@ -110,7 +87,7 @@ def _readme(job: Job, name: str) -> str:
     sample = call(source, examples[0] if examples else "Hello")
     copied = "model and sidecars" if source.sidecar_of(source.task) else "the model"
     return f"""\
-# {source.offer.title}, for an app of yours
+# {markdown(source.offer.title)}, for an app of yours
 
 1. Copy `assets/` into your app module's `src/main/`, and `{KEEP}` beside its build file: without these rules R8
    takes away what the engine looks up by name.
@@ -130,3 +107,8 @@ The class is for `{coordinates()}`; 0.15 and 0.16 are reported to abort when tok
 edgekit's own tests compile it against the artifact's signatures, having no access to the artifact itself. The terms in
 `assets/edgekit/NOTICE`{", and in its adapters' folders," if source.adapters else ""} must stay with the model.
 """
+
+
+ASSETS: Final = PackageTarget(
+    name="assets", about="what an app that is there already needs", options=NoOptions, write=write_assets
+)

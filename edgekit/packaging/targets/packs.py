@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 from edgekit.errors import InputError
-from edgekit.packaging.kotlin.model_class import KEEP_RULES, class_name, coordinates, model_class
+from edgekit.packaging.identity import identifier
+from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, coordinates
+from edgekit.packaging.kotlin.model_class import adapters_told, class_name, model_class
+from edgekit.packaging.quoting import groovy_string, kotlin_string
 from edgekit.packaging.source import Job, place_assets, write_text
-from edgekit.packaging.targets.assets import KEEP, adapters_told
+from edgekit.packaging.target import Flag, PackageTarget, Written
 
 Delivery = Literal["install-time", "fast-follow", "on-demand"]
 DELIVERIES: Final[tuple[Delivery, ...]] = ("install-time", "fast-follow", "on-demand")
@@ -34,7 +38,7 @@ class PackKind:
     needs: str
 
 
-AI_PACK: Final = PackKind(
+_AI_PACK: Final = PackKind(
     title="AI pack",
     plugin="com.android.ai-pack",
     block="aiPack",
@@ -43,7 +47,7 @@ AI_PACK: Final = PackKind(
     prefix="AiPack",
     needs="Android Gradle plugin 8.8 or newer",
 )
-ASSET_PACK: Final = PackKind(
+_ASSET_PACK: Final = PackKind(
     title="asset pack",
     plugin="com.android.asset-pack",
     block="assetPack",
@@ -54,13 +58,20 @@ ASSET_PACK: Final = PackKind(
 )
 
 
-def default_pack_name(name: str) -> str:
-    """A pack's name from a bundle's: settings-navigator → settings_navigator."""
-    plain = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")
-    return plain if plain[:1].isalpha() else f"model_{plain}"
+@dataclass(frozen=True)
+class PackOptions:
+    """How Google Play delivers a pack, and what its module is called. Raises InputError for what Play does not take."""
+
+    delivery: Annotated[str, Flag("install-time, fast-follow (the default) or on-demand.")] = "fast-follow"
+    pack_name: Annotated[str | None, Flag("The module's name.")] = None
+
+    def __post_init__(self) -> None:
+        _check_delivery(self.delivery)
+        if self.pack_name is not None:
+            _check_pack_name(self.pack_name)
 
 
-def check_pack_name(name: str) -> None:
+def _check_pack_name(name: str) -> None:
     """Raise InputError unless Google Play takes this as the name of a pack."""
     if not _NAME.fullmatch(name):
         raise InputError(
@@ -72,7 +83,7 @@ def check_pack_name(name: str) -> None:
         raise InputError(f"“{name}” is the app's own module", where="--pack-name", remedy="choose another")
 
 
-def check_delivery(delivery: str) -> None:
+def _check_delivery(delivery: str) -> None:
     """Raise InputError unless this is a way of delivery."""
     if delivery not in DELIVERIES:
         raise InputError(
@@ -82,11 +93,14 @@ def check_delivery(delivery: str) -> None:
         )
 
 
-def write_pack(job: Job, directory: Path, *, kind: PackKind, name: str, delivery: str) -> tuple[str, ...]:
-    """Write the module, fragments for the app, Kotlin and a README into an empty directory; gives the next commands."""
+def write_pack(kind: PackKind, job: Job, directory: Path, options: PackOptions) -> Written:
+    """Write the module, fragments for the app, Kotlin and a README into an empty directory."""
+    name, delivery = options.pack_name or identifier(job.source.name), options.delivery
+    _check_pack_name(name)
     place_assets(job.source.contents, directory / name / "src/main/assets/edgekit", job.progress)
     write_text(directory / name / "build.gradle", _build_file(kind, name, delivery))
-    write_text(directory / "settings.gradle.fragment", f"// Into settings.gradle.\ninclude ':{name}'\n")
+    module = groovy_string(f":{name}")
+    write_text(directory / "settings.gradle.fragment", f"// Into settings.gradle.\ninclude {module}\n")
     write_text(directory / "app.build.gradle.fragment", _app_fragment(kind, name, delivery))
     model = class_name(job.source.name)
     write_text(directory / KEEP, KEEP_RULES)
@@ -95,23 +109,25 @@ def write_pack(job: Job, directory: Path, *, kind: PackKind, name: str, delivery
     if not copies:
         write_text(directory / f"{model}Pack.kt", _finder(kind, name, model, delivery, job))
     write_text(directory / "README.md", _readme(kind, name, model, delivery, job))
-    return (
-        f"cp -r {{output}}/{name} YOUR-APP/ && cp {{output}}/{KEEP} YOUR-APP/app/",
-        "add both fragments to YOUR-APP's settings.gradle and app/build.gradle, and the .kt files to its sources",
-        "try it: bundletool build-apks --local-testing --bundle app.aab --output app.apks",
+    return Written(
+        next_steps=(
+            f"cp -r {{output}}/{name} YOUR-APP/ && cp {{output}}/{KEEP} YOUR-APP/app/",
+            "add both fragments to YOUR-APP's settings.gradle and app/build.gradle, and the .kt files to its sources",
+            "try it: bundletool build-apks --local-testing --bundle app.aab --output app.apks",
+        )
     )
 
 
 def _build_file(kind: PackKind, name: str, delivery: str) -> str:
     return f"""\
 plugins {{
-    id '{kind.plugin}'
+    id {groovy_string(kind.plugin)}
 }}
 
 {kind.block} {{
-    packName = '{name}'
+    packName = {groovy_string(name)}
     dynamicDelivery {{
-        deliveryType = '{delivery}'
+        deliveryType = {groovy_string(delivery)}
     }}
 }}
 """
@@ -119,21 +135,21 @@ plugins {{
 
 def _app_fragment(kind: PackKind, name: str, delivery: str) -> str:
     # An install-time pack is read as assets; nothing has to be asked for.
-    library = "" if delivery == "install-time" else f"    implementation '{kind.library}'\n"
+    library = "" if delivery == "install-time" else f"    implementation {groovy_string(kind.library)}\n"
     stored = "    androidResources {\n        noCompress 'litertlm', 'tflite'\n    }\n" if not library else ""
     return f"""\
 // Into app/build.gradle.
 android {{
-    assetPacks += [':{name}']
+    assetPacks += [{groovy_string(f":{name}")}]
     buildTypes {{
         release {{
-            proguardFiles '{KEEP}'
+            proguardFiles {groovy_string(KEEP)}
         }}
     }}
 {stored}}}
 
 dependencies {{
-{library}    implementation '{coordinates()}'
+{library}    implementation {groovy_string(coordinates())}
 }}
 """
 
@@ -165,7 +181,7 @@ class {model}Pack(context: Context) {{
     fun fetch() = packs.fetch(listOf(PACK))
 
     private companion object {{
-        const val PACK = "{name}"
+        const val PACK = {kotlin_string(name)}
     }}
 }}
 """
@@ -201,3 +217,17 @@ The pack's manifest is made by the Gradle plugin. Without Google Play, `bundleto
 `bundletool install-apks` deliver it from a cable. The terms in `{name}/src/main/assets/edgekit/NOTICE` must stay with
 the model.
 """
+
+
+AI_PACK: Final = PackageTarget(
+    name="ai-pack",
+    about="a module that Google Play delivers: an AI pack",
+    options=PackOptions,
+    write=partial(write_pack, _AI_PACK),
+)
+ASSET_PACK: Final = PackageTarget(
+    name="asset-pack",
+    about="a module that Google Play delivers: an asset pack",
+    options=PackOptions,
+    write=partial(write_pack, _ASSET_PACK),
+)

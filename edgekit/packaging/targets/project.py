@@ -10,16 +10,27 @@ from __future__ import annotations
 
 import re
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
-from xml.sax.saxutils import escape
 
 from edgekit.errors import MissingToolError
-from edgekit.packaging.icon import draw_foreground
-from edgekit.packaging.kotlin.model_class import HARD_KEYWORDS
+from edgekit.packaging.app import (
+    AppOptions,
+    app_facts,
+    app_notes,
+    app_told,
+    icon_of,
+    identity_of,
+    libraries_of,
+    refuse_app,
+)
+from edgekit.packaging.identity import Identity
 from edgekit.packaging.offer import TASKS_NAME
-from edgekit.packaging.source import Job, copy_file, place_assets, write_text
-from edgekit.runtime.library import LIBRARY, engine_library, engine_version
+from edgekit.packaging.quoting import android_string, groovy_string, kotlin_package, markdown, toml_string
+from edgekit.packaging.source import Job, Source, copy_file, place_assets, write_text
+from edgekit.packaging.target import PackageTarget, Written
+from edgekit.runtime.library import LIBRARY, engine_version
 
 SAMPLE_PACKAGE: Final = "dev.edgekit.sample"
 SAMPLE_ID: Final = "dev.edgekit.app"
@@ -42,17 +53,17 @@ def sample_app() -> Path:
     raise MissingToolError("the sample app is not installed", remedy="install edgekit from its wheel")
 
 
-def write_project(job: Job, directory: Path) -> tuple[str, ...]:
-    """Write the project into an empty directory; gives the next commands.
+def write_project(job: Job, directory: Path, options: AppOptions) -> Written:
+    """Write the project into an empty directory.
 
     Raises MissingToolError when the engine cannot be downloaded, InputError when the icon cannot be used.
     """
-    libraries = {abi: engine_library("android", abi) for abi in job.abis}
+    libraries, identity = libraries_of(options), identity_of(job.source, options)
     _copy_sample(sample_app(), directory)
-    _rename(directory, job.identity.application_id)
-    _set_up(directory, job)
-    if job.icon is not None:
-        _put_icon(directory, job.icon)
+    _rename(directory, identity.application_id)
+    _set_up(directory, job.source.name, identity, options.each_abi)
+    if (icon := icon_of(job.source, options)) is not None:
+        _put_icon(directory, icon)
     place_assets(job.source.contents, directory / "app/src/main/assets/edgekit", job.progress)
     size = sum(library.stat().st_size for library in libraries.values())
     with job.progress.step("copy the engine", size, "bytes") as advance:
@@ -60,10 +71,12 @@ def write_project(job: Job, directory: Path) -> tuple[str, ...]:
             place = directory / "app/src/main/jniLibs" / abi
             place.mkdir(parents=True)
             copy_file(library, place / LIBRARY, advance)
-    write_text(directory / "README.md", _readme(job))
-    return (
-        "open {output} in Android Studio",
-        "cd {output} && ./gradlew assembleDebug",
+    write_text(directory / "README.md", _readme(job.source, identity, options.each_abi))
+    return Written(
+        next_steps=("open {output} in Android Studio", "cd {output} && ./gradlew assembleDebug"),
+        notes=(*app_notes(identity), *job.play.advice),
+        facts=app_facts(identity, options),
+        told=app_told(identity, options),
     )
 
 
@@ -106,7 +119,7 @@ def rename_source(text: str, package: str, *, kotlin: bool) -> str:
     kotlin: quote words of the Kotlin language in `package` and `import` lines, where they may be part of a package.
     """
     if kotlin:
-        quoted = ".".join(f"`{word}`" if word in HARD_KEYWORDS else word for word in package.split("."))
+        quoted = kotlin_package(package)
         text = re.sub(
             rf"^(package|import)(\s+){re.escape(SAMPLE_PACKAGE)}\b",
             lambda match: f"{match[1]}{match[2]}{quoted}",
@@ -127,15 +140,14 @@ def jni_name(package: str) -> str:
 # ---------------------------------------- settings
 
 
-def _set_up(directory: Path, job: Job) -> None:
-    identity = job.identity
-    _change(directory / "settings.gradle", rf"'{SAMPLE_PROJECT}'", f"'{job.source.name}'")
+def _set_up(directory: Path, name: str, identity: Identity, each_abi: Sequence[str]) -> None:
+    _change(directory / "settings.gradle", rf"'{SAMPLE_PROJECT}'", _literal(groovy_string(name)))
     catalog = directory / "gradle/libs.versions.toml"
     _change(catalog, r'^versionCode = ".*"$', f'versionCode = "{identity.version_code}"')
-    _change(catalog, r'^versionName = ".*"$', f"versionName = {_toml(identity.version_name)}")
+    _change(catalog, r'^versionName = ".*"$', f"versionName = {_literal(toml_string(identity.version_name))}")
     _change(catalog, r"^# Read by Gradle.*$", "# Versions and API levels.")
     build = directory / "app/build.gradle"
-    abis = ", ".join(f"'{abi}'" for abi in job.abis)
+    abis = ", ".join(map(groovy_string, each_abi))
     _change(build, r"abiFilters\.addAll\(\[.*?\]\)", f"abiFilters.addAll([{abis}])")
     # The sample's own tests stay behind, and with them what only they need.
     _change(build, r"^    testOptions \{\n(?:.*\n)*?    \}\n\n?", "")
@@ -157,33 +169,19 @@ def _literal(text: str) -> str:
     return text.replace("\\", "\\\\")
 
 
-def _toml(text: str) -> str:
-    quoted = text.replace("\\", "\\\\").replace('"', '\\"')
-    return _literal(f'"{quoted}"')
-
-
-def android_string(text: str) -> str:
-    """A text as the content of a <string> resource, where quotes, @ and ? have meanings of their own."""
-    escaped = text.replace("\\", "\\\\").replace("'", "\\'").replace('"', '\\"')
-    if escaped[:1] in ("@", "?"):
-        escaped = f"\\{escaped}"
-    if escaped != " ".join(escaped.split()):  # white space would be collapsed
-        escaped = f'"{escaped}"'
-    return escape(escaped)
-
-
 def _put_icon(directory: Path, icon: Path) -> None:
+    from edgekit.packaging.icon import draw_foreground
+
     foreground = draw_foreground(icon)
     (directory / _FOREGROUND).write_bytes(foreground.png)
     if not foreground.has_shape:  # a full-bleed picture has no one-coloured form
         _change(directory / _LAUNCHER, r"^ *<monochrome .*/>\n", "")
 
 
-def _readme(job: Job) -> str:
-    identity, source = job.identity, job.source
+def _readme(source: Source, identity: Identity, each_abi: Sequence[str]) -> str:
     models = "model and `adapters`" if source.adapters else "model"
     return f"""\
-# {identity.label}
+# {markdown(identity.label)}
 
 An Android app around the model `{source.manifest.model.file}`: Kotlin, Jetpack Compose and LiteRT-LM
 {engine_version()}, made by `edgekit package --to project`. It is yours: application id and packages are
@@ -194,7 +192,7 @@ An Android app around the model `{source.manifest.model.file}`: Kotlin, Jetpack 
 | where | what |
 | --- | --- |
 | `app/src/main/assets/edgekit` | {models}, `edgekit.json`, `NOTICE`, and in `{TASKS_NAME}` examples and buttons |
-| `app/src/main/jniLibs` | the engine, for {", ".join(job.abis)}, from the official wheel |
+| `app/src/main/jniLibs` | the engine, for {", ".join(each_abi)}, from the official wheel |
 | `app/src/main/cpp` | the shim between Kotlin and the engine's C interface |
 | `app/src/main/kotlin` | `engine`, `bundle`, `tasks` without Compose, `screens` with it |
 
@@ -204,3 +202,13 @@ app notices at its next start.
 
 The terms in `NOTICE` must stay with the model.
 """
+
+
+PROJECT: Final = PackageTarget(
+    name="project",
+    about="the sample app as a Gradle project of your own",
+    options=AppOptions,
+    write=write_project,
+    refuse=refuse_app,
+    libraries=libraries_of,
+)

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 from edgekit.errors import InputError
 from edgekit.files.whole import whole
+from edgekit.packaging.app import DEFAULT_ABIS
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk import axml
@@ -43,14 +44,11 @@ from edgekit.progress import SILENT, Progress
 from edgekit.runtime.library import LIBRARY, engine_library, engine_version
 
 ASSETS = "assets/edgekit/"
-DEFAULT_ABIS = ("arm64-v8a",)
-"""What all phones of today are; x86_64 is for emulators and Chromebooks."""
-
 _BLOCK_BYTES = 64 << 10  # more than signatures and certificates take
 
 
 @dataclass(frozen=True)
-class ApkOptions:
+class App:
     """What an app is called, and for whom it is.
 
     abis: of ("arm64-v8a", "x86_64"). icon: a square PNG; the sample app's own without. engine: a library, or the
@@ -82,17 +80,17 @@ class ApkResult:
 
 
 def write_apk(
-    contents: AppContents, path: Path, *, options: ApkOptions, key: SigningKey, progress: Progress = SILENT
+    contents: AppContents, path: Path, *, app: App, key: SigningKey, progress: Progress = SILENT
 ) -> ApkResult:
     """Write a signed APK that Android 8.0 and newer install. Replaces a file that is there, when all has gone well.
 
-    The same contents, options and key give the same bytes (with an EC key, where `cryptography` has OpenSSL 3.2). What
+    The same contents, app and key give the same bytes (with an EC key, where `cryptography` has OpenSSL 3.2). What
     was written is read back and its signatures are checked before the file takes its place.
     Raises InputError when something of it cannot be used, there is no space, or the app would pass 4 GB;
     MissingToolError when the engine cannot be downloaded.
     """
-    base = read_base(options.base)
-    entries = [*_base_entries(base, options), *_engine_entries(base, options), *_asset_entries(contents)]
+    base = read_base(app.base)
+    entries = [*_base_entries(base, app), *_engine_entries(base, app), *_asset_entries(contents)]
     placed = lay_out(entries)
     with whole(path, needed_bytes=total_size(placed) + _BLOCK_BYTES, seconds=0) as file:
         _write(placed, key, file, progress)
@@ -101,7 +99,7 @@ def write_apk(
             members = read_members(file, path)
             manifest = _manifest_of(file, members, path)
         size = os.fstat(file.fileno()).st_size
-    return ApkResult(path, size, manifest, options.abis, verified.fingerprint, key.debug, members)
+    return ApkResult(path, size, manifest, app.abis, verified.fingerprint, key.debug, members)
 
 
 def read_apk(path: Path) -> AppManifest:
@@ -124,13 +122,13 @@ def _manifest_of(file: BinaryIO, members: Sequence[Member], path: Path) -> AppMa
 # ---------------------------------------- what is in it
 
 
-def _base_entries(base: Base, options: ApkOptions) -> Iterator[Entry]:
+def _base_entries(base: Base, app: App) -> Iterator[Entry]:
     """The entries of the base that the app keeps, in their order, some of them changed."""
-    changed = _changed_entries(base, options)
+    changed = _changed_entries(base, app)
     for member, packed in zip(base.members, base.packed, strict=True):
         name = member.name
         library = name.startswith("lib/")
-        if library and name.split("/")[1] not in options.abis:
+        if library and name.split("/")[1] not in app.abis:
             continue
         content = unpack(packed, member, base.path)
         if name in changed:
@@ -143,21 +141,21 @@ def _base_entries(base: Base, options: ApkOptions) -> Iterator[Entry]:
             yield Entry(name, content)
 
 
-def _changed_entries(base: Base, options: ApkOptions) -> dict[str, bytes]:
+def _changed_entries(base: Base, app: App) -> dict[str, bytes]:
     where = f"{base.path}: {MANIFEST}"
     document = axml.decode(base.content(MANIFEST), where)
-    renamed = rename_app(document, base.application_id, options.identity, where)
+    renamed = rename_app(document, base.application_id, app.identity, where)
     if read_manifest(renamed, where).libraries_extracted:
         raise InputError("the base app has its libraries extracted", where=where, remedy=REINSTALL)
     table = base.content(RESOURCES)
     changed = {
         MANIFEST: axml.encode(renamed),
-        RESOURCES: rename_package(table, base.application_id, options.identity.application_id, base.path),
+        RESOURCES: rename_package(table, base.application_id, app.identity.application_id, base.path),
     }
-    if options.icon is not None:
+    if app.icon is not None:
         from edgekit.packaging.icon import draw_foreground
 
-        foreground = draw_foreground(options.icon)
+        foreground = draw_foreground(app.icon)
         base.content(base.icon)  # it is there to be replaced
         changed[base.icon] = foreground.png
         if not foreground.has_shape:
@@ -177,28 +175,28 @@ def _without_monochrome(base: Base) -> dict[str, bytes]:
     return changed
 
 
-def _engine_entries(base: Base, options: ApkOptions) -> Iterator[Entry]:
+def _engine_entries(base: Base, app: App) -> Iterator[Entry]:
     """The engine's library for each ABI."""
-    if not options.abis or len(set(options.abis)) != len(options.abis):
+    if not app.abis or len(set(app.abis)) != len(app.abis):
         raise InputError(
             "each ABI is named once, and at least one", remedy=f"there are: {', '.join(base.abis)}"
         )
-    if options.engine is not None and len(options.abis) > 1:
+    if app.engine is not None and len(app.abis) > 1:
         raise InputError(
-            "an engine library of your own is for one ABI", where=options.engine, remedy="name one ABI"
+            "an engine library of your own is for one ABI", where=app.engine, remedy="name one ABI"
         )
-    if options.engine is None and _minor(base.engine) != _minor(engine_version()):
+    if app.engine is None and _minor(base.engine) != _minor(engine_version()):
         raise InputError(
             f"the base app is made for LiteRT-LM {base.engine}, installed is {engine_version()}",
             where=base.path,
             remedy=f"pip install 'litert-lm-api=={base.engine}'",
         )
-    for abi in sorted(options.abis):
+    for abi in sorted(app.abis):
         if abi not in base.abis:
             raise InputError(
                 f"there is no engine for {abi}", remedy=f"there is one for: {', '.join(base.abis)}"
             )
-        yield Entry(f"lib/{abi}/{LIBRARY}", engine_library("android", abi, own=options.engine), PAGE)
+        yield Entry(f"lib/{abi}/{LIBRARY}", engine_library("android", abi, own=app.engine), PAGE)
 
 
 def _minor(version: str) -> list[str]:

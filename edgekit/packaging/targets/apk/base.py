@@ -8,10 +8,11 @@ from pathlib import Path
 
 from edgekit.errors import InputError
 from edgekit.files.digest import file_digest
+from edgekit.packaging.play import BASE_APP
 from edgekit.packaging.targets.apk.archive import Member, read_members, read_packed, unpack
 
-BASE = Path(__file__).parents[2] / "base"
-APK, FACTS = "app.apk", "base.json"
+BASE = BASE_APP.parent
+APK, FACTS = BASE_APP.name, "base.json"
 
 _SCHEMA_VERSION = 1
 

@@ -5,7 +5,6 @@ The Gallery parses the list without any check, so that a missing key shows as a 
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from edgekit.errors import InputError
+from edgekit.packaging.quoting import json_text
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery.settings import settings_of
 
@@ -124,7 +124,7 @@ def deep_link(source: Source) -> str:
 
 def list_text(document: dict[str, Any]) -> str:
     """A list as a file."""
-    return f"{json.dumps(document, indent=2, ensure_ascii=False)}\n"
+    return json_text(document)
 
 
 def _entry(source: Source) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from edgekit.html.page import (
     render_page,
 )
 from edgekit.html.text import sentence
+from edgekit.packaging.quoting import markdown
 from edgekit.packaging.targets.gallery.allowlist import (
     APPLICATION_ID,
     REMOTE_LIST,
@@ -66,8 +67,8 @@ def import_page(card: ImportCard) -> Page:
 
 def render_markdown(card: ImportCard) -> str:
     """Return the card as Markdown, to paste beside a download link."""
-    lines = [f"# {_plain(card.source.task.title)}: import card", "", f"{_verdict(card).headline}.", ""]
-    lines += [f"* {name}: {_plain(value)}" for name, value in _subject(card)]
+    lines = [f"# {markdown(card.source.task.title)}: import card", "", f"{_verdict(card).headline}.", ""]
+    lines += [f"* {name}: {markdown(value)}" for name, value in _subject(card)]
     lines += ["", "## What to enter", "", "| Field | Enter | Default | Why |", "| --- | --- | --- | --- |"]
     for field in card.fields:
         value = f"**{field.value}**" if field.differs else field.value
@@ -84,11 +85,11 @@ def render_markdown(card: ImportCard) -> str:
         ]
     if card.task.system_prompt:
         lines += ["", "System prompt:", "", *(f"    {line}" for line in card.task.system_prompt.splitlines())]
-    lines += ["", f"## On the Gallery's runtime {GALLERY_RUNTIME}", "", _plain(_sentence(card.trial))]
+    lines += ["", f"## On the Gallery's runtime {GALLERY_RUNTIME}", "", markdown(_sentence(card.trial))]
     if prompts := _prompts(card):
         lines += ["", "## Prompts to try", ""]
         lines += [
-            f"* {_plain(prompt)}{' → ' + _plain(answer) if answer else ''}" for prompt, answer in prompts
+            f"* {markdown(prompt)}{' → ' + markdown(answer) if answer else ''}" for prompt, answer in prompts
         ]
     return "\n".join(lines) + "\n"
 
@@ -247,9 +248,3 @@ def _prompts_table(prompts: Sequence[tuple[str, str | None]]) -> Table:
 
 def _sentence(trial: Trial) -> str:
     return f"{sentence(trial.sentence)}."
-
-
-def _plain(text: str) -> str:
-    """Text as Markdown that means nothing but itself."""
-    line = " ".join(text.split())
-    return "".join(f"\\{character}" if character in r"\`*_{}[]<>|#~" else character for character in line)

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from edgekit.benchmark.native.build import PREBUILT
+from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
-from edgekit.packaging.targets.apk import ApkOptions, Identity, SigningKey, debug_key, write_apk
+from edgekit.packaging.targets.apk.assemble import App, write_apk
+from edgekit.packaging.targets.apk.keys import SigningKey, debug_key
 from tests.packaging.targets.apk.making import BUNDLE_BYTES, IDENTITY, MODEL
 
 
@@ -35,16 +37,14 @@ def contents(tmp_path_factory: pytest.TempPathFactory) -> AppContents:
 
 
 @pytest.fixture(scope="session")
-def options(engine: Path) -> ApkOptions:
-    return ApkOptions(IDENTITY, engine=engine)
+def app(engine: Path) -> App:
+    return App(IDENTITY, engine=engine)
 
 
 @pytest.fixture(scope="session")
-def apk(
-    tmp_path_factory: pytest.TempPathFactory, contents: AppContents, options: ApkOptions, key: SigningKey
-) -> Path:
+def apk(tmp_path_factory: pytest.TempPathFactory, contents: AppContents, app: App, key: SigningKey) -> Path:
     path = tmp_path_factory.mktemp("apk") / "app.apk"
-    write_apk(contents, path, options=options, key=key)
+    write_apk(contents, path, app=app, key=key)
     return path
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from edgekit.packaging.targets.apk import Identity
+from edgekit.packaging.identity import Identity
 
 IDENTITY = Identity("com.example.navigator", "Innstillinger 🎈 設定", "2.1-beta", 42)
 MODEL = "navigator.litertlm"

@@ -21,18 +21,13 @@ from PIL import Image
 
 from edgekit.errors import InputError, MissingToolError
 from edgekit.packaging.source import AppContents
-from edgekit.packaging.targets.apk import (
-    ASSETS,
-    ApkOptions,
-    SigningKey,
-    axml,
-    read_apk,
-    verify_apk,
-    write_apk,
-)
+from edgekit.packaging.targets.apk import axml
 from edgekit.packaging.targets.apk import base as bases
 from edgekit.packaging.targets.apk.archive import PAGE, STORED, Member, read_members
+from edgekit.packaging.targets.apk.assemble import ASSETS, App, read_apk, write_apk
+from edgekit.packaging.targets.apk.keys import SigningKey
 from edgekit.packaging.targets.apk.resources import RESOURCES
+from edgekit.packaging.targets.apk.verify import verify_apk
 from edgekit.progress import Advance
 from edgekit.runtime.library import LIBRARY, engine_library
 from tests.packaging.targets.apk.making import IDENTITY, MODEL, garbled
@@ -120,7 +115,7 @@ def test_both_abis_with_the_official_engine(tmp_path: Path, contents: AppContent
     except MissingToolError as error:
         pytest.skip(f"the official engine cannot be had: {error.message}")
     path = tmp_path / "app.apk"
-    result = write_apk(contents, path, options=ApkOptions(IDENTITY, abis=tuple(libraries)), key=key)
+    result = write_apk(contents, path, app=App(IDENTITY, abis=tuple(libraries)), key=key)
     assert result.size == path.stat().st_size
     assert result.debug_key
     with zipfile.ZipFile(path) as archive:
@@ -145,11 +140,11 @@ def test_the_placeholder_id_is_nowhere_left(apk: Path) -> None:
 
 
 def test_an_icon_takes_the_place_of_the_base_s(
-    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     path, picture, base = tmp_path / "app.apk", tmp_path / "icon.png", bases.read_base()
     Image.new("RGBA", (256, 256), (0, 90, 0, 255)).save(picture)
-    write_apk(contents, path, options=replace(options, icon=picture), key=key)
+    write_apk(contents, path, app=replace(app, icon=picture), key=key)
     with zipfile.ZipFile(path) as archive:
         with archive.open(base.icon) as file, Image.open(file) as image:
             assert image.getpixel((216, 216)) == (0, 90, 0, 255)
@@ -167,13 +162,13 @@ def test_an_icon_takes_the_place_of_the_base_s(
 
 
 def test_a_logo_stays_the_icon_s_one_coloured_form(
-    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     path, picture = tmp_path / "app.apk", tmp_path / "icon.png"
     image = Image.new("RGBA", (256, 256))
     image.paste((0, 90, 0, 255), (60, 60, 200, 200))
     image.save(picture)
-    write_apk(contents, path, options=replace(options, icon=picture), key=key)
+    write_apk(contents, path, app=replace(app, icon=picture), key=key)
     with zipfile.ZipFile(path) as archive:
         texts = [archive.read(n) for n in archive.namelist() if n.startswith("res/") and n.endswith(".xml")]
     assert any(b"monochrome" in text or "monochrome".encode("utf-16-le") in text for text in texts)
@@ -183,12 +178,12 @@ def test_a_logo_stays_the_icon_s_one_coloured_form(
 
 
 def test_the_same_input_gives_the_same_bytes(
-    apk: Path, tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    apk: Path, tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     moved = tmp_path / "elsewhere"
     shutil.copy(contents.assets[MODEL], moved)  # type: ignore[arg-type]
     again = AppContents({**{name: contents.assets[name] for name in reversed(contents.assets)}, MODEL: moved})
-    write_apk(again, tmp_path / "again.apk", options=options, key=key)
+    write_apk(again, tmp_path / "again.apk", app=app, key=key)
     assert (tmp_path / "again.apk").read_bytes() == apk.read_bytes()
 
 
@@ -210,11 +205,11 @@ def test_an_abi_without_an_engine_is_refused(
     why: str,
     tmp_path: Path,
     contents: AppContents,
-    options: ApkOptions,
+    app: App,
     key: SigningKey,
 ) -> None:
     with pytest.raises(InputError, match=why):
-        write_apk(contents, tmp_path / "app.apk", options=replace(options, abis=abis), key=key)
+        write_apk(contents, tmp_path / "app.apk", app=replace(app, abis=abis), key=key)
     assert not list(tmp_path.iterdir())
 
 
@@ -224,19 +219,19 @@ def base_copy(tmp_path: Path) -> Path:
 
 
 def test_a_damaged_base_is_told_by_name(
-    base_copy: Path, tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    base_copy: Path, tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     apk = base_copy / bases.APK
     apk.write_bytes(garbled(apk.read_bytes(), 3))
     with pytest.raises(InputError, match="the base app is damaged: its digest differs") as refusal:
-        write_apk(contents, tmp_path / "app.apk", options=replace(options, base=base_copy), key=key)
+        write_apk(contents, tmp_path / "app.apk", app=replace(app, base=base_copy), key=key)
     assert refusal.value.where == str(apk)
     assert "pip install" in str(refusal.value.remedy)
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_a_base_that_is_damaged_under_a_right_digest_is_told_too(
-    seed: int, base_copy: Path, tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    seed: int, base_copy: Path, tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     """An error that names the base, or an app that verifies: nothing in between, and nothing left of the first."""
     apk, facts, target = base_copy / bases.APK, base_copy / bases.FACTS, tmp_path / "app.apk"
@@ -244,7 +239,7 @@ def test_a_base_that_is_damaged_under_a_right_digest_is_told_too(
     known = json.loads(facts.read_text()) | {"sha256": hashlib.sha256(apk.read_bytes()).hexdigest()}
     facts.write_text(json.dumps(known))
     try:
-        write_apk(contents, target, options=replace(options, base=base_copy), key=key)
+        write_apk(contents, target, app=replace(app, base=base_copy), key=key)
     except InputError as error:
         assert str(error.where).startswith(str(apk))
         assert [path.name for path in tmp_path.iterdir()] == ["base"]
@@ -254,11 +249,11 @@ def test_a_base_that_is_damaged_under_a_right_digest_is_told_too(
 
 @pytest.mark.parametrize("facts", ["", "[]", "{}", '{"schema_version": 9}', "\ud800"])
 def test_facts_that_cannot_be_read_are_told(
-    facts: str, base_copy: Path, tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    facts: str, base_copy: Path, tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     (base_copy / bases.FACTS).write_bytes(facts.encode("utf-8", "surrogatepass"))
     with pytest.raises(InputError, match="base app") as refusal:
-        write_apk(contents, tmp_path / "app.apk", options=replace(options, base=base_copy), key=key)
+        write_apk(contents, tmp_path / "app.apk", app=replace(app, base=base_copy), key=key)
     assert refusal.value.where == str(base_copy / bases.FACTS)
 
 
@@ -278,12 +273,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_no_space_is_told_and_the_old_app_stays(
-    small_disk: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    small_disk: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     old = small_disk / "app.apk"
     old.write_bytes(b"old")
     with pytest.raises(InputError, match=r"not enough space: [\d,]+ bytes are needed, [\d,]+ are free"):
-        write_apk(contents, old, options=options, key=key)
+        write_apk(contents, old, app=app, key=key)
     assert [path.name for path in small_disk.iterdir()] == ["app.apk"]
     assert old.read_bytes() == b"old"
 
@@ -291,7 +286,7 @@ def test_no_space_is_told_and_the_old_app_stays(
 def test_a_disk_that_fills_up_meanwhile_is_told_and_nothing_is_left(
     small_disk: Path,
     contents: AppContents,
-    options: ApkOptions,
+    app: App,
     key: SigningKey,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -299,36 +294,36 @@ def test_a_disk_that_fills_up_meanwhile_is_told_and_nothing_is_left(
 
     monkeypatch.setattr(whole, "refuse_if_full", lambda place, needed, error: None)  # it looked free
     with pytest.raises(InputError, match="not enough space"):
-        write_apk(contents, small_disk / "app.apk", options=options, key=key)
+        write_apk(contents, small_disk / "app.apk", app=app, key=key)
     assert not list(small_disk.iterdir())
 
 
 def test_a_limit_on_file_sizes_is_told_and_nothing_is_left(
-    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
     try:
         with pytest.raises(InputError, match="grew beyond the allowed size"):
-            write_apk(contents, tmp_path / "app.apk", options=options, key=key)
+            write_apk(contents, tmp_path / "app.apk", app=app, key=key)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())
 
 
 def test_an_old_app_is_replaced_and_what_a_killed_run_left_is_gone(
-    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     path = tmp_path / "app.apk"
     path.write_bytes(b"old")
     (tmp_path / ".app.apk.part").write_bytes(b"x" * 10_000_000)
-    write_apk(contents, path, options=options, key=key)
+    write_apk(contents, path, app=app, key=key)
     assert [each.name for each in tmp_path.iterdir()] == ["app.apk"]
     verify_apk(path)
 
 
 def test_an_interrupt_leaves_nothing(
-    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     class Interrupting:
         @contextlib.contextmanager
@@ -340,22 +335,22 @@ def test_an_interrupt_leaves_nothing(
             yield advance
 
     with pytest.raises(KeyboardInterrupt):
-        write_apk(contents, tmp_path / "app.apk", options=options, key=key, progress=Interrupting())
+        write_apk(contents, tmp_path / "app.apk", app=app, key=key, progress=Interrupting())
     assert not list(tmp_path.iterdir())
 
 
 def test_a_bundle_that_cannot_be_read_is_told(
-    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     missing = AppContents({**contents.assets, MODEL: tmp_path / "gone.litertlm"})
     with pytest.raises(InputError, match="this file cannot be read: No such file") as refusal:
-        write_apk(missing, tmp_path / "app.apk", options=options, key=key)
+        write_apk(missing, tmp_path / "app.apk", app=app, key=key)
     assert refusal.value.where == str(tmp_path / "gone.litertlm")
     assert not list(tmp_path.iterdir())
 
 
 def test_two_runs_do_not_write_the_same_app_at_once(
-    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     path = tmp_path / "app.apk"
     script = (
@@ -368,20 +363,20 @@ def test_two_runs_do_not_write_the_same_app_at_once(
         assert other.stdout
         assert other.stdout.readline() == "ready\n"
         with pytest.raises(InputError, match="another edgekit run is writing here"):
-            write_apk(contents, path, options=options, key=key)
+            write_apk(contents, path, app=app, key=key)
         other.communicate()
     assert path.read_bytes() == b"theirs"
 
 
 def test_a_directory_in_the_way_is_told(
-    tmp_path: Path, contents: AppContents, options: ApkOptions, key: SigningKey
+    tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     (tmp_path / "app.apk").mkdir()
     with pytest.raises(InputError, match="there is a directory where a file should be"):
-        write_apk(contents, tmp_path / "app.apk", options=options, key=key)
+        write_apk(contents, tmp_path / "app.apk", app=app, key=key)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="there is a file where a directory should be"):
-        write_apk(contents, tmp_path / "file" / "app.apk", options=options, key=key)
+        write_apk(contents, tmp_path / "file" / "app.apk", app=app, key=key)
 
 
 def test_what_is_no_app_is_told(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from edgekit.device.adb import DeviceLost
 from edgekit.errors import EdgekitError, InputError, MissingToolError
-from edgekit.packaging.targets.apk import install_apk
+from edgekit.packaging.targets.apk.install import install_apk
 from edgekit.progress import Advance
 from tests.device.rig import Board, Lab
 from tests.packaging.targets.apk.making import IDENTITY

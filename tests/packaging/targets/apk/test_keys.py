@@ -14,8 +14,16 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, NoEncryption, pkcs12
 
 from edgekit.errors import InputError
-from edgekit.packaging.targets.apk import PASSWORD_VARIABLE, debug_key, der, find_password, open_keystore
-from edgekit.packaging.targets.apk.keys import DEBUG_ALIAS, DEBUG_KEYSTORE, DEBUG_PASSWORD
+from edgekit.packaging.targets.apk import der
+from edgekit.packaging.targets.apk.keys import (
+    DEBUG_ALIAS,
+    DEBUG_KEYSTORE,
+    DEBUG_PASSWORD,
+    PASSWORD_VARIABLE,
+    debug_key,
+    find_password,
+    open_keystore,
+)
 from tests.packaging.targets.apk.making import garbled
 from tests.packaging.targets.apk.tools import keytool
 
@@ -247,7 +255,7 @@ def test_keytool_reads_the_debug_key(tmp_path: Path) -> None:
 
 def test_runs_that_make_it_at_once_get_the_same(tmp_path: Path) -> None:
     script = (
-        "import sys, pathlib; from edgekit.packaging.targets.apk import debug_key;"
+        "import sys, pathlib; from edgekit.packaging.targets.apk.keys import debug_key;"
         "print(debug_key(pathlib.Path(sys.argv[1])).fingerprint)"
     )
     command = [sys.executable, "-c", script, tmp_path / "new"]

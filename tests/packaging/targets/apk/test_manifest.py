@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 
 from edgekit.errors import InputError
-from edgekit.packaging.targets.apk import Identity, axml
+from edgekit.packaging.identity import Identity
+from edgekit.packaging.targets.apk import axml
 from edgekit.packaging.targets.apk.axml import Document, Start
 from edgekit.packaging.targets.apk.base import read_base
 from edgekit.packaging.targets.apk.manifest import MANIFEST, read_manifest, rename_app

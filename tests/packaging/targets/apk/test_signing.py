@@ -9,9 +9,11 @@ import pytest
 
 from edgekit.errors import InputError
 from edgekit.packaging.source import AppContents
-from edgekit.packaging.targets.apk import ApkOptions, SigningKey, open_keystore, verify_apk, write_apk
 from edgekit.packaging.targets.apk import block as blocks
 from edgekit.packaging.targets.apk.archive import find_end
+from edgekit.packaging.targets.apk.assemble import App, write_apk
+from edgekit.packaging.targets.apk.keys import SigningKey, open_keystore
+from edgekit.packaging.targets.apk.verify import verify_apk
 from tests.packaging.targets.apk.tools import apksig, keytool
 
 GOOD = "v2=true v3=true warnings=0"
@@ -76,20 +78,20 @@ def with_a_flipped_bit(apk: Path, at: int, folder: Path, bit: int = 1) -> Path:
 
 
 def test_apksig_and_our_own_verifier_take_every_kind_of_key(
-    keystore: Path, tmp_path: Path, contents: AppContents, options: ApkOptions
+    keystore: Path, tmp_path: Path, contents: AppContents, app: App
 ) -> None:
     key, path = open_keystore(keystore, PASSWORD), tmp_path / "app.apk"
-    result = write_apk(contents, path, options=options, key=key)
+    result = write_apk(contents, path, app=app, key=key)
     assert result.fingerprint == verify_apk(path).fingerprint == key.fingerprint
     assert apksig("verify", path) == [GOOD]
 
 
 def test_apksig_signs_the_same_app_with_the_same_key_and_the_two_agree(
-    keystore: Path, tmp_path: Path, contents: AppContents, options: ApkOptions
+    keystore: Path, tmp_path: Path, contents: AppContents, app: App
 ) -> None:
     """To the byte with RSA; with ECDSA apksig draws random numbers, so only all before the signatures is equal."""
     ours, theirs = tmp_path / "ours.apk", tmp_path / "theirs.apk"
-    write_apk(contents, ours, options=options, key=open_keystore(keystore, PASSWORD))
+    write_apk(contents, ours, app=app, key=open_keystore(keystore, PASSWORD))
     apksig("sign", ours, theirs, keystore, PASSWORD, "release")
     assert verify_apk(theirs) == verify_apk(ours)
     start, _ = regions(ours)["v2"]
@@ -100,11 +102,11 @@ def test_apksig_signs_the_same_app_with_the_same_key_and_the_two_agree(
 
 
 def test_signing_twice_gives_the_same_bytes(
-    keystore: Path, tmp_path: Path, contents: AppContents, options: ApkOptions
+    keystore: Path, tmp_path: Path, contents: AppContents, app: App
 ) -> None:
     paths = [tmp_path / "one.apk", tmp_path / "other.apk"]
     for path in paths:
-        write_apk(contents, path, options=options, key=open_keystore(keystore, PASSWORD))
+        write_apk(contents, path, app=app, key=open_keystore(keystore, PASSWORD))
     assert paths[0].read_bytes() == paths[1].read_bytes()
 
 

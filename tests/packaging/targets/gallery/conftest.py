@@ -11,7 +11,8 @@ import pytest
 import edgekit
 from edgekit.bundle.manifest import open_bundle
 from edgekit.packaging.offer import Offer, Task
-from edgekit.packaging.source import Source, app_contents
+from edgekit.packaging.presets import Presets
+from edgekit.packaging.source import Source
 
 TASK = Task(
     "base",
@@ -29,8 +30,7 @@ def source(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Source:
     opened = open_bundle(folder)
     assert opened.manifest is not None
     offer = Offer(TASK.title, (TASK,))
-    contents = app_contents(opened.directory, opened.manifest, offer)
-    return Source(opened.directory, opened.manifest, opened.model_path, offer, {}, (), contents, ())
+    return Source(opened.directory, opened.manifest, opened.model_path, Presets(), offer)
 
 
 def with_task(source: Source, **changes: Any) -> Source:

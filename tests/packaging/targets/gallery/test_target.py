@@ -12,18 +12,18 @@ import jsonschema
 import pytest
 
 import edgekit
+from edgekit.packaging.play import PlaySize
 from edgekit.packaging.source import Job, Source
-from edgekit.packaging.targets.gallery.allowlist import SCHEMA, Hosting
-from edgekit.packaging.targets.gallery.trial import Trial
-from edgekit.packaging.targets.gallery.write import write_gallery
-from tests.packaging.targets.apk.making import IDENTITY
+from edgekit.packaging.target import Written
+from edgekit.packaging.targets.gallery.allowlist import SCHEMA
+from edgekit.packaging.targets.gallery.target import GALLERY, GalleryOptions
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
-def write(source: Source, directory: Path, hosting: Hosting | None = None) -> tuple[str, ...]:
-    job = Job(source, IDENTITY, None, ())
-    return write_gallery(job, directory, hosting=hosting, trial=Trial("passed", "it runs"))
+def write(source: Source, directory: Path, **where: Any) -> Written:
+    options = GalleryOptions(check=False, **where)
+    return GALLERY.write(Job(source, PlaySize(0, 0, False, "base")), directory, options)
 
 
 def read(path: Path) -> Any:
@@ -33,7 +33,7 @@ def read(path: Path) -> Any:
 
 
 def test_everything_that_the_gallery_needs_is_there(source: Source, tmp_path: Path) -> None:
-    steps = write(source, tmp_path)
+    written = write(source, tmp_path)
     assert {path.name for path in tmp_path.iterdir()} == {
         source.model.name,
         "model_allowlist_test.json",
@@ -43,7 +43,7 @@ def test_everything_that_the_gallery_needs_is_there(source: Source, tmp_path: Pa
     }
     assert (tmp_path / "NOTICE").read_bytes() == (source.directory / "NOTICE").read_bytes()
     assert read(tmp_path / "model_allowlist_test.json")["name"] == source.model.stem
-    assert "--push --open" in steps[0]
+    assert "--push --open" in written.next_steps[0]
 
 
 def test_the_model_takes_no_second_place_on_the_disk(source: Source, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_model_with_a_name_that_the_gallery_refuses_gets_another(source: Sourc
 
 
 def test_a_hosted_model_gets_an_entry_for_the_gallerys_list(source: Source, tmp_path: Path) -> None:
-    write(source, tmp_path, Hosting("me/navigator", commit=COMMIT))
+    write(source, tmp_path, model_id="me/navigator", commit=COMMIT)
     entry = read(tmp_path / "allowlist.json")
     assert (entry["modelId"], entry["commitHash"]) == ("me/navigator", COMMIT)
     assert "localModelFilePathOverride" not in entry
@@ -86,9 +86,9 @@ def test_a_hosted_model_gets_an_entry_for_the_gallerys_list(source: Source, tmp_
 
 def test_packaging_says_what_came_of_the_gallerys_runtime(source: Source, tmp_path: Path) -> None:
     result = edgekit.package(source.directory, "gallery", tmp_path / "out")
-    assert result.trial is not None
-    if result.trial.outcome == "skipped":
-        pytest.skip(result.trial.sentence)
-    assert result.trial.outcome == "passed"
+    trial = result.to_json()["gallery_runtime"]
+    if trial["outcome"] == "skipped":
+        pytest.skip(trial["sentence"])
+    assert trial["outcome"] == "passed" and result.passed
     assert "answers a prompt as 0.18.1 does" in (tmp_path / "out" / "import-card.md").read_text()
     assert any("--url" in note and "--model-id" in note for note in result.notes)

@@ -1,0 +1,138 @@
+"""The options of targets that are an app of its own: what it is called, and for which processors it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+from edgekit.errors import InputError
+from edgekit.packaging.identity import Identity, identifier
+from edgekit.packaging.offer import title_of
+from edgekit.packaging.source import Source
+from edgekit.packaging.target import Flag
+from edgekit.runtime.library import WHEEL_PLATFORMS, engine_library
+
+DEFAULT_ABIS: Final = ("arm64-v8a",)
+"""What all phones of today are; x86_64 is for emulators and Chromebooks."""
+
+_PLACEHOLDER: Final = "com.example"
+
+
+@dataclass(frozen=True)
+class AppOptions:
+    """What an app is called, and for which processors it is; presets say what is not said here.
+
+    Raises InputError for a version or an ABI that cannot be used.
+    """
+
+    application_id: Annotated[
+        str | None, Flag("The app's id, as com.example.navigator; a project's packages too.")
+    ] = None
+    icon: Annotated[str | Path | None, Flag("A square PNG of at least 192 pixels.")] = None
+    version: Annotated[str | None, Flag("The app's version, as 1.2.0+34.", metavar="NAME[+CODE]")] = None
+    version_code: Annotated[int | None, Flag("Higher with every release, when --version does not say.")] = (
+        None
+    )
+    abis: Annotated[
+        tuple[str, ...],
+        Flag("arm64-v8a (phones, the default) or x86_64 (emulators); several allowed.", names=("--abi",)),
+    ] = DEFAULT_ABIS
+
+    def __post_init__(self) -> None:
+        _check_abis(self.abis)
+        _read_version(self.version, self.version_code)
+
+    @property
+    def each_abi(self) -> tuple[str, ...]:
+        """The ABIs, each once."""
+        return tuple(dict.fromkeys(self.abis))
+
+
+def identity_of(source: Source, options: AppOptions) -> Identity:
+    """Return what the app is called. Raises InputError for what Android, or Google Play, would not take."""
+    presets = source.presets
+    name, code = _read_version(options.version, options.version_code)
+    code = presets.version_code if code is None else code
+    slug = identifier(source.name).lower()
+    return Identity(
+        application_id=options.application_id or presets.application_id or f"{_PLACEHOLDER}.{slug}",
+        label=title_of(source.name) if presets.label is None else presets.label,
+        version_name=name or presets.version_name or "1.0",
+        version_code=1 if code is None else code,
+    )
+
+
+def icon_of(source: Source, options: AppOptions) -> Path | None:
+    """Return the app's icon; None for the sample app's own."""
+    return source.presets.icon if options.icon is None else Path(options.icon)
+
+
+def refuse_app(source: Source, options: AppOptions) -> None:
+    """Raise InputError for a name, a version or an icon that cannot be an app's."""
+    from edgekit.packaging.icon import draw_foreground
+
+    identity_of(source, options)
+    if (icon := icon_of(source, options)) is not None:
+        draw_foreground(icon)
+
+
+def libraries_of(options: AppOptions) -> Mapping[str, Path]:
+    """Return the engine's libraries by ABI. Raises MissingToolError when one cannot be downloaded."""
+    return {abi: engine_library("android", abi) for abi in options.each_abi}
+
+
+def app_notes(identity: Identity) -> tuple[str, ...]:
+    """What to know of an app's names."""
+    if not identity.application_id.startswith(f"{_PLACEHOLDER}."):
+        return ()
+    return (f"{identity.application_id} is a placeholder, which Google Play refuses: --application-id",)
+
+
+def app_facts(identity: Identity, options: AppOptions) -> dict[str, Any]:
+    """An app's names and ABIs as JSON values."""
+    from dataclasses import asdict
+
+    return {"identity": asdict(identity), "abis": list(options.each_abi)}
+
+
+def app_told(identity: Identity, options: AppOptions) -> tuple[tuple[str, str], ...]:
+    """The same for people."""
+    abis = ", ".join(options.each_abi)
+    return (
+        ("app", f"{identity.label}, {identity.application_id}"),
+        ("version", f"{identity.version_name} ({identity.version_code}), {abis}"),
+    )
+
+
+def _check_abis(abis: tuple[str, ...]) -> None:
+    known = [abi for kind, abi in WHEEL_PLATFORMS if kind == "android"]
+    for abi in abis:
+        if abi not in known:
+            raise InputError(
+                f"there is no engine for {abi}", where="--abi", remedy=f"there is one for: {', '.join(known)}"
+            )
+    if not abis:
+        raise InputError("no ABI is named", where="--abi", remedy=f"one or more of {', '.join(known)}")
+
+
+def _read_version(text: str | None, code: int | None) -> tuple[str | None, int | None]:
+    """Read "1.2.0" or "1.2.0+34", and the code where it is given by itself; None for what is not said."""
+    if text is None:
+        return None, code
+    name, plus, digits = text.rpartition("+")
+    if not plus:
+        return text, code
+    if not re.fullmatch(r"[0-9]{1,10}", digits) or not name:
+        raise InputError(
+            f"{text!r} is no version", where="--version", remedy="NAME or NAME+CODE, as in 1.2.0 or 1.2.0+34"
+        )
+    if code is not None and code != int(digits):
+        raise InputError(
+            f"two version codes are given, {digits} and {code}",
+            where="--version, --version-code",
+            remedy="leave one of them away",
+        )
+    return name, int(digits)

@@ -31,6 +31,7 @@ _NAMED_FILE = {MANIFEST_NAME: "model", ADAPTER_MANIFEST_NAME: "sidecar"}
 
 _OUR_NAMES = (*_NAMED_FILE, NOTICE_NAME, EMPTY_SIDECAR_NAME)
 _OUR_REPORT = re.compile(r"(convert|validate|bench-[^/\\]+|package)\.(html|json)")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _ENGINE_CACHE = re.compile(r"[._].*(xnnpack.*cache|mldrift)")
 
 
@@ -164,8 +165,11 @@ def _old_model_name(directory: Path) -> str | None:
 
 
 def is_plain_name(name: object) -> bool:
-    """Tell whether a value is a file name without any directory, as a manifest may name its model."""
-    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\\0")
+    """Tell whether a value is a file name as a manifest may name its model: the characters that edgekit itself uses.
+
+    Whatever else a name holds would have a meaning somewhere: in a path, a shell, a build file, a link.
+    """
+    return isinstance(name, str) and _PLAIN_NAME.fullmatch(name) is not None
 
 
 def _is_cache(name: str, model_name: str) -> bool:

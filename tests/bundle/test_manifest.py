@@ -142,6 +142,8 @@ def test_a_missing_key_is_named(bundle: Path, keys: tuple[str | int, ...]) -> No
         (("model", "size"), -1, "model.size must not be negative"),
         (("model", "file"), "../m.litertlm", "model.file must be a plain file name"),
         (("model", "file"), "", "model.file must be a plain file name"),
+        (("model", "file"), "nav'; println('id'.execute()).litertlm", "model.file must be a plain file name"),
+        (("model", "file"), "--help.litertlm", "model.file must be a plain file name"),
         (("model", "sha256"), "F" * 64, "model.sha256 must be 64 hexadecimal digits"),
         (("template_sha256"), "abc", "template_sha256 must be 64 hexadecimal digits"),
         (("kv_length",), 0, "kv_length must be positive"),

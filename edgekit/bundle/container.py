@@ -1,4 +1,4 @@
-"""The .litertlm container: reading and writing.
+"""The .litertlm container: its format, and reading it.
 
 A .litertlm file is, little-endian (source: litert-lm-builder 0.18.1, `litertlm_core` and the header schema):
 
@@ -9,29 +9,24 @@ A .litertlm file is, little-endian (source: litert-lm-builder 0.18.1, `litertlm_
                   kind, begin, end and metadata)
     then          the sections, each beginning at a multiple of 16 KiB, the gaps filled with zeros
 
-Unlike the stock builder, which adds a random id and the time, the writer here is a pure function of its
-input, and it writes the file from front to back without seeking, so that the digest is known the moment the
-last byte is out.
+Written by `edgekit.bundle.writing`.
 """
 
 from __future__ import annotations
 
-import hashlib
+import contextlib
 import mmap
 import stat
 import struct
 import zlib
-from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import Final
 
 from edgekit.bundle.flat import Flat, FlatError, Table
 from edgekit.errors import BundleError
-from edgekit.progress import Advance
 
 MAGIC: Final = b"LITERTLM"
 VERSION: Final = (1, 7, 0)
@@ -43,8 +38,6 @@ ALIGNMENT: Final = 16 * 1024
 HEADER_BEGIN: Final = 32
 _HEADER_END_AT: Final = 24
 _MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
-_SLICE_BYTES: Final = 1024 * 1024
-_HASH_QUEUE: Final = 8
 _AGAIN: Final = "copy or convert the file again"
 
 MetadataValue = str | bool | int | float
@@ -91,22 +84,6 @@ PREFILL_DECODE: Final[Mapping[str, MetadataValue]] = {"model_type": "tf_lite_pre
 
 
 @dataclass(frozen=True)
-class Section:
-    """A section to write.
-
-    size: bytes, known beforehand so that the header can be written first.
-    chunks: the content in order, together exactly `size` bytes. A chunk must not change after it was handed
-        over: it is hashed
-        while the next one is made.
-    """
-
-    kind: SectionKind
-    size: int
-    chunks: Iterable[bytes | bytearray | memoryview]
-    metadata: Mapping[str, MetadataValue] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
 class SectionInfo:
     """Where a section lies in a file.
 
@@ -132,15 +109,6 @@ class SectionInfo:
 
 
 @dataclass(frozen=True)
-class Written:
-    """What was written: size in bytes, SHA-256 (hexadecimal) of the file, and where the sections lie."""
-
-    size: int
-    sha256: str
-    sections: tuple[SectionInfo, ...]
-
-
-@dataclass(frozen=True)
 class Container:
     """An opened .litertlm file; its bytes stay in a memory map and are read when touched.
 
@@ -154,145 +122,6 @@ class Container:
     sections: tuple[SectionInfo, ...]
     header_end: int
     data: memoryview = field(repr=False, compare=False)
-
-
-# ---------------------------------------- writing
-
-
-def write_container(
-    file: BinaryIO,
-    sections: Sequence[Section],
-    system_metadata: Mapping[str, MetadataValue] | None = None,
-    *,
-    advance: Advance | None = None,
-) -> Written:
-    """Write a container from front to back, in bounded memory.
-
-    file: opened for binary writing; need not be seekable; neither flushed nor closed here.
-    advance: told of the bytes written.
-    Raises ValueError when a section's chunks do not add up to its size, OSError (for example a full disk) as
-    it comes.
-    """
-    header, placed = _layout(sections, system_metadata or {})
-    with ThreadPoolExecutor(1, thread_name_prefix="sha256") as pool:
-        out = _HashedOutput(file, pool, advance)
-        out.write(header)
-        for section, info in zip(sections, placed, strict=True):
-            out.pad_to(info.begin)
-            for chunk in section.chunks:
-                out.write(chunk)
-                if out.position > info.end:
-                    break
-            if out.position != info.end:
-                came = out.position - info.begin
-                raise ValueError(f"section {info.name}: {info.size} bytes announced, {came} or more came")
-        return Written(out.position, out.hexdigest(), placed)
-
-
-def container_size(
-    sections: Sequence[Section], system_metadata: Mapping[str, MetadataValue] | None = None
-) -> int:
-    """Return the bytes that `write_container` would write, without touching any chunk."""
-    header, placed = _layout(sections, system_metadata or {})
-    return placed[-1].end if placed else len(header)
-
-
-def pack_hf_tokenizer(tokenizer_json: bytes) -> bytes:
-    """Return the content of an HF_TOKENIZER section: the plain size as u64, then the JSON under zlib."""
-    return len(tokenizer_json).to_bytes(8, "little") + zlib.compress(tokenizer_json)
-
-
-class _HashedOutput:
-    """Writes to a file and hashes what it writes in a second thread.
-
-    SHA-256 and writing both release Python's lock, so on two cores hashing is free as long as it is faster
-    than what produces the chunks.
-    """
-
-    def __init__(self, file: BinaryIO, pool: ThreadPoolExecutor, advance: Advance | None) -> None:
-        self.position = 0
-        self._file = file
-        self._pool = pool
-        self._advance = advance
-        self._digest = hashlib.sha256()
-        self._pending: deque[Future[None]] = deque()
-
-    def write(self, chunk: bytes | bytearray | memoryview) -> None:
-        view = memoryview(chunk)
-        if view.nbytes == 0:
-            return
-        view = view.cast("B")
-        for start in range(0, len(view), _SLICE_BYTES):
-            piece = view[start : start + _SLICE_BYTES]
-            self._pending.append(self._pool.submit(self._digest.update, piece))
-            left = piece
-            while left:  # an unbuffered file may take less than it is given
-                left = left[self._file.write(left) :]
-            self.position += len(piece)
-            if self._advance is not None:
-                self._advance(len(piece))
-            while len(self._pending) > _HASH_QUEUE:
-                self._pending.popleft().result()
-
-    def pad_to(self, position: int) -> None:
-        self.write(bytes(position - self.position))
-
-    def hexdigest(self) -> str:
-        while self._pending:
-            self._pending.popleft().result()
-        return self._digest.hexdigest()
-
-
-def _layout(
-    sections: Sequence[Section], system_metadata: Mapping[str, MetadataValue]
-) -> tuple[bytes, tuple[SectionInfo, ...]]:
-    """Return the file's head (magic, version, header) and where each section goes."""
-    # Offsets have a fixed width, so a first packing with placeholders tells how long the header will be.
-    placeholders = [SectionInfo(s.kind, int(s.kind), 1, 1, dict(s.metadata)) for s in sections]
-    position = HEADER_BEGIN + len(_pack_header(placeholders, system_metadata))
-    placed: list[SectionInfo] = []
-    for section in sections:
-        begin = -(-position // ALIGNMENT) * ALIGNMENT
-        position = begin + section.size
-        placed.append(SectionInfo(section.kind, int(section.kind), begin, position, dict(section.metadata)))
-    packed = _pack_header(placed, system_metadata)
-    head = MAGIC + struct.pack("<III4xQ", *VERSION, HEADER_BEGIN + len(packed)) + packed
-    return head, tuple(placed)
-
-
-def _pack_header(sections: Sequence[SectionInfo], system_metadata: Mapping[str, MetadataValue]) -> bytes:
-    import flatbuffers
-    from litert_lm_builder import litertlm_header_schema_py_generated as schema
-
-    def entries(metadata: Mapping[str, MetadataValue]) -> list[object]:
-        packed = []
-        for key, value in metadata.items():
-            if isinstance(value, str):
-                kind, boxed = schema.VData.StringValue, schema.StringValueT(value)
-            elif isinstance(value, bool):  # before int: True is an int to Python
-                kind, boxed = schema.VData.Bool, schema.BoolT(value)
-            elif isinstance(value, int):
-                large = value >= 1 << 63
-                kind = schema.VData.UInt64 if large else schema.VData.Int64
-                boxed = schema.UInt64T(value) if large else schema.Int64T(value)
-            else:
-                kind, boxed = schema.VData.Double, schema.DoubleT(value)
-            packed.append(schema.KeyValuePairT(key=key, valueType=kind, value=boxed))
-        return packed
-
-    objects = [
-        schema.SectionObjectT(
-            items=entries(s.metadata), beginOffset=s.begin, endOffset=s.end, dataType=int(s.kind)
-        )
-        for s in sections
-    ]
-    root = schema.LiteRTLMMetaDataT(
-        systemMetadata=schema.SystemMetadataT(entries=entries(system_metadata)),
-        sectionMetadata=schema.SectionMetadataT(objects=objects),
-    )
-    builder = flatbuffers.Builder(ALIGNMENT)
-    builder.Finish(root.Pack(builder))
-    return bytes(builder.Output())
 
 
 # ---------------------------------------- reading
@@ -341,6 +170,17 @@ def unpack_hf_tokenizer(data: memoryview) -> bytes:
     if len(text) != size or not unpacker.eof:
         raise FlatError(f"it announces {size} bytes and holds {'fewer' if len(text) < size else 'more'}")
     return text
+
+
+@contextlib.contextmanager
+def naming(path: Path, what: str) -> Iterator[None]:
+    """Turn what is wrong inside a section into an error that names it."""
+    try:
+        yield
+    except FlatError as error:
+        raise BundleError(
+            f"{what} is damaged: {error}", where=path, remedy="copy or convert the file again"
+        ) from None
 
 
 def map_file(path: Path) -> memoryview:

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from edgekit.bundle.adapter.summary import AdapterSummary, TargetSummary
-    from edgekit.bundle.inspect import BundleSummary, LlmSummary, SamplerSummary, TokenSummary
     from edgekit.bundle.manifest import SamplerUse, VocabularyUse
+    from edgekit.bundle.summary import BundleSummary, LlmSummary, SamplerSummary, TokenSummary
     from edgekit.bundle.tflite import ModelSummary, TensorSpec
 
 EXAMPLES = """Examples:

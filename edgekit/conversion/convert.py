@@ -19,15 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from edgekit.bundle import manifest as manifests
-from edgekit.bundle.container import (
-    PREFILL_DECODE,
-    Section,
-    SectionKind,
-    Written,
-    container_size,
-    pack_hf_tokenizer,
-    write_container,
-)
+from edgekit.bundle.container import PREFILL_DECODE, SectionKind
 from edgekit.bundle.directory import EMPTY_SIDECAR_NAME, MANIFEST_NAME, NOTICE_NAME, new_bundle
 from edgekit.bundle.kept import write_kept
 from edgekit.bundle.manifest import Manifest, manifest_bytes
@@ -41,6 +33,7 @@ from edgekit.bundle.metadata import (
 )
 from edgekit.bundle.sampling import sampler_use
 from edgekit.bundle.sidecar import sidecar_bytes
+from edgekit.bundle.writing import Section, Written, container_size, pack_hf_tokenizer, write_container
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.checkpoint.lora.config import AdapterConfig
 from edgekit.checkpoint.source import plain_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Sequence
 from importlib.metadata import version
 
-from edgekit.bundle.inspect import BundleSummary
+from edgekit.bundle.summary import BundleSummary
 from edgekit.runtime.ask.protocol import Rendered
 from edgekit.runtime.ask.questions import Voice
 from edgekit.scoring.answers import first_difference

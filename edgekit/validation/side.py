@@ -9,10 +9,10 @@ from typing import Any
 
 from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.container import read_container
-from edgekit.bundle.inspect import BundleSummary
 from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.stored import model_bytes, stored_weights
+from edgekit.bundle.summary import BundleSummary
 from edgekit.checkpoint import Checkpoint
 from edgekit.errors import GraphError, MissingToolError
 from edgekit.gates import Gates

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.bundle.adapter.opening import Adapter
-from edgekit.bundle.inspect import BundleSummary
 from edgekit.bundle.sidecar import read_sidecar
+from edgekit.bundle.summary import BundleSummary
 from edgekit.bundle.tflite import ADAPTER_INPUT
 from edgekit.checkpoint import Checkpoint
 from edgekit.checkpoint.lora.merge import module_in_peft, open_adapter_weights, sort_by_module

@@ -13,9 +13,10 @@ from edgekit.bundle.adapter.opening import Adapter, open_adapter
 from edgekit.bundle.container import Container, read_container
 from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.identity import AdapterIdentity, BundleIdentity
-from edgekit.bundle.inspect import BundleSummary, inspect
+from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import Bundle
 from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
+from edgekit.bundle.summary import BundleSummary
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.conversion.trim.gather import gather_rows
 from edgekit.errors import BundleError, InputError

@@ -1,20 +1,18 @@
-"""The .litertlm container against the stock builder, the stock reader, and damage.
-
-Bounds on time count processor time, so that a busy machine does not fail them.
-"""
+"""The .litertlm container against the stock builder, the stock reader, and damage."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import os
-import random
 import struct
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgekit.bundle.container import (
     ALIGNMENT,
@@ -23,18 +21,15 @@ from edgekit.bundle.container import (
     PREFILL_DECODE,
     SCHEMA_NAMES,
     VERSION,
-    Section,
     SectionKind,
-    container_size,
-    pack_hf_tokenizer,
     parse_container,
     read_container,
     section_bytes,
     unpack_hf_tokenizer,
-    write_container,
 )
-from edgekit.bundle.flat import FlatError
+from edgekit.bundle.writing import Section, container_size, pack_hf_tokenizer, write_container
 from edgekit.errors import BundleError
+from tests.fixtures import mutations
 
 MODEL = bytes(range(256)) * 300
 TOKENIZER = b'{"version": "1.0"}' * 50
@@ -290,58 +285,24 @@ def test_shared_tables_cannot_make_endless_work(tmp_path: Path) -> None:
         struct.pack("<iHH", -4, 4, 4),  # the value: a Bool whose layout, right behind it, has no field
     ]
     body = b"".join(parts)
-    begun = time.process_time()
     message = damaged(
         tmp_path / "x.litertlm", MAGIC + struct.pack("<III4xQ", *VERSION, 32 + len(body)) + body
     )
     assert "more than 400000 tables" in message
-    assert time.process_time() - begun < 10
 
 
-def test_two_thousand_damaged_headers(tmp_path: Path, written: Path) -> None:
-    good = written.read_bytes()
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("good") / "m.litertlm"
+    with path.open("wb") as file:
+        write_container(file, sections(), METADATA)
+    return path.read_bytes()
+
+
+@given(st.data())
+def test_a_damaged_header_is_read_or_refused(good: bytes, data: st.DataObject) -> None:
     header_end = int.from_bytes(good[24:32], "little")
-    path = tmp_path / "x.litertlm"
-    outcomes = {"read": 0, "refused": 0}
-    slowest = 0.0
-    for seed in range(2000):
-        rng = random.Random(seed)
-        data = bytearray(good[:ALIGNMENT] + good[ALIGNMENT : ALIGNMENT * 8])
-        for _ in range(rng.choice((1, 1, 2, 8, 64))):
-            at = rng.randrange(8, header_end)
-            match rng.randrange(3):
-                case 0:
-                    data[at] = rng.randrange(256)
-                case 1:
-                    data[at : at + 4] = rng.choice(
-                        (b"\xff" * 4, bytes(4), b"\x00\x00\x00\x80", b"\xff\xff\xff\x7f")
-                    )
-                case _:
-                    data[at] ^= 1 << rng.randrange(8)
-        if rng.random() < 0.1:
-            del data[rng.randrange(len(data)) :]
-        begun = time.process_time()
-        try:
-            parse_container(path, memoryview(data))
-            outcomes["read"] += 1
-        except BundleError as error:
-            assert str(path) in str(error)
-            outcomes["refused"] += 1
-        slowest = max(slowest, time.process_time() - begun)
-    assert min(outcomes.values()) > 100, outcomes
-    assert slowest < 2
-
-
-def test_damaged_hf_tokenizers() -> None:
-    packed = pack_hf_tokenizer(TOKENIZER)
-    for bad in (
-        b"",
-        packed[:7],
-        packed[:-3],
-        packed[:8] + b"\0" + packed[9:],
-        (1 << 40).to_bytes(8, "little") + packed[8:],
-        (len(TOKENIZER) - 1).to_bytes(8, "little") + packed[8:],
-        (len(TOKENIZER) + 1).to_bytes(8, "little") + packed[8:],
-    ):
-        with pytest.raises(FlatError):
-            unpack_hf_tokenizer(memoryview(bad))
+    try:
+        parse_container(Path("x.litertlm"), memoryview(data.draw(mutations.damaged(good, [(8, header_end)]))))
+    except BundleError as error:
+        assert "x.litertlm" in str(error)

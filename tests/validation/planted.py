@@ -8,9 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from edgekit.bundle.container import Section, SectionKind, read_container, section_bytes, write_container
+from edgekit.bundle.container import SectionKind, read_container, section_bytes
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import StopToken, read_manifest, write_manifest
+from edgekit.bundle.writing import Section, write_container
 
 Change = Callable[[bytearray], bytes | bytearray]
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import io
 import random
+import tempfile
 import zipfile
 import zlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgekit.errors import InputError
 from edgekit.packaging.targets.apk.archive import (
@@ -25,7 +28,7 @@ from edgekit.packaging.targets.apk.archive import (
     write_entries,
 )
 from edgekit.packaging.targets.apk.digest import CHUNK, Hashers, HashingWriter, hash_chunk
-from tests.packaging.targets.apk.making import garbled
+from tests.fixtures.damage import damaged
 
 
 def write(entries: list[Entry], path: Path) -> list[bytes]:
@@ -45,54 +48,41 @@ def deflated(content: bytes) -> Deflated:
     return Deflated(packer.compress(content) + packer.flush(), len(content), zlib.crc32(content))
 
 
-def random_entries(seed: int, folder: Path) -> dict[str, tuple[Entry, bytes]]:
-    """Entries of all kinds and sizes, around the chunk's size too, each with its content."""
+SIZES = st.sampled_from((0, 1, 5, 4095, CHUNK - 60, CHUNK, CHUNK + 1)) | st.integers(0, 2 * CHUNK)
+KINDS = st.sampled_from(("bytes", "file", "deflated"))
+NAMES = st.sampled_from(("lib/x{}.so", "a/{}", "ø/{}.設定"))
+WANTED = st.lists(st.tuples(SIZES, KINDS, NAMES, st.sampled_from((1, 4, PAGE))), min_size=1, max_size=6)
+"""Of each entry: its size, around that of a signature's chunk too, its kind, its name, its alignment."""
+
+
+@given(wanted=WANTED, seed=st.integers(0, 1 << 32))
+def test_what_is_written_is_read_by_python_s_zipfile_and_what_is_stored_is_aligned(
+    wanted: list[tuple[int, str, str, int]], seed: int
+) -> None:
     chance = random.Random(seed)
-    entries = {}
-    for number in range(chance.randrange(1, 12)):
-        size = chance.choice((0, 1, 5, 4095, CHUNK - 60, CHUNK, CHUNK + 1, chance.randrange(3 * CHUNK)))
-        content, name = (
-            chance.randbytes(size),
-            chance.choice(("lib/x{}.so", "a/{}", "ø/{}.設定")).format(number),
-        )
-        alignment = chance.choice((1, 4, PAGE))
-        kind = chance.choice(("bytes", "file", "deflated"))
-        if kind == "file":
-            (folder / str(number)).write_bytes(content)
-            entries[name] = (Entry(name, folder / str(number), alignment), content)
-        else:
-            entries[name] = (
-                Entry(name, content if kind == "bytes" else deflated(content), alignment),
-                content,
-            )
-    return entries
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_python_s_zipfile_reads_what_is_written(seed: int, tmp_path: Path) -> None:
-    entries = random_entries(seed, tmp_path)
-    path = tmp_path / "x.zip"
-    chunks = write([entry for entry, _ in entries.values()], path)
-    with zipfile.ZipFile(path) as archive:
-        assert archive.testzip() is None
-        assert archive.namelist() == list(entries)
-        assert [archive.read(name) for name in entries] == [content for _, content in entries.values()]
-        assert {info.date_time for info in archive.infolist()} == {(1981, 1, 1, 0, 0, 0)}
-        body = path.read_bytes()[: archive.start_dir]
-    assert chunks == [hash_chunk(body[at : at + CHUNK], "sha256") for at in range(0, len(body), CHUNK)]
-
-
-@pytest.mark.parametrize("seed", range(12))
-def test_what_is_stored_is_aligned(seed: int, tmp_path: Path) -> None:
-    entries = random_entries(seed, tmp_path)
-    write([entry for entry, _ in entries.values()], tmp_path / "x.zip")
-    data = (tmp_path / "x.zip").read_bytes()
-    with (tmp_path / "x.zip").open("rb") as file:
-        for member in read_members(file, tmp_path / "x.zip"):
-            entry, content = entries[member.name]
-            if not isinstance(entry.content, Deflated):
-                assert member.offset % entry.alignment == 0
-                assert data[member.offset : member.offset + member.size] == content
+    with tempfile.TemporaryDirectory() as folder:
+        entries, contents = [], {}
+        for number, (size, kind, pattern, alignment) in enumerate(wanted):
+            name, content = pattern.format(number), chance.randbytes(size)
+            file = Path(folder, str(number))
+            file.write_bytes(content)
+            held = {"bytes": content, "file": file, "deflated": deflated(content)}[kind]
+            entries.append(Entry(name, held, alignment))
+            contents[name] = content
+        path = Path(folder, "x.zip")
+        chunks = write(entries, path)
+        with zipfile.ZipFile(path) as archive:
+            assert archive.testzip() is None
+            assert {name: archive.read(name) for name in archive.namelist()} == contents
+            assert {info.date_time for info in archive.infolist()} == {(1981, 1, 1, 0, 0, 0)}
+            body = path.read_bytes()[: archive.start_dir]
+        assert chunks == [hash_chunk(body[at : at + CHUNK], "sha256") for at in range(0, len(body), CHUNK)]
+        with path.open("rb") as file_:
+            for member, entry in zip(read_members(file_, path), entries, strict=True):
+                assert member.name == entry.name
+                if not isinstance(entry.content, Deflated):
+                    assert member.offset % entry.alignment == 0
+                    assert body[member.offset : member.offset + member.size] == contents[member.name]
 
 
 def test_our_reader_reads_what_zipfile_writes(tmp_path: Path) -> None:
@@ -107,23 +97,29 @@ def test_our_reader_reads_what_zipfile_writes(tmp_path: Path) -> None:
     assert contents == {"stored": b"s" * 100, "packed": b"p" * 1000}
 
 
-@pytest.mark.parametrize("seed", range(400))
-def test_damage_is_an_error_that_names_the_file_or_does_not_matter(seed: int, tmp_path: Path) -> None:
+STORED, PACKED = b"abc" * 30, b"p" * 1000
+
+
+def small_archive() -> bytes:
     buffer = io.BytesIO()
-    contents = {"stored": b"abc" * 30, "packed": b"p" * 1000}
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("stored", contents["stored"])
-        archive.writestr("packed", contents["packed"], zipfile.ZIP_DEFLATED)
-    path = tmp_path / "x.zip"
-    path.write_bytes(garbled(buffer.getvalue(), seed))
-    with contextlib.suppress(InputError), path.open("rb") as file:
+        archive.writestr("stored", STORED)
+        archive.writestr("packed", PACKED, zipfile.ZIP_DEFLATED)
+    return buffer.getvalue()
+
+
+@given(damaged(small_archive()))
+def test_damage_is_an_error_that_names_the_file_or_does_not_matter(archive: bytes) -> None:
+    path = Path("x.zip")
+    file = io.BytesIO(archive)
+    with contextlib.suppress(InputError):
         try:
             members = read_members(file, path)
-            read = {m.name: unpack(read_packed(file, m), m, path) for m in members}
+            read = {unpack(read_packed(file, member), member, path) for member in members}
         except InputError as error:
             assert error.where == str(path)
             raise
-        assert set(read.values()) <= set(contents.values())
+        assert read <= {STORED, PACKED}
 
 
 def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path: Path) -> None:
@@ -147,23 +143,28 @@ def test_more_than_four_gigabytes_are_refused_before_anything_is_written(tmp_pat
         lay_out([Entry("model", huge)])
 
 
-@pytest.mark.parametrize("seed", range(20))
-def test_corrections_are_hashed_wherever_they_fall(seed: int, tmp_path: Path) -> None:
+@given(
+    blocks=st.lists(st.sampled_from((1, 1000, CHUNK - 1, CHUNK, CHUNK // 2)), min_size=1, max_size=8),
+    sizes=st.lists(st.sampled_from((1, 4, 700)), min_size=8, max_size=8),
+    seed=st.integers(0, 1 << 32),
+)
+def test_corrections_are_hashed_wherever_they_fall(blocks: list[int], sizes: list[int], seed: int) -> None:
     chance = random.Random(seed)
     expected = bytearray()
-    with (tmp_path / "x").open("w+b", buffering=0) as file, Hashers("sha512") as hashers:
+    with tempfile.TemporaryFile(buffering=0) as file, Hashers("sha512") as hashers:
         out = HashingWriter(file, hashers)
-        for _ in range(8):
-            block = chance.randbytes(chance.choice((1, 1000, CHUNK - 1, CHUNK, CHUNK // 2)))
+        for length, wanted in zip(blocks, sizes, strict=False):
+            block = chance.randbytes(length)
             out.write(block)
             expected += block
-            size = min(chance.choice((1, 4, 700)), len(expected))
+            size = min(wanted, len(expected))
             at = chance.choice((0, len(expected) - size, chance.randrange(len(expected) - size + 1)))
             correction = chance.randbytes(size)
             out.patch(at, correction)
             expected[at : at + size] = correction
         chunks = out.finish()
-    assert (tmp_path / "x").read_bytes() == expected
+        file.seek(0)
+        assert file.read() == expected
     assert chunks == [
         hash_chunk(expected[at : at + CHUNK], "sha512") for at in range(0, len(expected), CHUNK)
     ]

@@ -11,12 +11,15 @@ import resource
 import shutil
 import subprocess
 import sys
+import tempfile
 import zipfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from PIL import Image
 
 from edgekit.errors import InputError, MissingToolError
@@ -30,7 +33,8 @@ from edgekit.packaging.targets.apk.resources import RESOURCES
 from edgekit.packaging.targets.apk.verify import verify_apk
 from edgekit.progress import Advance
 from edgekit.runtime.library import LIBRARY, engine_library
-from tests.packaging.targets.apk.making import IDENTITY, MODEL, garbled
+from tests.fixtures.damage import damaged
+from tests.packaging.targets.apk.making import IDENTITY, MODEL
 from tests.packaging.targets.apk.tools import aapt2, apksig
 
 
@@ -222,29 +226,32 @@ def test_a_damaged_base_is_told_by_name(
     base_copy: Path, tmp_path: Path, contents: AppContents, app: App, key: SigningKey
 ) -> None:
     apk = base_copy / bases.APK
-    apk.write_bytes(garbled(apk.read_bytes(), 3))
+    apk.write_bytes(apk.read_bytes()[:-1])
     with pytest.raises(InputError, match="the base app is damaged: its digest differs") as refusal:
         write_apk(contents, tmp_path / "app.apk", app=replace(app, base=base_copy), key=key)
     assert refusal.value.where == str(apk)
     assert "pip install" in str(refusal.value.remedy)
 
 
-@pytest.mark.parametrize("seed", range(60))
+@given(st.data())
 def test_a_base_that_is_damaged_under_a_right_digest_is_told_too(
-    seed: int, base_copy: Path, tmp_path: Path, contents: AppContents, app: App, key: SigningKey
+    contents: AppContents, app: App, key: SigningKey, data: st.DataObject
 ) -> None:
     """An error that names the base, or an app that verifies: nothing in between, and nothing left of the first."""
-    apk, facts, target = base_copy / bases.APK, base_copy / bases.FACTS, tmp_path / "app.apk"
-    apk.write_bytes(garbled(apk.read_bytes(), seed))
-    known = json.loads(facts.read_text()) | {"sha256": hashlib.sha256(apk.read_bytes()).hexdigest()}
-    facts.write_text(json.dumps(known))
-    try:
-        write_apk(contents, target, app=replace(app, base=base_copy), key=key)
-    except InputError as error:
-        assert str(error.where).startswith(str(apk))
-        assert [path.name for path in tmp_path.iterdir()] == ["base"]
-    else:
-        verify_apk(target)
+    with tempfile.TemporaryDirectory() as name:
+        base, target = Path(name, "base"), Path(name, "app.apk")
+        shutil.copytree(bases.BASE, base)
+        apk, facts = base / bases.APK, base / bases.FACTS
+        apk.write_bytes(data.draw(damaged(apk.read_bytes())))
+        known = json.loads(facts.read_text()) | {"sha256": hashlib.sha256(apk.read_bytes()).hexdigest()}
+        facts.write_text(json.dumps(known))
+        try:
+            write_apk(contents, target, app=replace(app, base=base), key=key)
+        except InputError as error:
+            assert str(error.where).startswith(str(apk))
+            assert not target.exists()
+        else:
+            verify_apk(target)
 
 
 @pytest.mark.parametrize("facts", ["", "[]", "{}", '{"schema_version": 9}', "\ud800"])

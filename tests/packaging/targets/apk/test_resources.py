@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgekit.errors import InputError
 from edgekit.packaging.targets.apk.base import read_base
 from edgekit.packaging.targets.apk.resources import RESOURCES, rename_package
-from tests.packaging.targets.apk.making import garbled
+from tests.fixtures.damage import damaged
 
 PLACEHOLDER = "dev.edgekit.app"
 
@@ -31,10 +33,10 @@ def test_another_package_keeps_its_name(table: bytes) -> None:
     assert rename_package(table, "com.other", "a.b", "x") == table
 
 
-@pytest.mark.parametrize("seed", range(200))
-def test_damage_is_an_error_or_goes_unnoticed_but_never_breaks(table: bytes, seed: int) -> None:
+@given(st.data())
+def test_damage_is_an_error_or_goes_unnoticed_but_never_breaks(table: bytes, data: st.DataObject) -> None:
     with contextlib.suppress(InputError):
-        rename_package(garbled(table[:40_000], seed), PLACEHOLDER, "a.b", "x")
+        rename_package(data.draw(damaged(table[:40_000])), PLACEHOLDER, "a.b", "x")
 
 
 @pytest.mark.parametrize("length", [0, 5, 11, 100])

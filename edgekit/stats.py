@@ -26,12 +26,8 @@ class Interval:
 Z95 = 1.959963984540054
 """The normal distribution's 97.5% quantile."""
 
-
 _BOOTSTRAP_RESAMPLES = 2000
-
-
 _SEED = 20260
-
 
 Floats = NDArray[np.float64]
 
@@ -72,11 +68,10 @@ def share_interval(hits: int, count: int) -> Interval:
     """A share with Wilson's score interval, which stays sensible near 0 and 1."""
     if count == 0:
         return Interval(math.nan)
-    share, z = hits / count, Z95
-    centre = (share + z * z / (2 * count)) / (1 + z * z / count)
-    half = z * math.sqrt(share * (1 - share) / count + z * z / (4 * count * count)) / (1 + z * z / count)
-    low, high = max(0.0, centre - half), min(1.0, centre + half)
-    return Interval(share, min(low, share), max(high, share))
+    from scipy.stats import binomtest
+
+    found = binomtest(hits, count).proportion_ci(method="wilson")
+    return Interval(hits / count, float(found.low), float(found.high))
 
 
 def bootstrap_interval(statistic: Callable[[NDArray[np.int64]], float], count: int) -> Interval:

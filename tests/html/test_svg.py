@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -16,12 +15,8 @@ from edgekit.html.svg import (
     Points,
     Rule,
     bar_chart,
-    count_in_bins,
-    format_tick,
     histogram_chart,
     line_chart,
-    log_ticks,
-    nice_ticks,
     scatter_chart,
 )
 
@@ -46,54 +41,6 @@ def texts(root: ET.Element) -> list[str]:
 
 def places(element: ET.Element) -> list[tuple[float, float]]:
     return [(float(x), float(y)) for x, y in re.findall(r"[ML]([-\d.]+) ([-\d.]+)", element.get("d", ""))]
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "ticks"),
-    [
-        (0, 1, [0, 0.2, 0.4, 0.6, 0.8, 1]),
-        (0, 0.3, [0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3]),
-        (0, 97, [0, 20, 40, 60, 80, 100]),
-        (-15, 0, [-15, -10, -5, 0]),
-        (0, 1.3e-5, [0, 2e-6, 4e-6, 6e-6, 8e-6, 1e-5, 1.2e-5, 1.4e-5]),
-        (5, 5, [2, 3, 4, 5, 6, 7, 8]),
-        (0, 0, [0, 0.2, 0.4, 0.6, 0.8, 1]),
-    ],
-)
-def test_ticks_are_round_and_enclose_the_values(low: float, high: float, ticks: list[float]) -> None:
-    found = nice_ticks(low, high)
-    assert found[0] <= low
-    assert found[-1] >= high
-    assert 4 <= len(found) <= 9
-    steps = {float(f"{b - a:.6g}") for a, b in itertools.pairwise(found)}
-    assert len(steps) == 1
-    assert f"{steps.pop():e}"[0] in "125"
-    if len(ticks) == len(found):
-        assert found == ticks
-
-
-def test_ticks_of_whole_numbers_are_whole() -> None:
-    assert nice_ticks(0, 2, whole=True) == [0, 1, 2]
-    assert nice_ticks(0, 1, 20, whole=True) == [0, 1]
-
-
-def test_no_ticks_between_what_is_not_finite() -> None:
-    with pytest.raises(ValueError, match="nan"):
-        nice_ticks(0, NAN)
-
-
-def test_logarithmic_ticks_are_powers_of_ten() -> None:
-    assert log_ticks(0.003, 20) == [1e-3, 1e-2, 1e-1, 1, 10, 100]
-    assert log_ticks(1, 1) == [1, 10]
-    assert len(log_ticks(1e-30, 1e30)) <= 10
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [(0, "0"), (0.05, "0.05"), (-2, "−2"), (2500, "2,500"), (1e-6, "1e-6"), (3e7, "3e7"), (-1e-5, "−1e-5")],  # noqa: RUF001
-)
-def test_tick_labels(value: float, text: str) -> None:
-    assert format_tick(value) == text
 
 
 def test_a_line_runs_through_its_values_and_a_band_encloses_it() -> None:
@@ -131,13 +78,6 @@ def test_a_line_has_a_gap_where_a_value_is_not_finite() -> None:
     (drawn,) = of_class(parse(svg), "line")
     assert re.sub(r"[^MLz]", "", drawn.get("d", "")) == "MLM"
     assert "nan" not in svg and "inf" not in svg
-
-
-def test_a_logarithmic_axis_leaves_out_what_is_not_positive() -> None:
-    svg = line_chart([Line("a", [0, 1, 2], [1e-6, 0, 1])], title="t", x_label="x", y_label="y", log_y=True)
-    assert {"1e-6", "1"} <= set(texts(parse(svg)))
-    (drawn,) = of_class(parse(svg), "line")
-    assert len(places(drawn)) == 2
 
 
 def test_several_lines_differ_in_shape_and_are_named() -> None:
@@ -190,17 +130,6 @@ def test_a_histogram_draws_each_count_and_closes_gaps() -> None:
     assert {"0", "1", "2", "4", "8"} <= set(texts(root))
 
 
-@pytest.mark.parametrize("whole", [False, True])
-def test_counting_loses_no_value(whole: bool) -> None:
-    values = [0, 1, 1, 2, 7, 19, 19, 20, NAN, math.inf]
-    bins = count_in_bins(values, 10, whole=whole)
-    assert sum(entry.count for entry in bins) == 8
-    assert all(entry.end == following.start for entry, following in itertools.pairwise(bins))
-    assert bins[0].count >= 1
-    assert count_in_bins([], 10) == []
-    assert sum(entry.count for entry in count_in_bins([3, 3, 3])) == 3
-
-
 def test_nothing_to_plot_says_so() -> None:
     for svg in (
         line_chart([], title="t", x_label="x", y_label="y"),
@@ -228,10 +157,3 @@ def test_text_stays_text() -> None:
     )
     assert not list(root.iter("script"))
     assert texts(root).count(evil.replace("\x00", "␀").replace("\ud800", "\ufffd")) == 6
-
-
-def test_the_same_figures_give_the_same_picture() -> None:
-    def draw() -> str:
-        return line_chart([Line("a", [0, 1], [0, 1])], title="t", x_label="x", y_label="y")
-
-    assert draw() == draw()

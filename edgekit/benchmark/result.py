@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgekit.benchmark.plan import BenchPlan, Case
-from edgekit.bundle.identity import BundleInfo
+from edgekit.bundle.identity import BundleIdentity
 from edgekit.device.info import DeviceInfo
 from edgekit.errors import InputError
 from edgekit.records.codec import decode, plain, read_values
@@ -134,7 +134,7 @@ class BenchResult:
 
     target: str
     device: DeviceInfo
-    bundle: BundleInfo
+    bundle: BundleIdentity
     engine: EngineInfo
     plan: BenchPlan
     cases: tuple[CaseResult, ...]

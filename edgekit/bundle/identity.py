@@ -6,35 +6,6 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class AdapterInfo:
-    """The adapter of every session. file, size, sha256: of its sidecar. rank: of the sidecar."""
-
-    name: str
-    file: str
-    size: int
-    sha256: str
-    rank: int
-
-
-@dataclass(frozen=True)
-class BundleInfo:
-    """The model file that was measured. recipe, kv_length: None for a bare file. adapter: None for the base alone."""
-
-    name: str
-    file: str
-    size: int
-    sha256: str | None = None
-    recipe: str | None = None
-    kv_length: int | None = None
-    adapter: AdapterInfo | None = None
-
-    @property
-    def title(self) -> str:
-        """The name, with the adapter's."""
-        return self.name if self.adapter is None else f"{self.name} + {self.adapter.name}"
-
-
-@dataclass(frozen=True)
 class AdapterIdentity:
     """The adapter bundle that was laid over the base. file, size, sha256, rank: of its sidecar.
 
@@ -46,26 +17,26 @@ class AdapterIdentity:
     size: int
     sha256: str
     rank: int
-    targets: tuple[str, ...]
+    targets: tuple[str, ...] = ()
     system_prompt: str | None = None
 
 
 @dataclass(frozen=True)
 class BundleIdentity:
-    """The bundle that was validated. recipe, form: None for a file that edgekit did not make.
+    """The model file that was measured or validated.
 
-    adapter: what was laid over it, None when it was validated by itself.
+    recipe, form, kv_length: None for a file that edgekit did not make. engine: version of litert-lm-api that ran it;
+    None in a report that tells more of the engine elsewhere. adapter: what was laid over it, None for the base alone.
     """
 
     name: str
     file: str
     size: int
-    sha256: str
-    recipe: str | None
-    form: str | None
-    kv_length: int | None
-    engine: str
-    """Version of litert-lm-api that ran it."""
+    sha256: str | None = None
+    recipe: str | None = None
+    form: str | None = None
+    kv_length: int | None = None
+    engine: str | None = None
     adapter: AdapterIdentity | None = None
 
     @property

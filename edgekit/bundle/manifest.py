@@ -28,6 +28,7 @@ from edgekit.files.whole import write_whole
 from edgekit.records.codec import decode, is_digest, plain, read_values
 from edgekit.records.documents import Json
 from edgekit.records.versions import up_to_date
+from edgekit.text.generation import GREEDY, Sampler
 
 SCHEMA_VERSION: Final = 1
 
@@ -376,3 +377,22 @@ def no_manifest(directory: Path) -> BundleError:
         )
     what = "holds no bundle" if any(directory.iterdir()) else "is empty"
     return BundleError(f"the directory {what}", where=directory, remedy="make one with `edgekit convert`")
+
+
+def sampler_use(sampler: Sampler) -> SamplerUse:
+    """Write a sampler as manifests have it."""
+    if sampler.kind == "greedy":
+        return SamplerUse("greedy")
+    return SamplerUse("top_p", sampler.temperature, sampler.top_k, sampler.top_p)
+
+
+def sampler_of(use: SamplerUse) -> Sampler:
+    """Read a sampler from a manifest; what it leaves open is Gemma's."""
+    if use.kind == "greedy":
+        return GREEDY
+    default = Sampler()
+    return Sampler(
+        temperature=default.temperature if use.temperature is None else use.temperature,
+        top_k=default.top_k if use.top_k is None else use.top_k,
+        top_p=default.top_p if use.top_p is None else use.top_p,
+    )

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.bundle.adapter.opening import open_adapter
-from edgekit.bundle.identity import AdapterInfo, BundleInfo
+from edgekit.bundle.adapter.opening import Adapter, open_adapter
+from edgekit.bundle.identity import AdapterIdentity, BundleIdentity
 from edgekit.bundle.manifest import Bundle, open_bundle
 from edgekit.bundle.sidecar import empty_sidecar
 from edgekit.errors import BundleError
@@ -23,7 +23,7 @@ class Subject:
     others: names and sidecars to switch to from this one; the base alone is called "".
     """
 
-    info: BundleInfo
+    info: BundleIdentity
     model: Path
     sidecar: Path | None = None
     others: tuple[tuple[str, Path], ...] = ()
@@ -53,8 +53,7 @@ def open_subject(path: str | Path, adapters: Sequence[str | Path] = ()) -> Itera
         if opened:
             assert empty is not None  # the base takes adapters
             first, *rest = opened
-            file = first.manifest.sidecar
-            adapter = AdapterInfo(first.manifest.name, file.file, file.size, file.sha256, first.manifest.rank)
+            adapter = identify_adapter(first)
             others = tuple((other.manifest.name, other.sidecar.resolve()) for other in rest)
             subject = replace(
                 subject,
@@ -65,18 +64,33 @@ def open_subject(path: str | Path, adapters: Sequence[str | Path] = ()) -> Itera
         yield subject
 
 
-def describe_bundle(path: str | Path) -> BundleInfo:
+def identify_adapter(adapter: Adapter) -> AdapterIdentity:
+    """Return what is to be known of an adapter bundle."""
+    manifest, file = adapter.manifest, adapter.manifest.sidecar
+    return AdapterIdentity(
+        name=manifest.name,
+        file=file.file,
+        size=file.size,
+        sha256=file.sha256,
+        rank=manifest.rank,
+        targets=manifest.targets,
+        system_prompt=manifest.system_prompt,
+    )
+
+
+def describe_bundle(path: str | Path) -> BundleIdentity:
     """Return what is to be known of a bundle. Raises BundleError."""
     return _describe(open_bundle(path))
 
 
-def _describe(bundle: Bundle) -> BundleInfo:
+def _describe(bundle: Bundle) -> BundleIdentity:
     model, manifest = bundle.model_path, bundle.manifest
-    return BundleInfo(
+    return BundleIdentity(
         name=model.stem if manifest is None else bundle.directory.resolve().name,
         file=model.name,
         size=model.stat().st_size,
         sha256=file_digest(model) if manifest is None else manifest.model.sha256,
         recipe=None if manifest is None else manifest.recipe.name,
+        form=None if manifest is None else manifest.graph.form,
         kv_length=None if manifest is None else manifest.kv_length,
     )

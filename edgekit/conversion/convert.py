@@ -22,7 +22,7 @@ from edgekit.bundle import manifest as manifests
 from edgekit.bundle.container import PREFILL_DECODE, SectionKind
 from edgekit.bundle.directory import EMPTY_SIDECAR_NAME, MANIFEST_NAME, NOTICE_NAME, new_bundle
 from edgekit.bundle.kept import write_kept
-from edgekit.bundle.manifest import Manifest, manifest_bytes
+from edgekit.bundle.manifest import Manifest, manifest_bytes, sampler_use
 from edgekit.bundle.metadata import (
     MIN_RUNTIME_VERSION,
     MIN_RUNTIME_VERSION_ADAPTERS,
@@ -31,7 +31,6 @@ from edgekit.bundle.metadata import (
     build_llm_metadata,
     serialize,
 )
-from edgekit.bundle.sampling import sampler_use
 from edgekit.bundle.sidecar import sidecar_bytes
 from edgekit.bundle.writing import Section, Written, container_size, pack_hf_tokenizer, write_container
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint

@@ -165,7 +165,7 @@ def _subject(report: ParityReport) -> Facts:
     sizes = size(report.bundle.size)
     if adapter is not None:
         sizes = f"{size(adapter.size)} on a base of {sizes}"
-    pairs += [("Size", sizes), ("Engine", report.bundle.engine), ("Data", data)]
+    pairs += [("Size", sizes), ("Engine", report.bundle.engine or _MISSING), ("Data", data)]
     return Facts(pairs)
 
 
@@ -299,12 +299,12 @@ def _environment(report: ParityReport) -> Section:
     bundle, reference, data = report.bundle, report.reference, report.data
     pairs = [
         ("Base file" if bundle.adapter else "Bundle file", bundle.file),
-        ("SHA-256", bundle.sha256),
+        ("SHA-256", bundle.sha256 or _MISSING),
         ("Size", f"{bundle.size:,} bytes"),
         ("Recipe", bundle.recipe or "unknown: not made by edgekit"),
         ("Form", bundle.form or _MISSING),
         ("KV cache", _MISSING if bundle.kv_length is None else f"{bundle.kv_length:,} tokens"),
-        ("litert-lm-api", bundle.engine),
+        ("litert-lm-api", bundle.engine or _MISSING),
     ]
     if (adapter := bundle.adapter) is not None:
         pairs += [

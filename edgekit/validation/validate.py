@@ -12,10 +12,11 @@ from typing import Any, Literal
 from edgekit.bundle.adapter.opening import Adapter, open_adapter
 from edgekit.bundle.container import Container, read_container
 from edgekit.bundle.directory import REPORTS_NAME
-from edgekit.bundle.identity import AdapterIdentity, BundleIdentity
+from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import Bundle
 from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
+from edgekit.bundle.subject import identify_adapter
 from edgekit.bundle.summary import BundleSummary
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.conversion.trim.gather import gather_rows
@@ -536,7 +537,7 @@ class _Run:
                 form=None if manifest is None else manifest.graph.form,
                 kv_length=summary.kv_length,
                 engine=version("litert-lm-api"),
-                adapter=None if self.side.adapter is None else _identity(self.side.adapter),
+                adapter=None if self.side.adapter is None else identify_adapter(self.side.adapter),
             ),
             reference=self.identity,
             data=self.data.identity,
@@ -553,19 +554,6 @@ class _Run:
 
 def _bundle_name(summary: BundleSummary) -> str:
     return summary.path.parent.name if summary.manifest is not None else summary.path.stem
-
-
-def _identity(adapter: Adapter) -> AdapterIdentity:
-    manifest = adapter.manifest
-    return AdapterIdentity(
-        name=manifest.name,
-        file=manifest.sidecar.file,
-        size=manifest.sidecar.size,
-        sha256=manifest.sidecar.sha256,
-        rank=manifest.rank,
-        targets=manifest.targets,
-        system_prompt=manifest.system_prompt,
-    )
 
 
 def _refuse_changed(side: Side) -> None:

@@ -110,7 +110,7 @@ def test_with_one_adapter_it_is_switched_to_the_base_alone(
     assert 0 < summary["low"] <= summary["switch"] <= summary["high"]
     assert BenchResult.from_json(json.loads(json.dumps(result.to_json()))) == result
     page = report.files[1].read_text()
-    assert "settings-navigator + sentiment" in page
+    assert "sentiment on settings-navigator" in page
     assert "switching between sentiment, the base alone takes" in page
 
 
@@ -138,7 +138,7 @@ def test_base_adapter_and_merged_take_turns(
         plan=SMALL,
         reports=tmp_path,
     )
-    names = ["settings-navigator + sentiment", "settings-navigator", "merged"]
+    names = ["sentiment on settings-navigator", "settings-navigator", "merged"]
     assert [result.bundle.title for result in report.results] == names
     assert list(dict.fromkeys(comparison.against for comparison in report.comparisons)) == names[1:]
     assert all(comparison.ratio.paired for comparison in report.comparisons if comparison.metric == "decode")
@@ -155,7 +155,7 @@ def test_reports_of_an_adapter_lie_in_its_bundle(
     adapter = shutil.copytree(sentiment_adapter, tmp_path / "sentiment")
     report = bench(adapter_ready_bundle, adapters=[adapter], plan=SMALL)
     assert [path.parent for path in report.files] == [adapter / "reports"] * 2
-    assert read_result(report.files[0]).bundle.title == "settings-navigator + sentiment"
+    assert read_result(report.files[0]).bundle.title == "sentiment on settings-navigator"
     assert not (adapter_ready_bundle / "reports").exists()
 
 
@@ -184,7 +184,7 @@ def test_the_command_names_adapter_and_switch(
 
     shown = run("--markdown")
     assert shown.returncode == 0, shown.stderr
-    assert "| host | settings-navigator + sentiment |" in shown.stdout
+    assert "| host | sentiment on settings-navigator |" in shown.stdout
     assert "switching between sentiment, support-triage takes" in shown.stdout
     (told,) = json.loads(run("--json").stdout)["results"]
     assert told["bundle"]["adapter"]["name"] == "sentiment"

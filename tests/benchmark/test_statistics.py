@@ -30,7 +30,7 @@ from edgekit.benchmark.statistics import (
     summarize,
     switch_summary,
 )
-from edgekit.bundle.identity import BundleInfo
+from edgekit.bundle.identity import BundleIdentity
 from edgekit.device.info import DeviceInfo
 from edgekit.errors import InputError
 
@@ -50,7 +50,7 @@ def result(*decodes: float, target: str = "host") -> BenchResult:
     return BenchResult(
         target,
         DeviceInfo("host", target),
-        BundleInfo("demo", "demo.litertlm", 10, "ab" * 32),
+        BundleIdentity("demo", "demo.litertlm", 10, "ab" * 32),
         EngineInfo("LiteRT-LM", "0.18.1", "edgekit"),
         PLAN,
         (case,),

@@ -32,7 +32,7 @@ from edgekit.benchmark.plan import (
 from edgekit.benchmark.process import Outcome, exit_failure, outcome
 from edgekit.benchmark.result import BenchResult, CaseResult, Check, EngineInfo, Init, Run, Switching
 from edgekit.benchmark.runners.host import Step, keeps_inputs, schedule, sidecar_notes
-from edgekit.bundle.identity import BundleInfo
+from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.sidecar import SIDECAR_SUFFIX
 from edgekit.bundle.subject import Subject
 from edgekit.device.adb import Device, DeviceLost, quote
@@ -381,7 +381,7 @@ def _throttled_note(device: Device) -> str | None:
     return f"the device was throttled ({conditions.thermal_status or 'its clocks are held down'}): figures are low"
 
 
-def _check_memory(facts: Facts, bundle: BundleInfo) -> None:
+def _check_memory(facts: Facts, bundle: BundleIdentity) -> None:
     needed = bundle.size + _MEMORY_BESIDE_MODEL
     if facts.available_bytes is not None and facts.available_bytes < needed:
         raise MissingToolError(

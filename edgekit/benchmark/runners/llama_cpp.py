@@ -18,7 +18,7 @@ from typing import Any, Final
 from edgekit.benchmark.plan import BenchPlan, Case
 from edgekit.benchmark.process import last_error
 from edgekit.benchmark.result import BenchResult, CaseResult, EngineInfo, Run
-from edgekit.bundle.identity import BundleInfo
+from edgekit.bundle.identity import BundleIdentity
 from edgekit.device.info import DeviceInfo
 from edgekit.errors import InputError, MissingToolError
 
@@ -55,7 +55,7 @@ def measure_llama(plan: BenchPlan, model: Path, device: DeviceInfo) -> BenchResu
     return BenchResult(
         target=LLAMA_CPP,
         device=device,
-        bundle=BundleInfo(model.stem, model.name, model.stat().st_size),
+        bundle=BundleIdentity(model.stem, model.name, model.stat().st_size),
         engine=EngineInfo(LLAMA_CPP, None, TOOL),
         plan=replace(plan, check_prompt=None),
         cases=cases,

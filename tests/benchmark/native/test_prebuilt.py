@@ -16,7 +16,7 @@ from edgekit.benchmark.native import build
 from edgekit.benchmark.native.android import build as android
 from edgekit.benchmark.plan import RunnerTask
 from edgekit.benchmark.runners.adb import guarded, plan_installation, runner_command
-from edgekit.bundle.identity import BundleInfo
+from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.subject import Subject
 from edgekit.device.adb import quote
 from edgekit.device.facts import DIRECTORY
@@ -24,7 +24,7 @@ from edgekit.device.info import DeviceInfo
 from edgekit.errors import EdgekitError, MissingToolError
 from edgekit.runtime.library import engine_library
 
-BUNDLE = BundleInfo("demo", "demo.litertlm", 11, "ab" * 32)
+BUNDLE = BundleIdentity("demo", "demo.litertlm", 11, "ab" * 32)
 PHONE = DeviceInfo("android", "8A2X0P", abi="arm64-v8a")
 
 ALWAYS_IN_ANDROID = {"alarm", "dprintf", "pipe"}

@@ -98,7 +98,7 @@ def test_an_adapter_is_measured_and_switched_on_the_device(
         installed = plan_installation(facts.info, subject, engine_library("linux", facts.info.abi or ""))
         assert push(board.device, installed.files) == 0
     assert result.failures == ()
-    assert result.bundle.title == "settings-navigator + sentiment"
+    assert result.bundle.title == "sentiment on settings-navigator"
     assert result.check is not None and result.check.agrees
     assert result.switching is not None
     assert result.switching.adapters == ("sentiment", "support-triage")

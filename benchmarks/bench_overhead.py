@@ -24,7 +24,7 @@ from convert import CONVERT
 from edgekit.benchmark.plan import BenchPlan, Files, run_task
 from edgekit.benchmark.process import run_here
 from edgekit.benchmark.statistics import median_ratio, summarize
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 
 TARGET = 0.01
 

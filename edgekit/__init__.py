@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from edgekit.benchmark.outcome import BenchReport
     from edgekit.benchmark.plan import BenchPlan
     from edgekit.bundle.inspect import inspect
-    from edgekit.bundle.manifest import Manifest, open_bundle
+    from edgekit.bundle.manifest import Manifest
+    from edgekit.bundle.opening import open_bundle
     from edgekit.checkpoint import Checkpoint, open_checkpoint
     from edgekit.conversion.adapter.making import AdapterResult, adapter
     from edgekit.conversion.convert import ConvertResult, convert

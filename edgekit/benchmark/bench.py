@@ -26,7 +26,7 @@ from edgekit.benchmark.runners.host import (
 from edgekit.benchmark.runners.llama_cpp import measure_llama, parse_peer
 from edgekit.benchmark.runners.official import measure_official
 from edgekit.bundle.adapter.opening import read_adapter_bundle
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.bundle.subject import Subject, describe_bundle, open_subject
 from edgekit.errors import EdgekitError, InputError, MissingToolError
 from edgekit.progress import SILENT, Progress

@@ -21,7 +21,8 @@ from edgekit.bundle.container import (
 )
 from edgekit.bundle.directory import MANIFEST_NAME, finish_interrupted
 from edgekit.bundle.flat import FlatError
-from edgekit.bundle.manifest import Manifest, no_manifest, read_manifest
+from edgekit.bundle.manifest import Manifest, read_manifest
+from edgekit.bundle.opening import no_manifest
 from edgekit.bundle.pieces import Texts, read_pieces
 from edgekit.bundle.summary import (
     PARTS,

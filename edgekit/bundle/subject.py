@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgekit.bundle.adapter.opening import Adapter, open_adapter
 from edgekit.bundle.identity import AdapterIdentity, BundleIdentity
-from edgekit.bundle.manifest import Bundle, open_bundle
+from edgekit.bundle.opening import Bundle, open_bundle
 from edgekit.bundle.sidecar import empty_sidecar
 from edgekit.errors import BundleError
 from edgekit.files.digest import file_digest

@@ -84,7 +84,7 @@ def _fitting(bundle: Path, adapters: Sequence[Path]) -> list[AdapterSummary]:
         return []
     from edgekit.bundle.adapter.opening import open_adapter
     from edgekit.bundle.adapter.summary import summarize
-    from edgekit.bundle.manifest import open_bundle
+    from edgekit.bundle.opening import open_bundle
 
     base = open_bundle(bundle)
     return [summarize(open_adapter(path, base)) for path in adapters]

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgekit.bundle.adapter.opening import Adapter, open_adapter
-from edgekit.bundle.manifest import Bundle, Manifest
+from edgekit.bundle.manifest import Manifest
+from edgekit.bundle.opening import Bundle
 from edgekit.errors import AdapterError
 from edgekit.packaging.golden import Golden, Prompts
 from edgekit.packaging.presets import Action, Presets, find_task_presets

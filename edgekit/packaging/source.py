@@ -11,7 +11,8 @@ from typing import Final
 from edgekit.bundle.adapter.manifest import AdapterManifest
 from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MANIFEST_NAME, NOTICE_NAME
-from edgekit.bundle.manifest import Bundle, Manifest, ModelFile, manifest_bytes, open_bundle
+from edgekit.bundle.manifest import Manifest, ModelFile, manifest_bytes
+from edgekit.bundle.opening import Bundle, open_bundle
 from edgekit.errors import BundleError, InputError
 from edgekit.files.digest import file_digest
 from edgekit.packaging.golden import Prompts, ask_engine, read_prompts

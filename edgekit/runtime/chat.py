@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.bundle.container import MAGIC
-from edgekit.bundle.manifest import Bundle, open_bundle
+from edgekit.bundle.opening import Bundle, open_bundle
 from edgekit.errors import BundleError, InputError
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import Sampler, parse_sampler

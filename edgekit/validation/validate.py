@@ -14,7 +14,7 @@ from edgekit.bundle.container import Container, read_container
 from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.inspect import inspect
-from edgekit.bundle.manifest import Bundle
+from edgekit.bundle.opening import Bundle
 from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
 from edgekit.bundle.subject import identify_adapter
 from edgekit.bundle.summary import BundleSummary

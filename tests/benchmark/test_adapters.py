@@ -17,7 +17,7 @@ from edgekit.benchmark.process import run_here
 from edgekit.benchmark.result import BenchResult, read_result
 from edgekit.benchmark.runners.host import files_here, measure_host
 from edgekit.bundle.adapter.opening import open_adapter
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.bundle.subject import open_subject
 from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError, BundleError, InputError

@@ -23,11 +23,10 @@ from edgekit.bundle.manifest import (
     StopToken,
     VocabularyUse,
     manifest_bytes,
-    open_bundle,
     read_manifest,
-    verify_model_file,
     write_manifest,
 )
+from edgekit.bundle.opening import open_bundle, verify_model_file
 from edgekit.errors import BundleError
 from tests.fixtures.mutations import damaged
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.conversion.convert import convert
 from tests.cli.running import Cli, Terminal, child
 from tests.fixtures.checkpoints import copy_demo_checkpoint

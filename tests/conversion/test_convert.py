@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.conversion.convert import convert, recipe_sizes
 from edgekit.errors import BundleError, EdgekitError, InputError, MissingToolError, RecipeError
 from tests.fixtures import damage

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.bundle.adapter.opening import open_adapter
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.errors import BundleError, InputError
 from edgekit.packaging.golden import Prompts, ask_engine, read_prompts
 from edgekit.runtime.chat import open_chat

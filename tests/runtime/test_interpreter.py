@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from edgekit.bundle.container import read_container
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.stored import model_bytes
 from edgekit.errors import AdapterError

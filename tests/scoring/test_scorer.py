@@ -9,7 +9,8 @@ import pytest
 
 from edgekit.bundle.container import read_container
 from edgekit.bundle.inspect import inspect
-from edgekit.bundle.manifest import open_bundle, read_manifest
+from edgekit.bundle.manifest import read_manifest
+from edgekit.bundle.opening import open_bundle
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.stored import model_bytes, stored_weights, unpack
 from edgekit.checkpoint import Checkpoint

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 import edgekit
 from edgekit.bundle.adapter.opening import open_adapter
 from edgekit.bundle.inspect import inspect
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.cli.app import app
 from edgekit.conversion.adapter.making import adapter

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from edgekit.bundle.adapter.manifest import AGAIN, AdapterManifest, read_adapter_manifest
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, finish_interrupted
-from edgekit.bundle.manifest import Bundle, Manifest, sampler_of
+from edgekit.bundle.manifest import Manifest, sampler_of
+from edgekit.bundle.opening import Bundle
 from edgekit.errors import AdapterError
 from edgekit.files.digest import file_digest
 from edgekit.text.answers import AnswerFormat

@@ -19,7 +19,8 @@ from edgekit.bundle.adapter import manifest as manifests
 from edgekit.bundle.adapter.manifest import AdapterManifest, AdapterSource, BaseUse, manifest_bytes
 from edgekit.bundle.adapter.opening import refuse_unready
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, NOTICE_NAME, new_bundle
-from edgekit.bundle.manifest import Manifest, ModelFile, open_bundle, sampler_use
+from edgekit.bundle.manifest import Manifest, ModelFile, sampler_use
+from edgekit.bundle.opening import open_bundle
 from edgekit.bundle.sidecar import SIDECAR_SUFFIX, read_sidecar, sidecar_bytes
 from edgekit.checkpoint.lora.config import CONFIG_FILE, AdapterConfig, is_adapter, read_adapter_config
 from edgekit.checkpoint.lora.merge import WEIGHTS_FILE

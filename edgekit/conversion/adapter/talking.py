@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from edgekit.bundle.container import SectionKind, read_container, section_bytes
-from edgekit.bundle.manifest import Bundle, StopToken
+from edgekit.bundle.manifest import StopToken
+from edgekit.bundle.opening import Bundle
 from edgekit.errors import AdapterError, TemplateError
 from edgekit.text.generation import read_generation
 from edgekit.text.template import (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.bundle.adapter.opening import open_adapter, read_adapter_bundle
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError
 from edgekit.text.generation import GREEDY

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.bundle.adapter.manifest import read_adapter_manifest
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError, BundleError, InputError

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from edgekit.bundle.adapter.opening import open_adapter
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.runtime.ask.engine import open_engine
 
 QUESTIONS = ("the wifi does not work at all", "gjør skjermen lysere, det haster")

@@ -12,7 +12,7 @@ import pytest
 
 from edgekit.bundle.adapter.opening import Adapter, open_adapter
 from edgekit.bundle.container import SectionKind, map_file, parse_container, section_bytes
-from edgekit.bundle.manifest import Bundle, open_bundle
+from edgekit.bundle.opening import Bundle, open_bundle
 from edgekit.bundle.tflite import read_model
 from edgekit.conversion.convert import convert
 from edgekit.runtime.ask.engine import Engine, open_engine

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import edgekit
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
 from edgekit.packaging.offer import Offer, Task
 from edgekit.packaging.presets import Presets
 from edgekit.packaging.source import Source

@@ -103,8 +103,8 @@ def validate(
 ) -> None:
     """Hold a bundle, or a base with an adapter, against the checkpoint it was made from; exit 1 when a check fails."""
     from edgekit.gates import Thresholds, find_config
+    from edgekit.runtime.releases import parse_versions
     from edgekit.text.data import parse_fields
-    from edgekit.validation.runtimes import parse_versions
     from edgekit.validation.validate import validate as run
 
     report = run(

@@ -52,7 +52,7 @@ from edgekit.text.generation import Sampler, parse_sampler
 from edgekit.text.settle import Text, read_text
 
 if TYPE_CHECKING:
-    from edgekit.runtime.ask.engine import SmokeResult
+    from edgekit.runtime.ask.smoke import SmokeResult
 
 FileFormat = Literal["litertlm", "tflite"]
 
@@ -425,9 +425,9 @@ def _check(job: _Job, path: Path, schema: str | Path | None, progress: Progress)
         with progress.step("check in the interpreter"):
             check_model(path)
         return None
-    from edgekit.runtime.ask.trial import try_bundle
+    from edgekit.runtime.ask.smoke import smoke
 
-    return try_bundle(path, answer=job.settings.answer, answer_schema=schema, progress=progress)
+    return smoke(path, answer=job.settings.answer, answer_schema=schema, progress=progress)
 
 
 def _manifest(job: _Job, source_digest: str, written: Written) -> Manifest:

@@ -18,10 +18,9 @@ from edgekit.bundle.manifest import read_manifest
 from edgekit.bundle.stored import stored_weights
 from edgekit.cli.app import app
 from edgekit.conversion.convert import convert
-from edgekit.errors import BundleError, GateError, InputError, MissingToolError
+from edgekit.errors import BundleError, GateError, InputError
 from edgekit.gates import Thresholds
 from edgekit.graph.library import CACHE_VARIABLE
-from edgekit.progress import SILENT
 from edgekit.validation import runtimes
 from edgekit.validation.result import ParityReport
 from tests.validation.planted import flip_a_byte, metadata, planted
@@ -240,16 +239,6 @@ def test_another_release_is_judged_like_this_one(
     assert report.runtimes is not None
     (release,) = report.runtimes.releases
     assert [check.name for check in release.checks] == ["tokens", "template", "stop", "generation"]
-
-
-def test_a_release_that_cannot_be_had_is_a_missing_tool(
-    user_cache: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(MissingToolError, match=r"litert-lm-api 0\.0\.1 cannot be installed"):
-        runtimes.environment("0.0.1", SILENT)
-    with pytest.raises(InputError, match="no version"):
-        runtimes.parse_versions("0.11.0,latest")
 
 
 def test_thresholds_come_from_options_then_the_file_then_the_recipe(

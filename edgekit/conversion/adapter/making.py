@@ -33,7 +33,7 @@ from edgekit.figures import percent
 from edgekit.files.digest import file_digest
 from edgekit.graph.slots import LayerSizes, adapter_slots
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.trial import try_bundle
+from edgekit.runtime.ask.smoke import smoke
 from edgekit.text.answers import parse_answer
 from edgekit.text.generation import GENERATION_CONFIG, parse_sampler, read_generation
 
@@ -144,7 +144,7 @@ def adapter(
             (staging.path / NOTICE_NAME).write_text(notice.rstrip() + "\n", encoding="utf-8")
         _read_back(path, matrices)
         if check:
-            try_bundle(
+            smoke(
                 base.model_path,
                 answer=answer,
                 answer_schema=answer_schema,

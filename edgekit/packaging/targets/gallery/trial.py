@@ -12,8 +12,8 @@ from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery.settings import GALLERY_RUNTIME
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.questions import Questions, Refusal, Voice, ask_engine
+from edgekit.runtime.releases import PACKAGE, environment
 from edgekit.text.template import Message
-from edgekit.validation.runtimes import PACKAGE, environment
 
 _MOST_PROMPTS = 3
 _MOST_TOKENS = 64

@@ -1,0 +1,130 @@
+"""Try what was just made in the real engine: open it, and let it generate a few tokens."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgekit.bundle.container import SectionKind, read_container, section_bytes
+from edgekit.errors import BundleError, InputError
+from edgekit.progress import SILENT, Progress
+from edgekit.runtime.ask.child import EngineError, start_child
+from edgekit.runtime.ask.protocol import Decoding, Reply, Turn
+from edgekit.runtime.ask.session import Session, ask
+from edgekit.text.answers import AnswerFormat
+from edgekit.text.template import Message
+
+SMOKE_TOKENS = 8
+_HELLO: tuple[Message, ...] = ({"role": "user", "content": "Hello"},)
+
+_FEW = Decoding(max_tokens=SMOKE_TOKENS)
+
+_OTHER_MEANS = {
+    "json_schema": "say it without that; enum, const, pattern, anyOf, minLength and the like are supported",
+    "regex": "say it with alternatives, classes, groups and counts",
+}
+
+
+@dataclass(frozen=True)
+class SmokeResult:
+    """What opening a bundle in the engine and generating a few tokens gave."""
+
+    open_seconds: float
+    tokens: int
+    """Tokens generated."""
+    text: str
+    decode_tokens_per_second: float
+
+
+def smoke(
+    model: Path,
+    *,
+    answer: AnswerFormat | None = None,
+    answer_schema: str | Path | None = None,
+    sidecar: Path | None = None,
+    chat_template: str | None = None,
+    tokens: int = SMOKE_TOKENS,
+    timeout: float = 120.0,
+    progress: Progress = SILENT,
+) -> SmokeResult:
+    """Open a bundle in the engine and let it generate, under an answer format when there is one.
+
+    answer_schema: the file of the answer format, named when the engine cannot take it. sidecar, chat_template: of an
+    adapter. timeout: seconds.
+    Raises BundleError with the engine's reason when the bundle does not open, generates nothing, crashes the engine or
+    takes longer than `timeout`; InputError when the engine cannot take the format.
+    """
+    decoding = Decoding(max_tokens=tokens, answers=answer, sidecar=sidecar, chat_template=chat_template)
+    with (
+        progress.step("check in the engine"),
+        start_child(model) as child,
+        child.within(timeout),
+        ask(model, child=child) as session,
+    ):
+        if answer is None:
+            reply = session.say(Turn(_HELLO, decoding))
+        else:
+            reply = verify_answers(session, answer, decoding, where=answer_schema)
+    if reply.stats.generated_tokens == 0:
+        raise BundleError("the engine opened the file but generated nothing", where=model)
+    return SmokeResult(
+        open_seconds=session.opened.seconds,
+        tokens=reply.stats.generated_tokens,
+        text=reply.text,
+        decode_tokens_per_second=reply.stats.decode_tokens_per_second,
+    )
+
+
+def verify_answers(
+    session: Session,
+    answers: AnswerFormat,
+    decoding: Decoding = _FEW,
+    *,
+    where: str | Path | None = None,
+) -> Reply:
+    """Make the engine answer in a format, and refuse one that it cannot take.
+
+    where: the format's file, for errors. Raises InputError with the engine's reason: an unsupported keyword, a regular
+    expression that it does not know, a text that it cannot spell because the tokenizer has only bytes for a character
+    of it.
+    """
+    named = where or ("--answer-regex" if answers.kind == "regex" else "--answer-schema")
+    if any(" " in text for text in answers.literals()) and not _spells_spaces(session.model):
+        raise InputError(
+            "an answer with spaces in it is spelled out, but this bundle's tokenizer does not spell spaces as the "
+            "engine's constrained decoding needs them",
+            where=named,
+            remedy="use answers without spaces, such as turn_on",
+        )
+    for text in answers.literals():
+        spelled = set(session.ids(text))
+        for char in dict.fromkeys(text):
+            if not char.isascii() and len(ids := session.ids(char)) > 1 and spelled & set(ids):
+                raise InputError(
+                    f"the tokenizer has no token for {char!r}, only its bytes, which the engine cannot constrain",
+                    where=named,
+                    remedy="use other words in the answer",
+                )
+    try:
+        return session.say(Turn(_HELLO, replace(decoding, answers=answers)))
+    except EngineError as error:
+        if error.crashed:
+            raise
+        reason = error.reason.split("Failed to create LLGuidance constraint:")[-1].strip()
+        raise InputError(
+            f"the engine cannot take this answer format: {reason}",
+            where=named,
+            remedy=_OTHER_MEANS[answers.kind],
+        ) from error
+
+
+def _spells_spaces(path: Path) -> bool:
+    """Whether the pieces of a bundle's tokenizer hold real spaces, which constrained decoding takes them by."""
+    container = read_container(path)
+    for section in container.sections:
+        if section.kind == SectionKind.SP_TOKENIZER:
+            from sentencepiece import sentencepiece_model_pb2
+
+            model = sentencepiece_model_pb2.ModelProto.FromString(bytes(section_bytes(container, section)))
+            return not model.normalizer_spec.escape_whitespaces
+    return False  # a tokenizer.json always spells them ▁

@@ -14,8 +14,8 @@ from edgekit.cli.console import DebugOption, JsonOption, QuietOption, error_cons
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
-    from edgekit.runtime.ask.engine import Reply
-    from edgekit.runtime.chat import Chats
+    from edgekit.runtime.ask.protocol import Reply
+    from edgekit.runtime.chat import Chat
 
 EXAMPLES = """Examples:
 
@@ -61,7 +61,7 @@ def chat(
     debug: DebugOption = False,
 ) -> None:
     """Chat with a bundle: streaming, several turns, tokens per second after each."""
-    from edgekit.runtime.chat import open_chats
+    from edgekit.runtime.chat import open_chat
 
     if as_json and prompt is None:
         raise typer.BadParameter("--json needs --prompt")
@@ -71,7 +71,7 @@ def chat(
         prompt = sys.stdin.read()
     if prompt is not None and not prompt.strip():
         raise InputError("the message is empty", where="--prompt", remedy="say something to the model")
-    with open_chats(
+    with open_chat(
         bundle,
         adapter or (),
         system=system,
@@ -80,18 +80,18 @@ def chat(
         max_tokens=max_tokens,
         constrained=not free,
         threads=threads,
-    ) as chats:
+    ) as talk:
         if prompt is not None:
-            _answer_once(chats, prompt, as_json, quiet)
+            _answer_once(talk, prompt, as_json, quiet)
         else:
-            _converse(chats, quiet)
+            _converse(talk, quiet)
 
 
-def _answer_once(chats: Chats, prompt: str, as_json: bool, quiet: bool) -> None:
+def _answer_once(talk: Chat, prompt: str, as_json: bool, quiet: bool) -> None:
     if as_json:
-        print_json(reply_json(chats.chat.send(prompt), chats.adapter))
+        print_json(reply_json(talk.say(prompt), talk.adapter))
         return
-    reply = _stream(chats, prompt)
+    reply = _stream(talk, prompt)
     if not quiet:
         _print_speed(reply)
 
@@ -102,66 +102,66 @@ def _line_editing() -> None:
         import readline  # noqa: F401 (importing it is what changes input())
 
 
-def _converse(chats: Chats, quiet: bool) -> None:
+def _converse(talk: Chat, quiet: bool) -> None:
     """Read messages until the end of input; an interrupt while the model speaks only stops the answer."""
     if sys.stdin.isatty():
         _line_editing()
     if not quiet and sys.stdin.isatty():
         _tell("Type a message; an empty line or Ctrl-D ends.")
-        if chats.adapters:
-            _tell(f"{SWITCH} NAME switches: {', '.join(chats.adapters)}, or {BASE} for the base alone.")
+        if talk.adapters:
+            _tell(f"{SWITCH} NAME switches: {', '.join(talk.adapters)}, or {BASE} for the base alone.")
     while True:
         try:
-            message = input(f"{chats.adapter or ''}> " if sys.stdin.isatty() else "")
+            message = input(f"{talk.adapter or ''}> " if sys.stdin.isatty() else "")
         except (EOFError, KeyboardInterrupt):
             if sys.stdin.isatty():
                 print()  # the shell's prompt comes on a line of its own
             return
         if not message.strip():
             return
-        if chats.adapters and message.split()[0] == SWITCH:
-            _switch(chats, message.split()[1:], quiet)
+        if talk.adapters and message.split()[0] == SWITCH:
+            _switch(talk, message.split()[1:], quiet)
             continue
         try:
-            reply = _stream(chats, message)
+            reply = _stream(talk, message)
         except KeyboardInterrupt:
             print()
             continue
         if not quiet:
             _print_speed(reply)
-        if reply.stop_reason == "context":
+        if reply.ending == "context":
             error_console().print("The context is full: start again.", style="yellow")
             return
 
 
-def _switch(chats: Chats, words: list[str], quiet: bool) -> None:
+def _switch(talk: Chat, words: list[str], quiet: bool) -> None:
     """Do what a typed `/adapter [NAME]` says: list who can speak, or begin a conversation with another."""
     if not words:
-        for name in (*chats.adapters, BASE):
-            speaks = (chats.adapter or BASE) == name
+        for name in (*talk.adapters, BASE):
+            speaks = (talk.adapter or BASE) == name
             _tell(f"{'*' if speaks else ' '} {name}{' (the base alone)' if name == BASE else ''}")
         return
     name = " ".join(words)
-    if name not in (*chats.adapters, BASE):
-        there = ", ".join((*chats.adapters, BASE))
+    if name not in (*talk.adapters, BASE):
+        there = ", ".join((*talk.adapters, BASE))
         error_console().print(f"There is no {name} here, only {there}.", style="yellow", markup=False)
         return
-    seconds = chats.begin(None if name == BASE else name)
+    seconds = talk.begin(None if name == BASE else name)
     if not quiet:
         _tell(f"[{name}: a new conversation after {figures.milliseconds(seconds)}]")
 
 
-def _stream(chats: Chats, message: str) -> Reply:
-    for piece in chats.chat.stream(message):
+def _stream(talk: Chat, message: str) -> Reply:
+    for piece in talk.stream(message):
         print(piece, end="", flush=True)
     print()
-    assert chats.chat.reply is not None
-    return chats.chat.reply
+    assert talk.reply is not None
+    return talk.reply
 
 
 def _print_speed(reply: Reply) -> None:
     stats = reply.stats
-    ending = "" if reply.stop_reason == "end_of_turn" else f", stopped by {reply.stop_reason}"
+    ending = "" if reply.ending == "end_of_turn" else f", stopped by {reply.ending}"
     _tell(
         f"[{stats.generated_tokens} tokens, {stats.decode_tokens_per_second:.0f} tokens/s, "
         f"first after {figures.milliseconds(stats.time_to_first_token)}{ending}]"
@@ -179,6 +179,6 @@ def reply_json(reply: Reply, adapter: str | None) -> dict[str, object]:
     return {
         "adapter": adapter,
         "text": reply.text,
-        "stop_reason": reply.stop_reason,
+        "stop_reason": reply.ending,
         "stats": asdict(reply.stats),
     }

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from edgekit.conversion.adapter.making import AdapterResult
     from edgekit.conversion.convert import ConvertResult
     from edgekit.progress import Progress
-    from edgekit.runtime.ask.engine import Reply
+    from edgekit.runtime.ask.protocol import Reply
 
 PROMPTS = (
     "my screen is too dark",
@@ -76,7 +76,7 @@ def demo(
     replies = {}
     for prompt in PROMPTS:
         with open_chat(result.bundle) as chat:
-            replies[prompt] = chat.send(prompt)
+            replies[prompt] = chat.say(prompt)
     if as_json:
         print_json({"convert": result.to_json(), "answers": _answers_json(replies, None)})
         return
@@ -89,17 +89,17 @@ def demo(
 
 def _show_adapters(output: Path, recipe: str, as_json: bool, progress: Progress) -> None:
     """Make the base and both adapters, and let all three answer from one opened engine."""
-    from edgekit.runtime.chat import open_chats
+    from edgekit.runtime.chat import open_chat
 
     base = _convert(_beside(output, BASE), recipe, progress, adapter_ready=True)
     made = {name: _adapter(name, base.bundle, output, progress) for name in (SENTIMENT, TRIAGE)}
     replies: dict[str, dict[str, Reply]] = {}
-    with open_chats(base.bundle, [result.directory for result in made.values()]) as chats:
+    with open_chat(base.bundle, [result.directory for result in made.values()]) as chat:
         for voice, prompts in PROMPTS_BY_VOICE.items():
             replies[voice] = {}
             for prompt in prompts:
-                chats.begin(None if voice == BASE else voice)
-                replies[voice][prompt] = chats.chat.send(prompt)
+                chat.begin(None if voice == BASE else voice)
+                replies[voice][prompt] = chat.say(prompt)
     if as_json:
         answers = {
             voice: _answers_json(said, None if voice == BASE else voice) for voice, said in replies.items()

@@ -15,7 +15,8 @@ import pytest
 
 from edgekit.bundle.inspect import inspect
 from edgekit.conversion.convert import convert
-from edgekit.runtime.ask.engine import Engine, open_engine
+from edgekit.runtime.ask.protocol import Decoding
+from edgekit.runtime.ask.session import Session, ask
 from edgekit.runtime.chat import open_chat
 from edgekit.runtime.reference import Reference
 from edgekit.text.generation import GREEDY
@@ -50,29 +51,29 @@ def eval_prompts(count: int) -> list[str]:
     return [json.loads(line)["prompt"] for line in lines[:: len(lines) // count][:count]]
 
 
-def answer(engine: Engine, prompt: str) -> str:
-    with engine.chat(sampler=GREEDY, max_tokens=64) as chat:
-        reply = chat.send(prompt)
-    assert reply.stop_reason == "end_of_turn"
+def answer(session: Session, prompt: str) -> str:
+    with session.talk(Decoding(sampler=GREEDY, max_tokens=64)) as chat:
+        reply = chat.say(prompt)
+    assert reply.ending == "end_of_turn"
     return reply.text
 
 
 def answers(path: Path, prompts: list[str] | tuple[str, ...] = PROMPTS) -> list[str]:
-    with open_engine(path) as engine:
-        return [answer(engine, prompt) for prompt in prompts]
+    with ask(path) as session:
+        return [answer(session, prompt) for prompt in prompts]
 
 
 @pytest.fixture(scope="module")
-def float_engine(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Iterator[Engine]:
+def float_engine(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Iterator[Session]:
     path = convert(demo_path, tmp_path_factory.mktemp("float") / "b", recipe="float32", check=False).model
-    with open_engine(path) as engine:
-        yield engine
+    with ask(path) as session:
+        yield session
 
 
 # --- forms and recipes -------------------------------------------------------------------------------------------
 
 
-def test_the_float_bundle_answers_as_transformers_does(float_engine: Engine, reference: Reference) -> None:
+def test_the_float_bundle_answers_as_transformers_does(float_engine: Session, reference: Reference) -> None:
     prompts = eval_prompts(20)
     assert len(set(prompts)) == 20
     assert [answer(float_engine, p) for p in prompts] == [reference.generate(p) for p in prompts]
@@ -95,7 +96,7 @@ def test_every_recipe_runs_in_both_forms_and_answers_the_same(
 
 @pytest.mark.parametrize("kv_length", [128, 1000, 32768])
 def test_every_kv_length_answers_the_same(
-    tmp_path: Path, demo_path: Path, float_engine: Engine, kv_length: int
+    tmp_path: Path, demo_path: Path, float_engine: Session, kv_length: int
 ) -> None:
     result = convert(demo_path, tmp_path / "b", recipe="float32", kv_length=kv_length, check=False)
     assert inspect(result.bundle).kv_length == result.manifest.kv_length == kv_length
@@ -109,7 +110,7 @@ def test_answers_under_the_schema_cannot_be_malformed(tmp_path: Path, demo_path:
     properties = json.loads(schema.read_text())["properties"]
     for prompt in ("my screen is too dark", "what is love?", "{" * 20, "🦤"):
         with open_chat(result.bundle) as chat:
-            value = json.loads(chat.send(prompt).text)
+            value = json.loads(chat.say(prompt).text)
         assert value.keys() == properties.keys()
         assert all(value[key] in properties[key]["enum"] for key in properties)
 
@@ -168,7 +169,7 @@ def test_a_variant_answers_as_transformers_does(tmp_path: Path, variants: list[V
     ids=["PEFT", "Transformers 4", "Transformers 5", "compiled", "no generation", "no template", "eos only"],
 )
 def test_what_transformers_cannot_know_changes_no_answer(
-    tmp_path: Path, variant: Variant, float_engine: Engine
+    tmp_path: Path, variant: Variant, float_engine: Session
 ) -> None:
     """Names that only say how a model was wrapped; a template and stop tokens that the trainer forgot."""
     _, path = convert_variant(tmp_path, variant)
@@ -178,9 +179,9 @@ def test_what_transformers_cannot_know_changes_no_answer(
 def test_a_token_added_in_fine_tuning_is_one_token_in_the_engine(tmp_path: Path) -> None:
     checkpoint, path = convert_variant(tmp_path, with_added_tokens, damage.with_more_rows)
     wanted = Reference(checkpoint).tokenizer
-    with open_engine(path) as engine:
+    with ask(path) as session:
         for text in ("<screen>display</screen>", "the brightness 明るさ", "<|tool|>"):
-            assert engine.tokenize(text) == wanted(text, add_special_tokens=False).input_ids
+            assert list(session.ids(text)) == wanted(text, add_special_tokens=False).input_ids
 
 
 # --- adapters ------------------------------------------------------------------------------------------------------
@@ -204,10 +205,10 @@ def test_an_adapter_answers_as_peft_does(tmp_path: Path, options: dict[str, Any]
     plain = float_model(base)
     wanted = [generated(adapted, reference, prompt) for prompt in PROMPTS]
     assert wanted != [generated(plain, reference, prompt) for prompt in PROMPTS]  # the adapter matters
-    with open_engine(result.model) as engine:
+    with ask(result.model) as session:
         for prompt, text in zip(PROMPTS, wanted, strict=True):
-            with engine.chat(sampler=GREEDY, max_tokens=32) as chat:
-                assert chat.send(prompt).text == text
+            with session.talk(Decoding(sampler=GREEDY, max_tokens=32)) as chat:
+                assert chat.say(prompt).text == text
 
 
 def generated(model: Any, reference: Reference, prompt: str) -> str:

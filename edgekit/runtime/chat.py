@@ -84,7 +84,7 @@ class Chat:
             system = ({"role": "system", "content": speaker.system},)
         began = time.perf_counter()
         self.close()
-        self._conversation = self._open.enter_context(self._session.talk(system, speaker.decoding))
+        self._conversation = self._open.enter_context(self._session.talk(speaker.decoding, system))
         self.adapter = adapter
         return time.perf_counter() - began
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +14,6 @@ from numpy.typing import NDArray
 
 from edgekit.bundle.tflite import ADAPTER_INPUT
 from edgekit.errors import AdapterError, BundleError
-from edgekit.runtime.ask.native_log import native_log
 
 _BLOCKED = np.float32(-0.7) * np.finfo(np.float32).max
 """Added to the scores of positions that must not be seen; what the engine writes into a float mask."""
@@ -161,9 +163,23 @@ def check_model(path: Path) -> None:
     Raises BundleError when the interpreter does not load it, or when its logits are not numbers.
     """
     try:
-        with native_log():
+        with _quiet():
             logits = GraphInterpreter(path).decode(1)
     except (RuntimeError, ValueError) as error:
         raise BundleError(f"the LiteRT interpreter does not run it ({error})", where=path.name) from error
     if not np.isfinite(logits).all():
         raise BundleError("its logits are not finite numbers", where=path.name)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep what the native library writes to file descriptor 2 from the terminal; its errors say the same."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with Path(os.devnull).open("wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)

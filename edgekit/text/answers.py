@@ -2,7 +2,7 @@
 
 The engine's constrained decoding (LLGuidance) lets only those tokens through that can still lead to an allowed answer.
 Here the format is read and checked as far as that goes without the engine; what LLGuidance makes of it, only the
-engine can tell: `edgekit.runtime.verify_answers`.
+engine can tell: `edgekit.runtime.ask.smoke`.
 """
 
 from __future__ import annotations

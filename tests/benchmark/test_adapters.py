@@ -22,7 +22,8 @@ from edgekit.bundle.subject import open_subject
 from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError, BundleError, InputError
 from edgekit.examples import sentiment
-from edgekit.runtime.ask.engine import open_engine
+from edgekit.runtime.ask.protocol import Decoding
+from edgekit.runtime.ask.session import ask
 from edgekit.text.generation import GREEDY
 
 QUESTION = "the wifi does not work at all"
@@ -32,10 +33,10 @@ SMALL = BenchPlan((16,), (8,), threads=(1,), runs=2, check_prompt=QUESTION)
 def greedy(base: Path, sidecar: Path | None) -> str:
     """What the official binding makes the engine say."""
     with (
-        open_engine(open_bundle(base).model_path, threads=1) as engine,
-        engine.chat(sampler=GREEDY, max_tokens=SMALL.check_tokens, sidecar=sidecar) as chat,
+        ask(open_bundle(base).model_path, threads=1) as session,
+        session.talk(Decoding(sampler=GREEDY, max_tokens=SMALL.check_tokens, sidecar=sidecar)) as chat,
     ):
-        return chat.send(QUESTION).text
+        return chat.say(QUESTION).text
 
 
 def test_sessions_have_the_adapter_that_was_asked_for(

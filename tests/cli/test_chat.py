@@ -12,7 +12,7 @@ import pytest
 from tests.cli.running import Cli, Terminal, child
 
 QUESTION = "turn off wifi please"
-SPEED = r"\[\d+ tokens, \d+ tokens/s, first after \d+ ms\]"
+SPEED = r"\[\d+ tokens, \d+ tokens/s, first after [\d.]+ ms\]"
 
 
 def is_answer(text: str) -> bool:

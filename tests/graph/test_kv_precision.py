@@ -14,7 +14,8 @@ from edgekit.checkpoint import Checkpoint
 from edgekit.conversion.convert import convert
 from edgekit.errors import InputError
 from edgekit.graph.format import CacheKind, KvPrecision
-from edgekit.runtime.ask.engine import open_engine
+from edgekit.runtime.ask.protocol import Decoding
+from edgekit.runtime.ask.session import ask
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
 from edgekit.text.generation import GREEDY
@@ -57,11 +58,11 @@ def test_the_engine_gives_the_same_answers(demo_path: Path, tmp_path: Path, cach
         made = convert(demo_path, tmp_path / kv_cache, cache=cache, kv_cache=kv_cache, check=False)
         wanted = {schema.TensorType.FLOAT16 if kv_cache == "float16" else schema.TensorType.FLOAT32}
         assert cache_types(bytes(model_bytes(read_container(made.model)))) == wanted
-        with open_engine(made.model) as engine:
+        with ask(made.model) as session:
             said[kv_cache] = []
             for prompt in PROMPTS:
-                with engine.chat(sampler=GREEDY, max_tokens=64) as chat:
-                    said[kv_cache].append(chat.send(prompt).text)
+                with session.talk(Decoding(sampler=GREEDY, max_tokens=64)) as chat:
+                    said[kv_cache].append(chat.say(prompt).text)
     assert said["float16"] == said["float32"]
 
 

@@ -12,7 +12,7 @@ from edgekit.bundle.metadata import build_executor_metadata
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion.convert import convert
 from edgekit.errors import InputError
-from edgekit.runtime.ask.engine import Engine, open_engine
+from edgekit.runtime.ask.session import ask
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
 from tests.graph.linking import linked_model
@@ -107,9 +107,9 @@ def test_the_engine_scores_a_long_text_as_transformers_does(
     """Decode step by decode step: scoring feeds every token through the decode signature."""
     bundle = convert(demo_path, tmp_path / "bundle", recipe="float32", cache="window", check=False)
     text = " ".join(QUESTIONS * 16)
-    with open_engine(bundle.model, max_num_tokens=1024, threads=1) as engine:
-        ids, start = engine.tokenize(text), engine.start_id
-        scored = engine_scores(engine, ["<bos>"], text)
+    with ask(bundle.model, max_num_tokens=1024, threads=1) as session:
+        ids, start = session.ids(text), session.opened.start_id
+    scored = engine_scores(bundle.model, ["<bos>"], text)
     assert len(ids) > 4 * RING
     logits = reference.logits([start, *ids]).astype(np.float64)
     steps = logits[:-1] - np.log(np.exp(logits[:-1]).sum(-1, keepdims=True))
@@ -122,9 +122,9 @@ def test_the_engine_scores_behind_long_prompts_as_with_full_caches(demo_path: Pa
     scores = {}
     for cache in ("full", "window"):
         bundle = convert(demo_path, tmp_path / cache, recipe="float32", cache=cache, check=False)
-        with open_engine(bundle.model, max_num_tokens=1024, threads=1) as engine:
-            assert max(len(engine.tokenize(prompt)) for prompt in prompts) > 2 * RING
-            scores[cache] = engine_scores(engine, ["<bos>", *prompts], QUESTIONS[1])
+        with ask(bundle.model, max_num_tokens=1024, threads=1) as session:
+            assert max(len(session.ids(prompt)) for prompt in prompts) > 2 * RING
+        scores[cache] = engine_scores(bundle.model, ["<bos>", *prompts], QUESTIONS[1])
     assert scores["window"] == pytest.approx(scores["full"], abs=1e-3)
 
 
@@ -135,12 +135,18 @@ QUESTIONS = (
 )
 
 
-def engine_scores(engine: Engine, prompts: list[str], text: str) -> float:
+def engine_scores(model: Path, prompts: list[str], text: str) -> float:
     """The log-likelihood of a text behind prompts that are fed one by one."""
-    with engine._native.create_session(apply_prompt_template=False) as session:
+    import litert_lm
+
+    backend = litert_lm.Backend.CPU(thread_count=1)
+    with (
+        litert_lm.Engine(str(model), backend=backend, max_num_tokens=1024, cache_dir=":nocache") as engine,
+        engine.create_session(apply_prompt_template=False) as scoring,
+    ):
         for prompt in prompts:
-            session.run_prefill([prompt])
-        return float(session.run_text_scoring([text]).scores[0])
+            scoring.run_prefill([prompt])
+        return float(scoring.run_text_scoring([text]).scores[0])
 
 
 def test_the_engine_is_told_how_far_it_may_go_back(demo: Checkpoint) -> None:

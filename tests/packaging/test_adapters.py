@@ -20,7 +20,8 @@ from edgekit.packaging.result import Package
 from edgekit.packaging.targets.apk.archive import PAGE, STORED, read_members
 from edgekit.packaging.targets.apk.assemble import ASSETS
 from edgekit.packaging.targets.apk.verify import verify_apk
-from edgekit.runtime.ask.engine import open_engine
+from edgekit.runtime.ask.protocol import Decoding
+from edgekit.runtime.ask.session import ask
 from edgekit.text.generation import parse_sampler
 from tests.conftest import EXAMPLE, SENTIMENT, TRIAGE
 from tests.packaging.targets.apk.tools import apksig
@@ -153,7 +154,7 @@ def test_golden_answers_are_the_engines_with_each_sidecar(
         file.write('system_prompt = "Be kind."\n')
     source = edgekit.package(adapter_ready_bundle, "assets", tmp_path / "out", adapters=copies).source
     greedy = parse_sampler("greedy")
-    with open_engine(source.model) as engine:
+    with ask(source.model) as session:
         for task, system in zip(source.offer.tasks, ("Be kind.", None), strict=True):
             assert task.system_prompt == system
             assert [golden.prompt for golden in task.golden] == list(task.examples)
@@ -162,10 +163,10 @@ def test_golden_answers_are_the_engines_with_each_sidecar(
             said: dict[Path | None, list[str]] = {adapter.sidecar: [], None: []}
             for sidecar, answers in said.items():
                 for prompt in task.examples:
-                    with engine.chat(
-                        history, sampler=greedy, answers=adapter.answer, sidecar=sidecar
+                    with session.talk(
+                        Decoding(sampler=greedy, answers=adapter.answer, sidecar=sidecar), history
                     ) as chat:
-                        answers.append(chat.send(prompt).text)
+                        answers.append(chat.say(prompt).text)
             golden = [golden.answer for golden in task.golden]
             assert said[adapter.sidecar] == golden
             assert said[None] != golden, "the adapter makes a difference"

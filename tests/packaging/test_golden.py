@@ -23,7 +23,7 @@ def test_they_are_what_edgekit_chat_answers_greedily(navigator: Path) -> None:
     assert [golden.prompt for golden in answers.golden] == ["my screen is too dark", "gjør skjermen lysere"]
     for golden in answers.golden:
         with open_chat(navigator, sampler="greedy") as chat:
-            assert chat.send(golden.prompt).text == golden.answer
+            assert chat.say(golden.prompt).text == golden.answer
     # All stop tokens but the first, and the 128 bytes of ASCII.
     assert asked.suppressed[0] == opened.manifest.stop_tokens[1].ids[0]
     assert len(asked.suppressed) == 129
@@ -32,7 +32,7 @@ def test_they_are_what_edgekit_chat_answers_greedily(navigator: Path) -> None:
 def test_a_system_prompt_goes_before_each(navigator: Path) -> None:
     opened = open_bundle(navigator)
     with open_chat(navigator, system="Turn off wifi", sampler="greedy", constrained=False) as chat:
-        expected = chat.send("my screen is too dark").text
+        expected = chat.say("my screen is too dark").text
     prompts = Prompts(("my screen is too dark",), system_prompt="Turn off wifi")
     (answers,) = ask_engine(opened.model_path, [prompts]).tasks
     assert [golden.answer for golden in answers.golden] in ([expected], [])

@@ -12,7 +12,7 @@ from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError, BundleError, InputError
 from edgekit.examples import sentiment
-from edgekit.runtime.chat import open_chat, open_chats
+from edgekit.runtime.chat import open_chat
 
 LABELS = "(dim|bright)"
 QUESTION = "my screen is too dark"
@@ -26,7 +26,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
 
 def said(bundle: Path, question: str = QUESTION, **options: object) -> str:
     with open_chat(bundle, **options) as chat:  # type: ignore[arg-type]
-        return chat.send(question).text
+        return chat.say(question).text
 
 
 def test_answers_are_held_to_the_manifests_format(bundle: Path) -> None:
@@ -45,18 +45,18 @@ def test_a_file_without_its_manifest_answers_freely(bundle: Path, tmp_path: Path
 
 def test_one_conversation_goes_on_over_its_turns(bundle: Path) -> None:
     with open_chat(bundle) as chat:
-        first = chat.send(QUESTION)
+        first = chat.say(QUESTION)
         before = chat.token_count
-        second = chat.send("and now?")
+        second = chat.say("and now?")
     assert before == first.stats.prompt_tokens + first.stats.generated_tokens
     assert second.stats.prompt_tokens > 0
 
 
 def test_a_system_message_comes_first(bundle: Path) -> None:
     with open_chat(bundle, system="Answer with one word.") as chat:
-        with_system = chat.send(QUESTION).stats.prompt_tokens
+        with_system = chat.say(QUESTION).stats.prompt_tokens
     with open_chat(bundle) as chat:
-        assert chat.send(QUESTION).stats.prompt_tokens < with_system
+        assert chat.say(QUESTION).stats.prompt_tokens < with_system
 
 
 def test_sampler_seed_and_length_are_the_callers(bundle: Path) -> None:
@@ -64,7 +64,7 @@ def test_sampler_seed_and_length_are_the_callers(bundle: Path) -> None:
     assert said(bundle, seed=1, **options) == said(bundle, seed=1, **options)
     assert len({said(bundle, seed=seed, **options) for seed in range(4)}) > 1
     with open_chat(bundle, max_tokens=2, constrained=False) as chat:
-        assert chat.send(QUESTION).stop_reason == "length"
+        assert chat.say(QUESTION).ending == "length"
 
 
 def test_nothing_is_left_beside_the_model(bundle: Path) -> None:
@@ -103,11 +103,11 @@ def test_a_changed_model_is_refused_before_the_engine_sees_it(bundle: Path, tmp_
 def test_an_adapter_answers_in_its_own_format(
     adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path
 ) -> None:
-    assert json.loads(said(adapter_ready_bundle, adapter=sentiment_adapter)).keys() == {"sentiment"}
-    assert json.loads(said(adapter_ready_bundle, adapter=triage_adapter)).keys() == {"team", "urgency"}
+    assert json.loads(said(adapter_ready_bundle, adapters=[sentiment_adapter])).keys() == {"sentiment"}
+    assert json.loads(said(adapter_ready_bundle, adapters=[triage_adapter])).keys() == {"team", "urgency"}
     assert json.loads(said(adapter_ready_bundle)).keys() == {"screen", "setting", "action"}
     sidecar = next(sentiment_adapter.glob("*.lora.tflite"))
-    assert json.loads(said(adapter_ready_bundle, adapter=sidecar)).keys() == {"sentiment"}
+    assert json.loads(said(adapter_ready_bundle, adapters=[sidecar])).keys() == {"sentiment"}
 
 
 def test_a_base_without_adapter_says_what_the_same_checkpoint_says(
@@ -139,14 +139,14 @@ def test_system_prompt_sampler_and_format_are_the_adapters_unless_told_otherwise
     adapter_ready_bundle: Path, opinionated_adapter: Path
 ) -> None:
     def prompt_tokens(**options: object) -> int:
-        with open_chat(adapter_ready_bundle, adapter=opinionated_adapter, **options) as chat:  # type: ignore[arg-type]
-            return chat.send(QUESTION).stats.prompt_tokens
+        with open_chat(adapter_ready_bundle, adapters=[opinionated_adapter], **options) as chat:  # type: ignore[arg-type]
+            return chat.say(QUESTION).stats.prompt_tokens
 
     assert prompt_tokens(system="") < prompt_tokens() < prompt_tokens(system="Answer with one word. " * 2)
-    drawn = {said(adapter_ready_bundle, adapter=opinionated_adapter, seed=seed) for seed in range(6)}
+    drawn = {said(adapter_ready_bundle, adapters=[opinionated_adapter], seed=seed) for seed in range(6)}
     assert len(drawn) > 1
     assert drawn <= {"happy", "unhappy", "indifferent"}
-    greedy = {"adapter": opinionated_adapter, "sampler": "greedy", "constrained": False}
+    greedy = {"adapters": [opinionated_adapter], "sampler": "greedy", "constrained": False}
     free = {said(adapter_ready_bundle, seed=seed, **greedy) for seed in range(3)}
     assert len(free) == 1
     assert not free & {"happy", "unhappy", "indifferent"}
@@ -156,31 +156,31 @@ def test_conversations_switch_between_adapters_and_the_base(
     adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path
 ) -> None:
     alone = {
-        name: said(adapter_ready_bundle, adapter=path)
+        name: said(adapter_ready_bundle, adapters=[] if path is None else [path])
         for name, path in (("sentiment", sentiment_adapter), ("support-triage", triage_adapter), (None, None))
     }
     assert len(set(alone.values())) == 3
-    with open_chats(adapter_ready_bundle, (sentiment_adapter, triage_adapter)) as chats:
-        assert chats.adapters == ("sentiment", "support-triage")
-        assert chats.adapter == "sentiment"
+    with open_chat(adapter_ready_bundle, (sentiment_adapter, triage_adapter)) as chat:
+        assert chat.adapters == ("sentiment", "support-triage")
+        assert chat.adapter == "sentiment"
         for name in ("sentiment", None, "support-triage", "sentiment", None):
-            assert chats.begin(name) > 0
-            assert chats.adapter == name
-            assert chats.chat.send(QUESTION).text == alone[name]
+            assert chat.begin(name) > 0
+            assert chat.adapter == name
+            assert chat.say(QUESTION).text == alone[name]
         with pytest.raises(InputError, match="no adapter 'moods'"):
-            chats.begin("moods")
-        assert chats.chat.send(QUESTION).text  # the one that was open still is
+            chat.begin("moods")
+        assert chat.say(QUESTION).text  # the one that was open still is
 
 
 def test_adapters_that_cannot_be_used(
     bundle: Path, adapter_ready_bundle: Path, sentiment_adapter: Path, tmp_path: Path
 ) -> None:
     with pytest.raises(AdapterError, match="takes no adapters"):
-        said(bundle, adapter=sentiment_adapter)
+        said(bundle, adapters=[sentiment_adapter])
     with pytest.raises(AdapterError, match="no such file"):
-        said(adapter_ready_bundle, adapter=tmp_path / "absent")
+        said(adapter_ready_bundle, adapters=[tmp_path / "absent"])
     with (
         pytest.raises(InputError, match="two adapters are called sentiment"),
-        open_chats(adapter_ready_bundle, (sentiment_adapter, sentiment_adapter)),
+        open_chat(adapter_ready_bundle, (sentiment_adapter, sentiment_adapter)),
     ):
         pass

@@ -47,6 +47,11 @@ class Child:
         """Bytes in the log when the last request was sent."""
         self._overdue: float | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process."""
+        return self._process.pid
+
     def send(self, what: str, **arguments: Json) -> None:
         """Send a request; what is still to come for the one before it will be passed over."""
         self._number += 1

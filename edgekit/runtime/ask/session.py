@@ -28,7 +28,7 @@ class Session:
     def __init__(self, model: Path, child: Child, opened: Opened, no_adapter: Path | None) -> None:
         self.model = model
         self.opened = opened
-        self._child = child
+        self.child = child
         self._no_adapter = no_adapter
         """The sidecar of none, for a model that takes adapters."""
         self._conversation: Conversation | None = None
@@ -42,18 +42,18 @@ class Session:
         """Return the ids that the engine makes of a text, without a start token."""
         if "\0" in text:
             raise InputError("the engine's C interface ends a text at a NUL character")
-        return tuple(self._child.answer("ids", "cannot tokenize", text=text))
+        return tuple(self.child.answer("ids", "cannot tokenize", text=text))
 
     def text(self, ids: Sequence[int]) -> str:
         """Return the text of ids."""
-        return str(self._child.answer("text", "cannot detokenize", ids=list(ids)))
+        return str(self.child.answer("text", "cannot detokenize", ids=list(ids)))
 
     def prompt(self, messages: Sequence[Message], decoding: Decoding = AS_BUNDLED) -> Rendered:
         """Render a conversation whose last message asks the model, without the start token."""
-        values = self._child.answer(
+        values = self.child.answer(
             "prompt", "cannot render", messages=plain(list(messages)), decoding=self._plain_decoding(decoding)
         )
-        return _rendered(values, self._child, self.model)
+        return _rendered(values, self.child, self.model)
 
     def prompt_ids(self, messages: Sequence[Message], decoding: Decoding = AS_BUNDLED) -> tuple[int, ...]:
         """Return every id that the engine feeds for a conversation whose last message asks the model."""
@@ -65,30 +65,30 @@ class Session:
 
     @contextmanager
     def talk(
-        self, history: Sequence[Message] = (), decoding: Decoding = AS_BUNDLED
+        self, decoding: Decoding = AS_BUNDLED, history: Sequence[Message] = ()
     ) -> Iterator[Conversation]:
         """Open a conversation; one at a time.
 
         history: messages before the first, such as a system message.
         """
         assert self._conversation is None, "one conversation at a time"
-        self._child.answer(
+        self.child.answer(
             "begin",
             "cannot start a conversation",
             where=decoding.sidecar,
             history=plain(list(history)),
             decoding=self._plain_decoding(decoding),
         )
-        self._conversation = Conversation(self.model, self._child)
+        self._conversation = Conversation(self.model, self.child)
         try:
             yield self._conversation
         finally:
             self._conversation = None
-            self._child.send("end")
+            self.child.send("end")
 
     def say(self, turn: Turn, listen: Callable[[str], None] | None = None) -> Reply:
         """Answer in a conversation of its own. listen: gets the text piece by piece, as it comes."""
-        with self.talk(turn.messages[:-1], turn.decoding) as conversation:
+        with self.talk(turn.decoding, turn.messages[:-1]) as conversation:
             for piece in conversation.stream(turn.messages[-1]):
                 if listen is not None:
                     listen(piece)

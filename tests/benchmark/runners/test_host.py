@@ -24,7 +24,8 @@ from edgekit.benchmark.statistics import latencies, summaries
 from edgekit.bundle.subject import open_subject
 from edgekit.conversion.convert import convert
 from edgekit.errors import BundleError, GateError, InputError, MissingToolError
-from edgekit.runtime.ask.engine import open_engine
+from edgekit.runtime.ask.protocol import Decoding
+from edgekit.runtime.ask.session import ask
 from edgekit.text.generation import GREEDY
 
 SMALL = BenchPlan((32,), (16,), threads=(2,), runs=2)
@@ -115,10 +116,10 @@ def test_the_greedy_answer_is_the_bindings_own(bundle: Path) -> None:
     plan = BenchPlan((16,), (4,), threads=(2,), runs=1, check_prompt=QUESTION)
     (result,) = measure(plan, bundle)
     with (
-        open_engine(Path(model_of(bundle)), threads=2) as engine,
-        engine.chat(sampler=GREEDY, max_tokens=plan.check_tokens) as chat,
+        ask(Path(model_of(bundle)), threads=2) as session,
+        session.talk(Decoding(sampler=GREEDY, max_tokens=plan.check_tokens)) as chat,
     ):
-        expected = chat.send(QUESTION).text
+        expected = chat.say(QUESTION).text
     assert result.check is not None and result.check.text == expected and "brightness" in expected
 
 
@@ -201,8 +202,11 @@ def test_the_runner_reads_a_task_from_a_file_and_every_letter(tmp_path: Path, bu
     path.write_text(json.dumps(json.loads(task.to_json()), indent=2))
     done = _run_runner(str(path))
     assert done.returncode == 0, done.stdout
-    with open_engine(Path(model_of(bundle))) as engine, engine.chat(sampler=GREEDY, max_tokens=4) as chat:
-        expected = chat.send(question).text
+    with (
+        ask(Path(model_of(bundle))) as session,
+        session.talk(Decoding(sampler=GREEDY, max_tokens=4)) as chat,
+    ):
+        expected = chat.say(question).text
     (answer,) = [event for event in read_events(done.stdout.splitlines()) if event["event"] == "check"]
     assert "".join(part["text"] for part in answer["message"]["content"]) == expected
 

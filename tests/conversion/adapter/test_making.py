@@ -13,7 +13,8 @@ from edgekit.bundle.opening import open_bundle
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
 from edgekit.errors import AdapterError, BundleError, InputError
-from edgekit.runtime.ask.engine import open_engine
+from edgekit.runtime.ask.protocol import Decoding
+from edgekit.runtime.ask.session import ask
 from tests.checkpoint.refusals import refused
 from tests.fixtures.checkpoints import edit_json, peft_adapter
 
@@ -56,11 +57,11 @@ def test_makes_a_directory_of_its_own_that_the_engine_applies(
     assert manifest.examples == ("the new icons are lovely",)
     assert manifest.stop_tokens == base.manifest.stop_tokens
     assert manifest.chat_template is None
-    with open_engine(base.model_path) as engine:
-        with engine.chat(sidecar=result.sidecar) as chat:
-            adapted = chat.send("the new icons are lovely").text
-        with engine.chat() as chat:
-            plain = chat.send("the new icons are lovely").text
+    with ask(base.model_path) as session:
+        with session.talk(Decoding(sidecar=result.sidecar)) as chat:
+            adapted = chat.say("the new icons are lovely").text
+        with session.talk() as chat:
+            plain = chat.say("the new icons are lovely").text
     assert set(json.loads(adapted)) == {"sentiment"}
     assert set(json.loads(plain)) == {"screen", "setting", "action"}
 
@@ -210,10 +211,10 @@ def test_a_template_that_renders_otherwise_travels_and_is_used(
     result = adapter(trained, adapter_ready_bundle, tmp_path / "out", check=False)
     assert result.manifest.chat_template is not None
     assert any("chat template" in note for note in result.manifest.notes)
-    with open_engine(open_bundle(adapter_ready_bundle).model_path) as engine:
-        rendered = engine.render(
-            [{"role": "user", "content": "Hi"}], chat_template=result.manifest.chat_template
-        )
+    with ask(open_bundle(adapter_ready_bundle).model_path) as session:
+        rendered = session.prompt(
+            [{"role": "user", "content": "Hi"}], Decoding(chat_template=result.manifest.chat_template)
+        ).text
     assert "<start_of_turn>dear" in rendered
 
 

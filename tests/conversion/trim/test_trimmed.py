@@ -16,8 +16,8 @@ from edgekit.bundle.stored import model_bytes, stored_weights
 from edgekit.checkpoint import open_checkpoint
 from edgekit.conversion.convert import convert
 from edgekit.errors import InputError
-from edgekit.runtime.ask.engine import open_engine
 from edgekit.runtime.ask.questions import Questions, Refusal, ask_engine
+from edgekit.runtime.ask.session import ask
 from edgekit.runtime.chat import open_chat
 from edgekit.scoring.scorer import EMBEDDING
 from edgekit.text.settle import read_text
@@ -101,7 +101,7 @@ def test_every_recipe_runs_in_the_engine(demo_path: Path, corpus: Path, tmp_path
     keep = 1801  # an odd number of rows: 4-bit codes of a row need not end at a byte's end
     bundle = trimmed(demo_path, corpus, tmp_path / "b", recipe, keep)
     with open_chat(bundle) as chat:
-        assert json.loads(chat.send("my screen is too dark").text)["screen"] == "display"
+        assert json.loads(chat.say("my screen is too dark").text)["screen"] == "display"
 
 
 def test_static_graphs_are_trimmed_too(demo_path: Path, corpus: Path, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_static_graphs_are_trimmed_too(demo_path: Path, corpus: Path, tmp_path: 
         demo_path, tmp_path / "b", shape="static", kv_length=1024, vocab_from=[corpus], vocab_keep=1800
     ).bundle
     with open_chat(bundle) as chat:
-        assert json.loads(chat.send("turn off wifi please").text)["screen"] == "network"
+        assert json.loads(chat.say("turn off wifi please").text)["screen"] == "network"
 
 
 @pytest.mark.parametrize("variant", [only_json, only_model])
@@ -118,7 +118,7 @@ def test_either_tokenizer_file_will_do(corpus: Path, tmp_path: Path, variant: ob
     variant(checkpoint)  # type: ignore[operator]
     bundle = trimmed(checkpoint, corpus, tmp_path / "b", "int8")
     with open_chat(bundle) as chat:
-        assert json.loads(chat.send("my screen is too dark").text)["setting"] == "brightness"
+        assert json.loads(chat.say("my screen is too dark").text)["setting"] == "brightness"
 
 
 def test_an_adapter_is_merged_and_trimmed(demo_path: Path, corpus: Path, tmp_path: Path) -> None:
@@ -137,7 +137,7 @@ def test_an_adapter_is_merged_and_trimmed(demo_path: Path, corpus: Path, tmp_pat
     query = "model.layers.0.self_attn.q_proj.weight"
     np.testing.assert_array_equal(stored[query].read(slice(None)), merged[query].read())
     with open_chat(bundle) as chat:
-        chat.send("my screen is too dark")
+        chat.say("my screen is too dark")
 
 
 def test_the_engine_cuts_the_corpus_as_the_checkpoint_does(
@@ -149,13 +149,13 @@ def test_the_engine_cuts_the_corpus_as_the_checkpoint_does(
     old_ids = manifest.vocabulary.old_ids
     tokenizer = read_text(demo_path, rows=2048).tokenizer
     vocabulary = read_vocabulary(demo_path, rows=2048)
-    with open_engine(bundle / manifest.model.file) as engine:
+    with ask(bundle / manifest.model.file) as session:
         ascii_bytes = [vocabulary.ids[f"<0x{value:02X}>"] for value in range(128)]
-        assert [old_ids[number] for number in engine.ascii_byte_ids] == ascii_bytes
+        assert [old_ids[number] for number in session.opened.suppressed[-128:]] == ascii_bytes
         for line in corpus.read_text(encoding="utf-8").splitlines():
             row = json.loads(line)
             for text in (row["prompt"], row["expected"]):
-                ids = engine.tokenize(text)
+                ids = session.ids(text)
                 assert [old_ids[number] for number in ids] == tokenizer.encode(text)
 
 
@@ -165,7 +165,7 @@ def test_answers_stay_within_a_schema(demo_path: Path, corpus: Path, tmp_path: P
         demo_path, tmp_path / "b", vocab_from=[corpus], vocab_keep=1800, answer_schema=schema
     ).bundle
     with open_chat(bundle) as chat:
-        assert json.loads(chat.send("zzz ∑ 🙂 qqq").text).keys() == {"screen", "setting", "action"}
+        assert json.loads(chat.say("zzz ∑ 🙂 qqq").text).keys() == {"screen", "setting", "action"}
 
 
 def test_the_manifest_tells_what_is_left(demo_path: Path, corpus: Path, tmp_path: Path) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import math
-import subprocess
+import re
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -15,11 +15,13 @@ from edgekit.bundle.container import SectionKind, map_file, parse_container, sec
 from edgekit.bundle.opening import Bundle, open_bundle
 from edgekit.bundle.tflite import read_model
 from edgekit.conversion.convert import convert
-from edgekit.runtime.ask.engine import Engine, open_engine
+from edgekit.runtime.ask.protocol import Decoding
+from edgekit.runtime.ask.session import Session, ask
 from edgekit.text.generation import GREEDY
-from tests.runtime.ask.switching import QUESTIONS, SWITCHES, WARM
 
-ROOT = Path(__file__).parents[3]
+QUESTIONS = ("the wifi does not work at all", "gjør skjermen lysere, det haster")
+SWITCHES = 100
+WARM = 20
 FREE_TOKENS = 24
 
 
@@ -29,64 +31,77 @@ def adapters(adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter
     return [open_adapter(path, base) for path in (sentiment_adapter, triage_adapter)]
 
 
-def said(engine: Engine, sidecar: Path | None, question: str = QUESTIONS[0], **options: object) -> str:
+def said(session: Session, sidecar: Path | None, question: str = QUESTIONS[0], **options: object) -> str:
     settings = {"sampler": GREEDY, "max_tokens": FREE_TOKENS} | options
-    with engine.chat(sidecar=sidecar, **settings) as chat:  # type: ignore[arg-type]
-        return chat.send(question).text
+    with session.talk(Decoding(sidecar=sidecar, **settings)) as chat:  # type: ignore[arg-type]
+        return chat.say(question).text
+
+
+def own(adapter: Adapter) -> Decoding:
+    return Decoding(sampler=adapter.sampler, answers=adapter.answer, sidecar=adapter.sidecar, max_tokens=40)
 
 
 def alone(model: Path, adapter: Adapter) -> list[str]:
     """What an adapter says to the questions in an engine that has seen no other."""
-    with (
-        open_engine(model, threads=1) as engine,
-        engine.chat(
-            sampler=adapter.sampler, answers=adapter.answer, sidecar=adapter.sidecar, max_tokens=40
-        ) as chat,
-    ):
-        return [chat.send(question).text for question in QUESTIONS]
+    with ask(model, threads=1) as session, session.talk(own(adapter)) as chat:
+        return [chat.say(question).text for question in QUESTIONS]
+
+
+@dataclass(frozen=True)
+class Switched:
+    """What came of switching a hundred times: each adapter's answers, turn by turn, and the engine's memory."""
+
+    answers: dict[str, list[list[str]]]
+    memory: dict[int, dict[str, int]]
 
 
 @pytest.fixture(scope="module")
-def switched(adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path) -> dict[str, dict]:  # type: ignore[type-arg]
-    """The outcome of a process that switches a hundred times and does nothing else."""
-    words = [sys.executable, "-m", "tests.runtime.switching"]
-    done = subprocess.run(
-        [*words, adapter_ready_bundle, sentiment_adapter, triage_adapter],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    outcome: dict[str, dict] = json.loads(done.stdout)  # type: ignore[type-arg]
+def switched(adapter_ready_bundle: Path, adapters: list[Adapter]) -> Switched:
+    """An engine that switches and does nothing else."""
+    outcome = Switched({adapter.manifest.name: [] for adapter in adapters}, {})
+    with ask(open_bundle(adapter_ready_bundle).model_path, threads=1) as session:
+        for number in range(SWITCHES):
+            adapter = adapters[number % len(adapters)]
+            with session.talk(own(adapter)) as chat:
+                said = [chat.say(question).text for question in QUESTIONS]
+            outcome.answers[adapter.manifest.name].append(said)
+            if number + 1 in (WARM, SWITCHES) and sys.platform == "linux":
+                session.ids("")  # it has ended the conversation
+                outcome.memory[number + 1] = memory(session.child.pid)
     return outcome
 
 
+def memory(pid: int) -> dict[str, int]:
+    """Bytes of a process: `resident`, where a page that is mapped twice counts once, and `private`."""
+    rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
+    sizes = {name: 1024 * int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB$", rollup, re.MULTILINE)}
+    return {"resident": sizes["Pss"], "private": sizes["Private_Clean"] + sizes["Private_Dirty"]}
+
+
 def test_a_hundred_switches_give_the_same_answers_as_each_adapter_alone(
-    switched: dict[str, dict],  # type: ignore[type-arg]
+    switched: Switched,
     adapter_ready_bundle: Path,
     adapters: list[Adapter],
 ) -> None:
     model = open_bundle(adapter_ready_bundle).model_path
     for adapter in adapters:
-        answers = switched["answers"][adapter.manifest.name]
+        answers = switched.answers[adapter.manifest.name]
         assert len(answers) == SWITCHES // 2
         assert answers == [alone(model, adapter)] * len(answers)
-    first, second = (switched["answers"][adapter.manifest.name][0] for adapter in adapters)
+    first, second = (switched.answers[adapter.manifest.name][0] for adapter in adapters)
     assert first != second
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from Linux's /proc")
 def test_switching_costs_no_memory_but_the_inputs_that_the_engine_keeps(
-    switched: dict[str, dict],  # type: ignore[type-arg]
+    switched: Switched,
     adapter_ready_bundle: Path,
 ) -> None:
     """Engine 0.18.1 never gives back the adapter inputs of a conversation: 1.3 MB with the demo base, 15 MB with 270M.
 
     It takes every sidecar for a new one, the same file too. Nothing but that may remain of a conversation.
     """
-    warm, last = (switched["memory"][str(number)] for number in (WARM, SWITCHES))
+    warm, last = (switched.memory[number] for number in (WARM, SWITCHES))
     kept = (
         (SWITCHES - WARM) * inputs_bytes(open_bundle(adapter_ready_bundle)) * 1.1
     )  # a page or two for each input
@@ -109,10 +124,10 @@ def test_the_base_alone_is_unharmed_by_adapters_before_it(
     adapter_ready_bundle: Path, adapters: list[Adapter], tmp_path: Path, demo_path: Path
 ) -> None:
     plain = convert(demo_path, tmp_path / "plain", name="plain", check=False)
-    with open_engine(plain.model, threads=1) as engine:
-        expected = [said(engine, None, question) for question in QUESTIONS]
-    with open_engine(open_bundle(adapter_ready_bundle).model_path, threads=1) as engine:
+    with ask(plain.model, threads=1) as session:
+        expected = [said(session, None, question) for question in QUESTIONS]
+    with ask(open_bundle(adapter_ready_bundle).model_path, threads=1) as session:
         for _ in range(4):
             for adapter in adapters:
-                said(engine, adapter.sidecar)
-            assert [said(engine, None, question) for question in QUESTIONS] == expected
+                said(session, adapter.sidecar)
+            assert [said(session, None, question) for question in QUESTIONS] == expected

@@ -140,7 +140,7 @@ def test_a_typed_command_lists_and_switches(
     answers = [tuple(json.loads(line)) for line in done.out.splitlines()]
     assert answers == [("sentiment",), ("team", "urgency"), ("screen", "setting", "action")]
     assert "* sentiment\n  support-triage\n  none (the base alone)\n" in done.err
-    assert re.findall(r"\[(\S+): a new conversation after \d+\.\d ms\]", done.err) == [
+    assert re.findall(r"\[(\S+): a new conversation after [\d.]+ ms\]", done.err) == [
         "support-triage",
         "none",
     ]

@@ -20,8 +20,8 @@ from edgekit.runtime.ask.session import Session, ask
 from edgekit.text.generation import GREEDY
 
 QUESTIONS = ("the wifi does not work at all", "gjør skjermen lysere, det haster")
-SWITCHES = 100
-WARM = 20
+SWITCHES = 140
+EARLY = 60
 FREE_TOKENS = 24
 
 
@@ -49,10 +49,10 @@ def alone(model: Path, adapter: Adapter) -> list[str]:
 
 @dataclass(frozen=True)
 class Switched:
-    """What came of switching a hundred times: each adapter's answers, turn by turn, and the engine's memory."""
+    """What came of switching many times: each adapter's answers, turn by turn, and the engine's memory."""
 
     answers: dict[str, list[list[str]]]
-    memory: dict[int, dict[str, int]]
+    memory: dict[int, int]
 
 
 @pytest.fixture(scope="module")
@@ -65,20 +65,19 @@ def switched(adapter_ready_bundle: Path, adapters: list[Adapter]) -> Switched:
             with session.talk(own(adapter)) as chat:
                 said = [chat.say(question).text for question in QUESTIONS]
             outcome.answers[adapter.manifest.name].append(said)
-            if number + 1 in (WARM, SWITCHES) and sys.platform == "linux":
+            if number + 1 in (EARLY, SWITCHES) and sys.platform == "linux":
                 session.ids("")  # it has ended the conversation
                 outcome.memory[number + 1] = memory(session.child.pid)
     return outcome
 
 
-def memory(pid: int) -> dict[str, int]:
-    """Bytes of a process: `resident`, where a page that is mapped twice counts once, and `private`."""
+def memory(pid: int) -> int:
+    """Bytes that a process alone has written; not the pages of files, which others may share."""
     rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    sizes = {name: 1024 * int(size) for name, size in re.findall(r"^(\w+): +(\d+) kB$", rollup, re.MULTILINE)}
-    return {"resident": sizes["Pss"], "private": sizes["Private_Clean"] + sizes["Private_Dirty"]}
+    return sum(1024 * int(size) for size in re.findall(r"^Private_Dirty: +(\d+) kB$", rollup, re.MULTILINE))
 
 
-def test_a_hundred_switches_give_the_same_answers_as_each_adapter_alone(
+def test_many_switches_give_the_same_answers_as_each_adapter_alone(
     switched: Switched,
     adapter_ready_bundle: Path,
     adapters: list[Adapter],
@@ -93,20 +92,15 @@ def test_a_hundred_switches_give_the_same_answers_as_each_adapter_alone(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="memory is read from Linux's /proc")
-def test_switching_costs_no_memory_but_the_inputs_that_the_engine_keeps(
-    switched: Switched,
-    adapter_ready_bundle: Path,
+def test_memory_stays_bounded_however_often_adapters_are_switched(
+    switched: Switched, adapter_ready_bundle: Path
 ) -> None:
     """Engine 0.18.1 never gives back the adapter inputs of a conversation: 1.3 MB with the demo base, 15 MB with 270M.
 
-    It takes every sidecar for a new one, the same file too. Nothing but that may remain of a conversation.
+    It takes every sidecar for a new one, the same file too. So the child opens the engine anew after 64 conversations.
     """
-    warm, last = (switched.memory[number] for number in (WARM, SWITCHES))
-    kept = (
-        (SWITCHES - WARM) * inputs_bytes(open_bundle(adapter_ready_bundle)) * 1.1
-    )  # a page or two for each input
-    for kind in ("private", "resident"):
-        assert last[kind] - warm[kind] < kept, kind
+    kept = (SWITCHES - EARLY) * inputs_bytes(open_bundle(adapter_ready_bundle))
+    assert switched.memory[SWITCHES] - switched.memory[EARLY] < kept / 2
 
 
 def inputs_bytes(base: Bundle) -> int:

@@ -28,7 +28,7 @@ from edgekit.packaging.targets.apk.archive import (
     write_entries,
 )
 from edgekit.packaging.targets.apk.digest import CHUNK, Hashers, HashingWriter, hash_chunk
-from tests.fixtures.damage import damaged
+from tests.packaging.damage import damaged
 
 
 def write(entries: list[Entry], path: Path) -> list[bytes]:

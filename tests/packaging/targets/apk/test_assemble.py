@@ -33,7 +33,7 @@ from edgekit.packaging.targets.apk.resources import RESOURCES
 from edgekit.packaging.targets.apk.verify import verify_apk
 from edgekit.progress import Advance
 from edgekit.runtime.library import LIBRARY, engine_library
-from tests.fixtures.damage import damaged
+from tests.packaging.damage import damaged
 from tests.packaging.targets.apk.making import IDENTITY, MODEL
 from tests.packaging.targets.apk.tools import aapt2, apksig
 

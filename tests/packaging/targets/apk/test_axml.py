@@ -13,7 +13,7 @@ from edgekit.packaging.targets.apk import axml
 from edgekit.packaging.targets.apk.axml import ANDROID, Attribute, Document, End, Namespace, Start, Text
 from edgekit.packaging.targets.apk.base import read_base
 from edgekit.packaging.targets.apk.manifest import MANIFEST
-from tests.fixtures.damage import damaged
+from tests.packaging.damage import damaged
 
 LABEL = 0x01010001
 NAME = 0x01010003

@@ -26,7 +26,7 @@ from edgekit.packaging.targets.apk.keys import (
     find_password,
     open_keystore,
 )
-from tests.fixtures.damage import damaged
+from tests.packaging.damage import damaged
 from tests.packaging.targets.apk.tools import keytool
 
 PASSWORD = "pass word"

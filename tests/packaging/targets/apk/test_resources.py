@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from edgekit.errors import InputError
 from edgekit.packaging.targets.apk.base import read_base
 from edgekit.packaging.targets.apk.resources import RESOURCES, rename_package
-from tests.fixtures.damage import damaged
+from tests.packaging.damage import damaged
 
 PLACEHOLDER = "dev.edgekit.app"
 

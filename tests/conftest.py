@@ -18,7 +18,7 @@ from edgekit.graph.library import CACHE_VARIABLE, cache_directory
 from edgekit.runtime.reference import Reference
 from tests.device.rig import CannotRun, Lab, open_lab
 from tests.fixtures import spreading
-from tests.fixtures.bundles import Bundles
+from tests.fixtures.bundles import Bundles, Kept
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network
 
@@ -59,6 +59,12 @@ def user_cache(tmp_path_factory: pytest.TempPathFactory, request: pytest.Fixture
         patch.setenv(CACHE_VARIABLE, str(directory))
         assert cache_directory().parent == directory
         yield directory
+
+
+@pytest.fixture(scope="session")
+def kept(request: pytest.FixtureRequest) -> Kept:
+    """Keeps for the next run what takes minutes and does not depend on edgekit's own sources."""
+    return Kept(request.config.cache.mkdir("kept"))
 
 
 @pytest.fixture(scope="session")

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.graph import Graph, find_graph, graph_key, plan_link
 from edgekit.graph.format import AdapterInputs, CacheKind, Form, KvPrecision
 from edgekit.graph.weights import model_chunks
+from edgekit.quantize.solve import dequantize, quantize_tensor
 from edgekit.recipes import Scheme, read_recipe, resolve
 
 
@@ -40,3 +46,22 @@ def linked(
     model = b"".join(bytes(chunk) for chunk in model_chunks(link, tensors, advance=lambda done: None))
     assert len(model) == link.size
     return model
+
+
+@dataclass(frozen=True)
+class Dequantized:
+    """A tensor as the engine computes with it: quantized and back."""
+
+    stored: WeightTensor
+    scheme: Scheme
+
+    @property
+    def name(self) -> str:
+        return self.stored.name
+
+    @property
+    def source(self) -> Path:
+        return self.stored.source
+
+    def read(self, rows: slice | None = None) -> NDArray[np.float32]:
+        return dequantize(quantize_tensor(self.stored.read(), self.scheme), self.scheme)[rows or slice(None)]

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from edgekit.checkpoint import Checkpoint, WeightTensor
+from edgekit.checkpoint import Checkpoint
 from edgekit.errors import GraphError
 from edgekit.graph import find_graph, graph_key, plan_link
 from edgekit.graph.format import Form
-from edgekit.quantize.solve import dequantize, quantize_tensor
 from edgekit.recipes import FLOAT32, Scheme
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
-from tests.graph.linking import linked, linked_model
+from tests.graph.linking import Dequantized, linked, linked_model
 
 FORMS: list[Form] = ["dynamic", "static"]
 TOLERANCE = 1e-4
@@ -89,25 +85,6 @@ def test_quantized_models_load_and_stay_near_the_checkpoint(
     correlation = np.corrcoef(computed.ravel(), expected.ravel())[0, 1]
     bounds = {"int8": 0.999, "int4": 0.97, "int4-head": 0.97, "int4-all": 0.96, "int4-channel": 0.9}
     assert correlation > bounds[recipe]
-
-
-@dataclass(frozen=True)
-class Dequantized:
-    """A tensor as the engine computes with it: quantized and back."""
-
-    stored: WeightTensor
-    scheme: Scheme
-
-    @property
-    def name(self) -> str:
-        return self.stored.name
-
-    @property
-    def source(self) -> Path:
-        return self.stored.source
-
-    def read(self, rows: slice | None = None) -> NDArray[np.float32]:
-        return dequantize(quantize_tensor(self.stored.read(), self.scheme), self.scheme)[rows or slice(None)]
 
 
 ACCEPTED = [

@@ -1,12 +1,14 @@
 """The judge: for one checkpoint and recipe, linking gives what the stock exporter and quantizer give.
 
-The constants byte for byte. The operators around them are our own, so logits agree as far as arithmetic goes.
+The constants byte for byte, and what reads the quantized ones. The operators around them are our own, so logits agree
+as far as arithmetic goes.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from importlib.metadata import version
 from itertools import dropwhile
 from pathlib import Path
 from typing import Any
@@ -17,39 +19,56 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgekit.checkpoint import Checkpoint
+from edgekit.graph import find_graph, graph_key
 from edgekit.graph.format import VALUE_SEQUENCE_AXIS, Form
+from edgekit.recipes import FLOAT32, read_recipe, resolve
 from edgekit.runtime.interpreter import GraphInterpreter
-from tests.graph.linking import linked_model
+from tests.fixtures.bundles import Kept
+from tests.graph.linking import Dequantized, linked, linked_model
 
 FORMS: list[Form] = ["dynamic", "static"]
+QUANTIZED = (schema.TensorType.INT8, schema.TensorType.INT4)
 RECIPES = ["int8", "int4", "int4-all", "int4-channel"]
 KV_LENGTH = 1024
+ALIKE = 1.5
+"""Two root mean squares over the same 30 positions are as good as equal below this ratio.
+
+Were the errors of one position all one error, each mean would be one of 30 samples, and the ratio of two would vary by
+1 / sqrt(30) = 18% around 1; this is nearly three times as much.
+"""
+
+
+@pytest.fixture(scope="module", params=FORMS)
+def form(request: pytest.FixtureRequest) -> Form:
+    given: Form = request.param
+    return given
 
 
 @pytest.fixture(scope="module")
-def exported(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[Form, Path]:
-    """Float models of the demo checkpoint from `litert-torch export_hf`, one per form (a minute each)."""
-    from litert_torch.generative.export_hf import export
+def exported(form: Form, demo_path: Path, kept: Kept) -> bytes:
+    """The float model of the demo checkpoint from `litert-torch export_hf`: minutes, and made once."""
 
-    paths: dict[Form, Path] = {}
-    for form in FORMS:
-        directory = tmp_path_factory.mktemp(f"exported-{form}")
+    def make(target: Path) -> None:
+        from litert_torch.generative.export_hf import export
+
+        target.mkdir()
         export.export(
             str(demo_path),
-            str(directory),
+            str(target),
             keep_temporary_files=True,
             quantization_recipe="none",
             bundle_litert_lm=False,
             cache_length=KV_LENGTH,
             v_ts_idx=VALUE_SEQUENCE_AXIS[form],
             enable_dynamic_shape=form == "dynamic",
-            prefill_lengths=[32, 128, 512] if form == "static" else [128],
+            prefill_lengths=[128],
         )
-        paths[form] = directory / "model.tflite"
-    return paths
+
+    packages = {name: version(name) for name in ("litert-torch", "torch", "transformers")}
+    return (kept("exported", (demo_path, form, packages), make) / "model.tflite").read_bytes()
 
 
-def stock_quantized(path: Path, recipe: str) -> bytes:
+def stock_quantized(exported: bytes, recipe: str) -> bytes:
     """The exported model, quantized by ai-edge-quantizer's own machinery."""
     from ai_edge_quantizer import quantizer, recipe_manager
     from ai_edge_quantizer.qtyping import QuantGranularity, TFLOperationName
@@ -70,7 +89,7 @@ def stock_quantized(path: Path, recipe: str) -> bytes:
         manager.add_dynamic_config(
             regex=".*logits.*", operation_name=TFLOperationName.FULLY_CONNECTED, **embedding
         )
-    stock = quantizer.Quantizer(str(path))
+    stock = quantizer.Quantizer(exported)
     stock.load_quantization_recipe(manager.get_quantization_recipe())
     return bytes(stock.quantize().quantized_model)
 
@@ -108,38 +127,73 @@ def content(model: bytes, buffer: Any) -> bytes:
     return b"" if buffer.data is None else np.asarray(buffer.data, np.uint8).tobytes()
 
 
+def readers(model: bytes) -> Iterator[tuple[Any, ...]]:
+    """Every operator that reads a quantized constant: what it is, its options, and its inputs and outputs by type."""
+    parsed = schema.ModelT.InitFromPackedBuf(model, 0)
+    for subgraph in parsed.subgraphs:
+        for operator in subgraph.operators:
+            tensors = [
+                subgraph.tensors[index] for index in [*operator.inputs, *operator.outputs] if index >= 0
+            ]
+            stored = [(t, content(model, parsed.buffers[t.buffer])) for t in tensors]
+            read = [digest(values) for tensor, values in stored if values and tensor.type in QUANTIZED]
+            if read:
+                code = parsed.operatorCodes[operator.opcodeIndex].builtinCode
+                options = operator.builtinOptions
+                yield code, *read, *(t.type for t in tensors), str(options and sorted(vars(options).items()))
+
+
 def digest(values: bytes) -> str:
     return hashlib.sha256(values).hexdigest()
 
 
-@pytest.mark.parametrize("form", FORMS)
 def test_float_constants_are_the_exporter_s_byte_for_byte(
-    demo: Checkpoint, exported: dict[Form, Path], form: Form
+    demo: Checkpoint, exported: bytes, form: Form
 ) -> None:
     ours = set(constants(linked_model(demo, "float32", form, KV_LENGTH)))
-    assert ours == set(constants(exported[form].read_bytes()))
+    assert ours == set(constants(exported))
 
 
-@pytest.mark.parametrize("form", FORMS)
+def test_float_logits_are_the_exporter_s(demo: Checkpoint, exported: bytes, form: Form) -> None:
+    ours = linked_model(demo, "float32", form, KV_LENGTH)
+    np.testing.assert_allclose(logits(demo, ours), logits(demo, exported), atol=5e-5)
+
+
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_quantized_model_is_the_quantizer_s(
-    demo: Checkpoint, exported: dict[Form, Path], recipe: str, form: Form
+    demo: Checkpoint, exported: bytes, recipe: str, form: Form
 ) -> None:
-    ours = linked_model(demo, recipe, form, KV_LENGTH)
-    stock = stock_quantized(exported[form], recipe)
+    """Constants byte for byte, and the operators that read them; logits as far as rounding lets them.
+
+    Activations are rounded to 8 bits before each matrix. A sum in another order moves a value by 1e-7, now and then
+    over the edge between two steps, and one step early in the model moves others over theirs: two graphs of one
+    function soon round independently of each other. When that begins is the kernels' affair. With AVX-512 VNNI the
+    demo's two int8 models stay 0.002 apart, with AVX2 0.006 (Haswell) or 0.012 (EPYC); from the same weights in
+    float32 each is 0.020 away on all of them. So that distance is the measure of the other two.
+    """
+    ours, stock = linked_model(demo, recipe, form, KV_LENGTH), stock_quantized(exported, recipe)
     assert set(constants(ours)) == set(constants(stock))
+    assert set(readers(ours)) == set(readers(stock))
 
-    # Activations are rounded to 8 bits on the way, so that a last digit that differs may become a step of that size.
-    # Such steps are small beside what quantization itself does.
-    linked, quantized, exact = (logits(demo, model) for model in (ours, stock, exported[form].read_bytes()))
-    assert rms(linked - quantized) < 0.2 * rms(quantized - exact)
-    assert rms(linked - exact) == pytest.approx(rms(quantized - exact), rel=0.1)
+    exact = logits(demo, dequantized_model(demo, recipe, form))
+    linked, quantized = (logits(demo, model) for model in (ours, stock))
+    noise = rms(linked - exact), rms(quantized - exact)
+    assert max(noise) < ALIKE * min(noise)
+    # Independent errors add up by their squares; errors that have anything in common differ by less.
+    assert rms(linked - quantized) < np.hypot(*noise)
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_float_logits_are_the_exporter_s(demo: Checkpoint, exported: dict[Form, Path], form: Form) -> None:
-    ours = linked_model(demo, "float32", form, KV_LENGTH)
-    np.testing.assert_allclose(logits(demo, ours), logits(demo, exported[form].read_bytes()), atol=5e-5)
+def dequantized_model(demo: Checkpoint, recipe: str, form: Form) -> bytes:
+    """The float32 graph with the values that the recipe's codes and scales stand for."""
+    graph = find_graph(graph_key(demo.config, form))
+    matrices = {c.tensor: demo.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
+    rounded = {
+        name: Dequantized(demo.tensors[name], scheme)
+        for name, scheme in resolve(read_recipe(recipe), matrices).items()
+    }
+    static = KV_LENGTH if form == "static" else None
+    floats = dict.fromkeys(matrices, FLOAT32)
+    return linked(graph, floats, demo.config.vocab_size, {**demo.tensors, **rounded}, static)
 
 
 def logits(demo: Checkpoint, model: bytes) -> NDArray[np.float32]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import copy
 import json
-import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgekit.checkpoint import open_checkpoint
 from edgekit.errors import CheckpointError
@@ -51,32 +52,33 @@ def test_odd_values_end_in_a_checkpoint_or_an_error_that_helps(
 ) -> None:
     path = build(tmp_path)
     document = json.loads(path.read_text())
-    generator = random.Random(0)
-    refused = 0
-    for _ in range(150):
-        damaged = damage(document, generator)
-        write_json(path, damaged)
+
+    @given(st.data())
+    def opened(data: st.DataObject) -> None:
+        changed = data.draw(damaged(document))
+        write_json(path, changed)
         try:
             checkpoint = open_checkpoint(path.parent)
         except CheckpointError as error:
-            assert error.where and error.remedy, damaged
-            refused += 1
+            assert error.where and error.remedy, changed
         else:
             assert all(tensor.read(slice(0, 1)).shape[0] == 1 for tensor in checkpoint.tensors.values())
-    assert 50 < refused < 150  # both happen, so that the test is one
+
+    opened()
 
 
-def damage(document: dict[str, Any], generator: random.Random) -> dict[str, Any]:
+@st.composite
+def damaged(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
     """Change or remove one to three keys, at any depth."""
-    damaged = copy.deepcopy(document)
-    for _ in range(generator.randint(1, 3)):
-        node = damaged
-        key = generator.choice(list(node))
-        while isinstance(node[key], dict) and node[key] and generator.random() < 0.6:
+    changed = copy.deepcopy(document)
+    for _ in range(draw(st.integers(1, 3))):
+        node = changed
+        key = draw(st.sampled_from(list(node)))
+        while isinstance(node[key], dict) and node[key] and draw(st.booleans()):
             node = node[key]
-            key = generator.choice(list(node))
-        if generator.random() < 0.15 and len(node) > 1:
+            key = draw(st.sampled_from(list(node)))
+        if len(node) > 1 and draw(st.integers(0, 6)) == 0:
             del node[key]
         else:
-            node[key] = copy.deepcopy(generator.choice(ODD_VALUES))
-    return damaged
+            node[key] = copy.deepcopy(draw(st.sampled_from(ODD_VALUES)))
+    return changed

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 import pytest
+from hypothesis import given
 
 from edgekit.checkpoint.safetensors import check_finite, open_safetensors, open_tensors, same_bytes
 from edgekit.errors import CheckpointError
@@ -21,6 +23,7 @@ from tests.fixtures.checkpoints import (
     write_raw_safetensors,
     write_safetensors,
 )
+from tests.fixtures.mutations import damaged
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
@@ -182,24 +185,32 @@ def test_a_file_cut_short_names_the_tensor_that_suffers(tmp_path: Path) -> None:
         open_tensors(tmp_path)
 
 
-@pytest.mark.parametrize("seed", range(400))
-def test_random_damage_ends_in_an_error_or_in_what_the_safetensors_library_reads(
-    seed: int, tmp_path: Path, intact: bytes
+def _small() -> bytes:
+    generator = np.random.default_rng(0)
+    weights = {
+        f"w{i}": generator.normal(size=(4, 4)).astype(DTYPES["BF16" if i % 2 else "F32"]) for i in range(6)
+    }
+    with tempfile.TemporaryDirectory() as directory:
+        path = Path(directory) / "model.safetensors"
+        write_safetensors(path, weights)
+        return path.read_bytes()
+
+
+INTACT = _small()
+HEADER_END = 8 + int.from_bytes(INTACT[:8], "little")
+
+
+@given(damaged(INTACT, [(0, HEADER_END)]))
+def test_damage_ends_in_an_error_or_in_what_the_safetensors_library_reads(
+    tmp_path_factory: pytest.TempPathFactory, content: bytes
 ) -> None:
     from safetensors import SafetensorError, deserialize
 
-    generator = np.random.default_rng(seed)
-    content = bytearray(intact)
-    if seed % 4 == 0:
-        del content[int(generator.integers(len(content))) :]
-    else:
-        header_end = 8 + int.from_bytes(content[:8], "little")
-        for _ in range(int(generator.integers(1, 4))):
-            content[int(generator.integers(header_end))] = int(generator.integers(256))
-    path = tmp_path / "model.safetensors"
+    directory = tmp_path_factory.mktemp("damaged")
+    path = directory / "model.safetensors"
     path.write_bytes(content)
     try:
-        ours = {name: (t.dtype, t.shape, t.raw().tobytes()) for name, t in open_tensors(tmp_path).items()}
+        ours = {name: (t.dtype, t.shape, t.raw().tobytes()) for name, t in open_tensors(directory).items()}
     except CheckpointError as error:
         assert error.where and "model.safetensors" in error.where
         return
@@ -213,17 +224,6 @@ def test_random_damage_ends_in_an_error_or_in_what_the_safetensors_library_reads
         assert set(header) != set(ours)
         return
     assert ours == theirs
-
-
-@pytest.fixture(scope="module")
-def intact(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    path = tmp_path_factory.mktemp("intact") / "model.safetensors"
-    generator = np.random.default_rng(0)
-    weights = {
-        f"w{i}": generator.normal(size=(4, 4)).astype(DTYPES["BF16" if i % 2 else "F32"]) for i in range(6)
-    }
-    write_safetensors(path, weights)
-    return path.read_bytes()
 
 
 # Shards

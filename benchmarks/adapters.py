@@ -108,7 +108,7 @@ def main() -> None:
         directory = Path(name)
         checkpoint = measure.random_checkpoint(directory / "random-270m")
         trained = [_random_adapter(checkpoint, directory / f"lora-{seed}", seed) for seed in (1, 2)]
-        base = _convert(directory, "base", str(checkpoint), "--adapter-ready")
+        base = _convert(directory, "base", str(checkpoint), "--adapters", "16")
         made = [
             measure.run(
                 [
@@ -130,10 +130,8 @@ def main() -> None:
         merged = _convert(directory, "merged", str(trained[0]), "--base", str(checkpoint))
         bases = {
             "all, rank 16": base,
-            "all, rank 32": _convert(directory, "all32", str(checkpoint), "--adapter-ready", "--rank", "32"),
-            "attention, rank 16": _convert(
-                directory, "att16", str(checkpoint), "--adapter-ready", "--adapter-targets", "attention"
-            ),
+            "all, rank 32": _convert(directory, "all32", str(checkpoint), "--adapters", "32"),
+            "attention, rank 16": _convert(directory, "att16", str(checkpoint), "--adapters", "16:attention"),
         }
         compared: dict[str, tuple[Path, Path | None]] = {
             "plain": (_convert(directory, "plain", str(checkpoint)), None),

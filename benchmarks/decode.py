@@ -111,15 +111,15 @@ def main() -> None:
         bundles = {
             "export_hf, KV 4096": arguments.default or _export(checkpoint, directory, 4096),
             "export_hf, KV 1024": arguments.short or _export(checkpoint, directory, 1024),
-            "int8, full": _convert(checkpoint, directory, "full", "--cache", "full"),
-            "int8, window": _convert(checkpoint, directory, "window", "--cache", "window"),
+            "int8, full": _convert(checkpoint, directory, "full", "--kv-layout", "full"),
+            "int8, window": _convert(checkpoint, directory, "window", "--kv-layout", "window"),
             "int4-head, full": _convert(checkpoint, directory, "head", "--recipe", "int4-head"),
             "int4-head, window": _convert(
-                checkpoint, directory, "head-window", "--recipe", "int4-head", "--cache", "window"
+                checkpoint, directory, "head-window", "--recipe", "int4-head", "--kv-layout", "window"
             ),
-            "int8, full, float16": _convert(checkpoint, directory, "half", "--kv-cache", "float16"),
+            "int8, full, float16": _convert(checkpoint, directory, "half", "--kv-precision", "float16"),
             "int4, 32k": _convert(
-                checkpoint, directory, "small", "--cache", "window", "--recipe", "int4-all", *trimming
+                checkpoint, directory, "small", "--kv-layout", "window", "--recipe", "int4-all", *trimming
             ),
         }
         results: dict[str, Any] = {"bytes": {name: path.stat().st_size for name, path in bundles.items()}}

@@ -79,7 +79,7 @@ def _export(checkpoint: Path, directory: Path) -> Path:
 
 def _convert(checkpoint: Path, directory: Path, shape: str) -> Path:
     output = directory / shape
-    measure.run([*CONVERT, str(checkpoint), "-o", str(output), "--no-check", "--shape", shape])
+    measure.run([*CONVERT, str(checkpoint), "-o", str(output), "--no-check", "--form", shape])
     return next(output.glob("*.litertlm"))
 
 

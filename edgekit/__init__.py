@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from edgekit.bundle.manifest import Manifest
     from edgekit.bundle.opening import open_bundle
     from edgekit.checkpoint import Checkpoint, open_checkpoint
-    from edgekit.conversion.adapter.making import AdapterResult, adapter
-    from edgekit.conversion.convert import ConvertResult, convert
+    from edgekit.conversion.adapter.making import AdapterBundle, adapter
+    from edgekit.conversion.convert import Conversion, convert
+    from edgekit.conversion.options import GraphOptions, TextOptions, Trim
     from edgekit.conversion.trim.survey import survey_vocabulary
     from edgekit.errors import EdgekitError
     from edgekit.packaging.app import AppOptions
@@ -38,20 +39,23 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
-    "AdapterResult",
+    "AdapterBundle",
     "ApkOptions",
     "AppOptions",
     "BenchPlan",
     "BenchReport",
     "Checkpoint",
-    "ConvertResult",
+    "Conversion",
     "EdgekitError",
     "GalleryOptions",
+    "GraphOptions",
     "Manifest",
     "PackOptions",
     "Package",
     "ParityReport",
     "Recipe",
+    "TextOptions",
+    "Trim",
     "__version__",
     "adapter",
     "bench",
@@ -66,20 +70,23 @@ __all__ = [
 ]
 
 _HOMES = {
-    "AdapterResult": "edgekit.conversion.adapter.making",
     "ApkOptions": "edgekit.packaging.targets.apk.target",
     "AppOptions": "edgekit.packaging.app",
+    "AdapterBundle": "edgekit.conversion.adapter.making",
     "BenchPlan": "edgekit.benchmark.plan",
     "BenchReport": "edgekit.benchmark.outcome",
     "Checkpoint": "edgekit.checkpoint",
-    "ConvertResult": "edgekit.conversion.convert",
+    "Conversion": "edgekit.conversion.convert",
     "EdgekitError": "edgekit.errors",
     "GalleryOptions": "edgekit.packaging.targets.gallery.target",
+    "GraphOptions": "edgekit.conversion.options",
     "Manifest": "edgekit.bundle.manifest",
     "PackOptions": "edgekit.packaging.targets.packs",
     "Package": "edgekit.packaging.result",
     "ParityReport": "edgekit.validation.result",
     "Recipe": "edgekit.recipes",
+    "TextOptions": "edgekit.conversion.options",
+    "Trim": "edgekit.conversion.options",
     "adapter": "edgekit.conversion.adapter.making",
     "bench": "edgekit.benchmark.bench",
     "convert": "edgekit.conversion.convert",

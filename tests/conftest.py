@@ -14,6 +14,7 @@ import hypothesis
 import pytest
 
 from edgekit.checkpoint import Checkpoint, open_checkpoint
+from edgekit.conversion.options import GraphOptions, TextOptions
 from edgekit.graph.library import CACHE_VARIABLE, cache_directory
 from edgekit.runtime.reference import Reference
 from tests.device.rig import CannotRun, Lab, open_lab
@@ -34,8 +35,8 @@ EXAMPLE = Path(__file__).parents[1] / "examples" / "settings-navigator"
 SENTIMENT, TRIAGE = EXAMPLE.with_name("sentiment"), EXAMPLE.with_name("support-triage")
 BASE: dict[str, Any] = {
     "name": "settings-navigator",
-    "adapter_ready": True,
-    "answer_schema": EXAMPLE / "answer-schema.json",
+    "graph": GraphOptions(adapters="16"),
+    "text": TextOptions(answer_schema=EXAMPLE / "answer-schema.json"),
 }
 
 
@@ -116,7 +117,10 @@ def triage_adapter(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -
 
 def _adapter_bundle(bundles: Bundles, example: Path, directory: Path) -> Path:
     made = bundles.adapter(
-        example / "adapter", bundles(**BASE), name=example.name, answer_schema=example / "answer-schema.json"
+        example / "adapter",
+        bundles(**BASE),
+        name=example.name,
+        text=TextOptions(answer_schema=example / "answer-schema.json"),
     )
     return shutil.copytree(made, directory / example.name)
 

@@ -15,6 +15,7 @@ import pytest
 
 from edgekit.bundle.inspect import inspect
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions, TextOptions
 from edgekit.runtime.ask.protocol import Decoding
 from edgekit.runtime.ask.session import Session, ask
 from edgekit.runtime.chat import open_chat
@@ -85,7 +86,13 @@ def test_every_recipe_runs_in_both_forms_and_answers_the_same(
 ) -> None:
     said = []
     for shape in ("dynamic", "static"):
-        result = convert(demo_path, tmp_path / shape, recipe=recipe, shape=shape, kv_length=1024, check=False)
+        result = convert(
+            demo_path,
+            tmp_path / shape,
+            recipe=recipe,
+            graph=GraphOptions(form=shape, kv_length=1024),
+            check=False,
+        )
         assert result.manifest.graph.form == shape
         assert inspect(result.bundle).digest_matches
         said.append(answers(result.model))
@@ -98,7 +105,9 @@ def test_every_recipe_runs_in_both_forms_and_answers_the_same(
 def test_every_kv_length_answers_the_same(
     tmp_path: Path, demo_path: Path, float_engine: Session, kv_length: int
 ) -> None:
-    result = convert(demo_path, tmp_path / "b", recipe="float32", kv_length=kv_length, check=False)
+    result = convert(
+        demo_path, tmp_path / "b", recipe="float32", graph=GraphOptions(kv_length=kv_length), check=False
+    )
     assert inspect(result.bundle).kv_length == result.manifest.kv_length == kv_length
     assert answers(result.model, PROMPTS[:2]) == [answer(float_engine, prompt) for prompt in PROMPTS[:2]]
 
@@ -106,7 +115,7 @@ def test_every_kv_length_answers_the_same(
 @pytest.mark.parametrize("recipe", ["int8", "int4-channel"])
 def test_answers_under_the_schema_cannot_be_malformed(tmp_path: Path, demo_path: Path, recipe: str) -> None:
     schema = EXAMPLE / "answer-schema.json"
-    result = convert(demo_path, tmp_path / "b", recipe=recipe, answer_schema=schema)
+    result = convert(demo_path, tmp_path / "b", recipe=recipe, text=TextOptions(answer_schema=schema))
     properties = json.loads(schema.read_text())["properties"]
     for prompt in ("my screen is too dark", "what is love?", "{" * 20, "🦤"):
         with open_chat(result.bundle) as chat:

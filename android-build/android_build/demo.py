@@ -37,7 +37,7 @@ def adapter_assets() -> Path:
 
     def build(directory: Path) -> None:
         base = directory / "settings-navigator"
-        options = ("--adapter-ready", "--name", base.name, *_answers(_NAVIGATOR), "--output", base)
+        options = ("--adapters", "16", "--name", base.name, *_answers(_NAVIGATOR), "--output", base)
         _edgekit("convert", _NAVIGATOR / "checkpoint", *options)
         adapters = [_adapter(name, base, directory / name) for name in _ADAPTERS]
         listed = [word for adapter in adapters for word in ("--adapter", adapter)]

@@ -31,7 +31,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("bundle") / "navigator"
     example = settings_navigator()
     edgekit.convert(
-        example / "checkpoint", directory, answer_schema=example / "answer-schema.json", check=False
+        example / "checkpoint",
+        directory,
+        text=edgekit.TextOptions(answer_schema=example / "answer-schema.json"),
+        check=False,
     )
     write_presets(directory)
     return directory
@@ -40,7 +43,9 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("base") / "navigator"
-    edgekit.convert(settings_navigator() / "checkpoint", directory, adapter_ready=True, check=False)
+    edgekit.convert(
+        settings_navigator() / "checkpoint", directory, graph=edgekit.GraphOptions(adapters="16"), check=False
+    )
     return directory
 
 
@@ -56,7 +61,12 @@ def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
     shutil.copy(checkpoint / "tokenizer_config.json", trained)
     schema = sentiment() / "answer-schema.json"
     first = edgekit.adapter(
-        sentiment() / "adapter", base, folder / "1", name="3-moods", answer_schema=schema, check=False
+        sentiment() / "adapter",
+        base,
+        folder / "1",
+        name="3-moods",
+        text=edgekit.TextOptions(answer_schema=schema),
+        check=False,
     )
     second = edgekit.adapter(trained, base, folder / "2", name="triage", check=False)
     write_presets(second.directory)

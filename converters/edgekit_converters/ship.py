@@ -45,10 +45,10 @@ def shipped_keys(name: str) -> dict[str, GraphKey]:
         )
         for form in forms
     }
-    keys[f"{name}-window"] = GraphKey(ARCHITECTURES[name], "dynamic", cache="window")
+    keys[f"{name}-window"] = GraphKey(ARCHITECTURES[name], "dynamic", kv_layout="window")
     keys[f"{name}-scoring"] = GraphKey(ARCHITECTURES[name], "dynamic", scoring=True)
     keys |= {
-        f"{name}-kv16-{kind}": dataclasses.replace(keys[f"{name}-{kind}"], kv_cache="float16")
+        f"{name}-kv16-{kind}": dataclasses.replace(keys[f"{name}-{kind}"], kv_precision="float16")
         for kind in ("dynamic", "window", "scoring")
     }
     for targets, kind in ((TARGETS, "adapter"), (ATTENTION, "attention-adapter")):

@@ -196,7 +196,7 @@ def _measure_with(runner: Path, plan: BenchPlan, subject: Subject, progress: Pro
         raise InputError(
             f"this base takes adapters, and {runner.name} would leave their inputs as the memory was",
             where="--runner",
-            remedy="measure it with edgekit's own runner, or a bundle that was converted without --adapter-ready",
+            remedy="measure it with edgekit's own runner, or a bundle that was converted without --adapters",
         )
     began = datetime.now(UTC).isoformat(timespec="seconds")
     before = read_conditions()

@@ -21,11 +21,11 @@ from edgekit.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from edgekit.conversion.adapter.making import AdapterResult
+    from edgekit.conversion.adapter.making import AdapterBundle
 
 EXAMPLES = """Examples:
 
-edgekit convert google/gemma-3-270m-it --adapter-ready -o base
+edgekit convert google/gemma-3-270m-it --adapters 16 -o base
 
 edgekit adapter ./my-lora --base-bundle base --answer-schema answer.json
 
@@ -42,7 +42,7 @@ def adapter(
     ],
     base_bundle: Annotated[
         Path,
-        typer.Option(help="The bundle that it is to run on, from `edgekit convert BASE --adapter-ready`."),
+        typer.Option(help="The bundle that it is to run on, from `edgekit convert BASE --adapters 16`."),
     ],
     output: Annotated[
         Path | None,
@@ -77,6 +77,7 @@ def adapter(
 ) -> None:
     """Turn a LoRA adapter into a sidecar of a few megabytes that a base bundle applies at run time."""
     from edgekit.conversion.adapter.making import adapter as run
+    from edgekit.conversion.options import TextOptions
 
     result = run(
         source,
@@ -84,10 +85,7 @@ def adapter(
         output,
         name=name,
         system_prompt=system_prompt,
-        sampler=sampler,
-        answer_schema=answer_schema,
-        answer_regex=answer_regex,
-        examples=example or (),
+        text=TextOptions(sampler, answer_schema, answer_regex, example or ()),
         reduce_rank=reduce_rank,
         force=force,
         check=not no_check,
@@ -99,7 +97,7 @@ def adapter(
     _print_result(result, base_bundle)
 
 
-def _print_result(result: AdapterResult, base_bundle: Path) -> None:
+def _print_result(result: AdapterBundle, base_bundle: Path) -> None:
     manifest = result.manifest
     trained = manifest.source.rank
     padded = f"rank {trained}" if trained == manifest.rank else f"rank {trained} as {manifest.rank}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,9 +19,11 @@ from edgekit.cli.console import (
     print_json,
     progress_for,
 )
+from edgekit.errors import InputError
 
 if TYPE_CHECKING:
-    from edgekit.conversion.convert import ConvertResult
+    from edgekit.conversion.convert import Conversion
+    from edgekit.conversion.options import Trim
 
 EXAMPLES = """Examples:
 
@@ -29,7 +31,7 @@ edgekit convert ./my-fine-tune
 
 edgekit convert ./my-lora --base google/gemma-3-270m-it --recipe int4
 
-edgekit convert google/gemma-3-270m-it --adapter-ready
+edgekit convert google/gemma-3-270m-it --adapters 16
 
 edgekit convert me/my-fine-tune@main --answer-schema answer.json
 
@@ -51,40 +53,29 @@ def convert(
     kv_length: Annotated[
         int, typer.Option(help="The most tokens that prompt and answer may have together.")
     ] = 4096,
-    shape: Annotated[
-        str,
+    form: Annotated[
+        Literal["dynamic", "static"],
         typer.Option(
             help="dynamic (grows with the conversation; CPU) or static (Google's form; any backend)."
         ),
     ] = "dynamic",
-    cache: Annotated[
-        str,
+    kv_layout: Annotated[
+        Literal["full", "window"],
         typer.Option(
-            help="What sliding layers remember: window (the last positions only; far less memory in long "
-            "conversations; LiteRT-LM 0.18 on) or full (everything)."
+            help="What sliding layers remember: full (everything) or window (the last positions only; far less "
+            "memory in long conversations; LiteRT-LM 0.18 on)."
         ),
     ] = "full",
-    kv_cache: Annotated[
-        str,
-        typer.Option(
-            "--kv-cache", help="Precision of keys and values: float32, or float16 (less memory, more time)."
-        ),
+    kv_precision: Annotated[
+        Literal["float32", "float16"],
+        typer.Option(help="Precision of keys and values; float16 takes less memory and more time."),
     ] = "float32",
-    adapter_ready: Annotated[
-        bool,
-        typer.Option(
-            "--adapter-ready",
-            help="Make a base for many adapters, each a few megabytes: see `edgekit adapter`.",
-        ),
-    ] = False,
-    rank: Annotated[
-        int | None, typer.Option(help="Rank of the adapters with --adapter-ready: 16 (default) or 32.")
-    ] = None,
-    adapter_targets: Annotated[
+    adapters: Annotated[
         str | None,
         typer.Option(
-            help="Projections that adapters may change with --adapter-ready: all (default), or attention, which is "
-            "faster at every step."
+            metavar="RANK[:attention]",
+            help="Make a base for adapters of rank 16 or 32, each a few megabytes (see `edgekit adapter`). With "
+            ":attention they leave the MLP alone, which is faster at every step.",
         ),
     ] = None,
     base: Annotated[
@@ -102,7 +93,8 @@ def convert(
     answer_schema: AnswerSchemaOption = None,
     answer_regex: AnswerRegexOption = None,
     file_format: Annotated[
-        str, typer.Option("--format", help="litertlm (a bundle for LiteRT-LM) or tflite (the bare graph).")
+        Literal["litertlm", "tflite"],
+        typer.Option("--format", help="litertlm (a bundle for LiteRT-LM) or tflite (the bare graph)."),
     ] = "litertlm",
     vocab_from: Annotated[
         list[Path] | None,
@@ -132,30 +124,18 @@ def convert(
 ) -> None:
     """Convert a fine-tuned Gemma 3 checkpoint into a quantized bundle for LiteRT-LM."""
     from edgekit.conversion.convert import convert as run
-    from edgekit.text.data import parse_fields
+    from edgekit.conversion.options import GraphOptions, TextOptions
 
     result = run(
         checkpoint,
         output,
         recipe=recipe,
-        kv_length=kv_length,
-        shape=shape,
-        cache=cache,
-        kv_cache=kv_cache,
-        adapter_ready=adapter_ready,
-        rank=rank,
-        adapter_targets=adapter_targets,
         base=base,
         name=name,
-        sampler=sampler,
-        answer_schema=answer_schema,
-        answer_regex=answer_regex,
+        graph=GraphOptions(form, kv_layout, kv_precision, kv_length, adapters),
+        text=TextOptions(sampler, answer_schema, answer_regex, example or ()),
+        trim=_trim(vocab_from, vocab_keep, vocab_lang, vocab_field),
         file_format=file_format,
-        vocab_from=vocab_from or (),
-        vocab_keep=vocab_keep,
-        vocab_lang=split_languages(vocab_lang),
-        vocab_fields=parse_fields(vocab_field or []),
-        examples=example or (),
         force=force,
         check=not no_check,
         progress=progress_for(quiet=quiet or as_json),
@@ -166,12 +146,37 @@ def convert(
         print_result(result)
 
 
+def _trim(
+    texts: list[Path] | None, keep: int | None, languages: str | None, fields: list[str] | None
+) -> Trim | None:
+    """Make one of the --vocab options; None when none was given."""
+    from edgekit.conversion.options import Trim
+    from edgekit.conversion.trim.choice import DEFAULT_KEEP
+    from edgekit.text.data import parse_fields
+
+    if not texts:
+        for option, given in (("keep", keep is not None), ("lang", languages), ("field", fields)):
+            if given:
+                raise InputError(
+                    "says how to trim the vocabulary, but there is no text that says what the task needs",
+                    where=f"--vocab-{option}",
+                    remedy="add --vocab-from with the task's training data",
+                )
+        return None
+    return Trim(
+        tuple(texts),
+        DEFAULT_KEEP if keep is None else keep,
+        split_languages(languages),
+        parse_fields(fields or []),
+    )
+
+
 def split_languages(text: str | None) -> tuple[str, ...]:
     """Read `--vocab-lang en,nb`."""
     return tuple(dict.fromkeys(part.strip().lower() for part in (text or "").split(",") if part.strip()))
 
 
-def print_result(result: ConvertResult) -> None:
+def print_result(result: Conversion) -> None:
     """Say what was written, and what to type next."""
     manifest = result.manifest
     print(

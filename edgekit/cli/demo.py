@@ -20,8 +20,8 @@ from edgekit.cli.console import (
 )
 
 if TYPE_CHECKING:
-    from edgekit.conversion.adapter.making import AdapterResult
-    from edgekit.conversion.convert import ConvertResult
+    from edgekit.conversion.adapter.making import AdapterBundle
+    from edgekit.conversion.convert import Conversion
     from edgekit.progress import Progress
     from edgekit.runtime.ask.protocol import Reply
 
@@ -72,7 +72,7 @@ def demo(
         return
     from edgekit.runtime.chat import open_chat
 
-    result = _convert(output, recipe, progress, adapter_ready=False)
+    result = _convert(output, recipe, progress, takes_adapters=False)
     replies = {}
     for prompt in PROMPTS:
         with open_chat(result.bundle) as chat:
@@ -91,7 +91,7 @@ def _show_adapters(output: Path, recipe: str, as_json: bool, progress: Progress)
     """Make the base and both adapters, and let all three answer from one opened engine."""
     from edgekit.runtime.chat import open_chat
 
-    base = _convert(_beside(output, BASE), recipe, progress, adapter_ready=True)
+    base = _convert(_beside(output, BASE), recipe, progress, takes_adapters=True)
     made = {name: _adapter(name, base.bundle, output, progress) for name in (SENTIMENT, TRIAGE)}
     replies: dict[str, dict[str, Reply]] = {}
     with open_chat(base.bundle, [result.directory for result in made.values()]) as chat:
@@ -121,8 +121,9 @@ def _show_adapters(output: Path, recipe: str, as_json: bool, progress: Progress)
     print(f"  or: edgekit package {shlex.join(words)} --to apk")
 
 
-def _convert(output: Path, recipe: str, progress: Progress, *, adapter_ready: bool) -> ConvertResult:
+def _convert(output: Path, recipe: str, progress: Progress, *, takes_adapters: bool) -> Conversion:
     from edgekit.conversion.convert import convert
+    from edgekit.conversion.options import GraphOptions, TextOptions
     from edgekit.examples import settings_navigator
 
     example = settings_navigator()
@@ -131,8 +132,8 @@ def _convert(output: Path, recipe: str, progress: Progress, *, adapter_ready: bo
         output,
         name="settings-navigator",
         recipe=recipe,
-        answer_schema=example / "answer-schema.json",
-        adapter_ready=adapter_ready,
+        graph=GraphOptions(adapters="16" if takes_adapters else None),
+        text=TextOptions(answer_schema=example / "answer-schema.json"),
         force=True,
         progress=progress,
     )
@@ -140,8 +141,9 @@ def _convert(output: Path, recipe: str, progress: Progress, *, adapter_ready: bo
     return result
 
 
-def _adapter(name: str, base: Path, output: Path, progress: Progress) -> AdapterResult:
+def _adapter(name: str, base: Path, output: Path, progress: Progress) -> AdapterBundle:
     from edgekit.conversion.adapter.making import adapter
+    from edgekit.conversion.options import TextOptions
     from edgekit.examples import sentiment, support_triage
 
     example = sentiment() if name == SENTIMENT else support_triage()
@@ -150,7 +152,7 @@ def _adapter(name: str, base: Path, output: Path, progress: Progress) -> Adapter
         base,
         _beside(output, name),
         name=name,
-        answer_schema=example / "answer-schema.json",
+        text=TextOptions(answer_schema=example / "answer-schema.json"),
         force=True,
         progress=progress,
     )

@@ -20,7 +20,7 @@ def recipes(
     debug: DebugOption = False,
 ) -> None:
     """List the quantization recipes and the size that each gives."""
-    from edgekit.conversion.convert import recipe_sizes
+    from edgekit.conversion.sizes import recipe_sizes
     from edgekit.recipes import shipped_recipes
 
     sizes = recipe_sizes(checkpoint)

@@ -9,7 +9,17 @@ from typer.core import TyperCommand
 
 from edgekit.errors import InputError
 
-RENAMED: Mapping[str, Mapping[str, str]] = {"package": {"--no-try": "--no-check"}}
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    "convert": {
+        "--shape": "--form",
+        "--cache": "--kv-layout",
+        "--kv-cache": "--kv-precision",
+        "--adapter-ready": "--adapters 16",
+        "--rank": "--adapters RANK",
+        "--adapter-targets": "--adapters RANK:attention",
+    },
+    "package": {"--no-try": "--no-check"},
+}
 """By command: the flag that was → what to write now. An entry stays for one release."""
 
 

@@ -34,7 +34,7 @@ def vocab(
     checkpoint: Annotated[
         str, typer.Argument(help="A checkpoint or LoRA adapter: a directory, or a Hub id.")
     ],
-    corpora: Annotated[
+    texts: Annotated[
         list[Path],
         typer.Option("--from", help="Texts of the task: JSONL, CSV, plain text; may be repeated."),
     ],
@@ -70,16 +70,16 @@ def vocab(
     """Tell what a trimmed vocabulary would cover and weigh, at several sizes."""
     from edgekit.cli.convert import split_languages
     from edgekit.conversion.trim.survey import RECIPES, survey_vocabulary
-    from edgekit.text.answers import parse_answer
     from edgekit.text.data import parse_fields
 
     result = survey_vocabulary(
         checkpoint,
-        corpora,
+        texts,
         keep=_sizes(keep),
         languages=split_languages(lang),
         recipes=RECIPES if recipe is None else [name.strip() for name in recipe.split(",")],
-        answer=parse_answer(answer_schema, answer_regex),
+        answer_schema=answer_schema,
+        answer_regex=answer_regex,
         base=base,
         fields=parse_fields(field or []),
         progress=progress_for(quiet=quiet or as_json),

@@ -56,8 +56,8 @@ VALUE_SEQUENCE_AXIS: dict[Form, int] = {"dynamic": 2, "static": 3}
 """Of kv_cache_v_N. The static form has the transposed layout of Google's files, (1, heads, head_dim, sequence); the
 dynamic form has that of the keys, in which the engine lengthens a cache in one piece (docs/benchmarks.md)."""
 
-CacheKind = Literal["window", "full"]
-"""What sliding layers keep: a ring of the last positions, or every position like the full layers."""
+KvLayout = Literal["full", "window"]
+"""What sliding layers keep: every position like the full layers, or a ring of the last ones."""
 
 KvPrecision = Literal["float32", "float16"]
 """How keys and values are stored."""
@@ -109,7 +109,7 @@ class AdapterInputs:
 class GraphKey:
     """What a graph is asked for by. Prompt lengths are baked into a static graph; its KV length is linked.
 
-    cache: what sliding layers keep; only the dynamic form has rings. kv_cache: its precision.
+    kv_layout: what sliding layers keep; only the dynamic form has rings.
     scoring: the prefill signature gives the logits behind every token, which no bundle that ships needs and
         validating does.
     adapters: the inputs for an adapter, None for a graph that takes none.
@@ -119,15 +119,15 @@ class GraphKey:
     form: Form
     prefill_lengths: tuple[int, ...] = ()
     scoring: bool = False
-    cache: CacheKind = "full"
+    kv_layout: KvLayout = "full"
     adapters: AdapterInputs | None = None
-    kv_cache: KvPrecision = "float32"
+    kv_precision: KvPrecision = "float32"
 
     def file_name(self) -> str:
         """The name under which the graph is kept in a library directory."""
         lengths = "".join(f"-{length}" for length in self.prefill_lengths)
-        purpose = ("-scoring" if self.scoring else "") + ("-window" if self.cache == "window" else "")
-        purpose += "-kv16" if self.kv_cache == "float16" else ""
+        purpose = ("-scoring" if self.scoring else "") + ("-window" if self.kv_layout == "window" else "")
+        purpose += "-kv16" if self.kv_precision == "float16" else ""
         if self.adapters is not None:
             letters = "".join(target[0] for target in self.adapters.targets)
             purpose += f"-adapter{self.adapters.rank}-{letters}"
@@ -223,7 +223,7 @@ class _Table:
     spare_buffers: int
     made_with: Mapping[str, str]
     scoring: bool = False
-    cache: CacheKind = "full"
+    cache: KvLayout = "full"
     kv_cache: KvPrecision = "float32"
     adapters: AdapterInputs | None = None
 
@@ -279,8 +279,8 @@ def _to_json(graph: Graph) -> dict[str, Any]:
         "form": graph.key.form,
         "prefill_lengths": graph.key.prefill_lengths,
         **({"scoring": True} if graph.key.scoring else {}),
-        **({"cache": graph.key.cache} if graph.key.cache != "full" else {}),
-        **({"kv_cache": graph.key.kv_cache} if graph.key.kv_cache != "float32" else {}),
+        **({"cache": graph.key.kv_layout} if graph.key.kv_layout != "full" else {}),
+        **({"kv_cache": graph.key.kv_precision} if graph.key.kv_precision != "float32" else {}),
         **({"adapters": asdict(graph.key.adapters)} if graph.key.adapters is not None else {}),
         "vocabulary": graph.vocabulary,
         "kv_length": graph.kv_length,
@@ -309,9 +309,9 @@ def _from_table(table: _Table, flatbuffer: bytes) -> Graph:
             form=table.form,
             prefill_lengths=table.prefill_lengths,
             scoring=table.scoring,
-            cache=table.cache,
+            kv_layout=table.cache,
             adapters=table.adapters,
-            kv_cache=table.kv_cache,
+            kv_precision=table.kv_cache,
         ),
         vocabulary=table.vocabulary,
         kv_length=table.kv_length,

@@ -15,10 +15,10 @@ from edgekit.files.whole import whole
 from edgekit.graph.format import (
     AdapterInputs,
     Architecture,
-    CacheKind,
     Form,
     Graph,
     GraphKey,
+    KvLayout,
     KvPrecision,
     read_graph,
     write_graph,
@@ -116,9 +116,9 @@ def _converter(key: GraphKey) -> Capture:
 def graph_key(
     config: Gemma3Config,
     form: Form,
-    cache: CacheKind = "full",
+    kv_layout: KvLayout = "full",
     adapters: AdapterInputs | None = None,
-    kv_cache: KvPrecision = "float32",
+    kv_precision: KvPrecision = "float32",
 ) -> GraphKey:
     """The graph that a checkpoint's configuration asks for.
 
@@ -151,4 +151,6 @@ def graph_key(
         tied_embedding=config.tie_word_embeddings,
     )
     lengths = STATIC_PREFILL_LENGTHS if form == "static" else ()
-    return GraphKey(architecture, form, lengths, cache=cache, adapters=adapters, kv_cache=kv_cache)
+    return GraphKey(
+        architecture, form, lengths, kv_layout=kv_layout, adapters=adapters, kv_precision=kv_precision
+    )

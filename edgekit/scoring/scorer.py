@@ -74,7 +74,9 @@ def scoring_key(
         found = next((key for key in _linked_keys(graph_id)), fallback)
     if found is None:
         return None
-    return GraphKey(found.architecture, "dynamic", scoring=True, adapters=inputs, kv_cache=found.kv_cache)
+    return GraphKey(
+        found.architecture, "dynamic", scoring=True, adapters=inputs, kv_precision=found.kv_precision
+    )
 
 
 def _linked_keys(graph_id: str) -> Iterator[GraphKey]:

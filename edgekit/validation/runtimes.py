@@ -39,7 +39,7 @@ def check_runtimes(
     section = RuntimesSection(results)
     wrong = [f"{r.version}: {_problem(r)}" for r in results if _problem(r) is not None]
     if wrong:
-        remedy = "ship with a runtime that passes, or convert with --shape static"
+        remedy = "ship with a runtime that passes, or convert with --form static"
         if side.adapter is not None:
             remedy = "ship with a runtime that passes, or convert the adapter merged into its base"
         return Check("runtimes", TITLES["runtimes"], "failed", "; ".join(wrong), remedy=remedy), section

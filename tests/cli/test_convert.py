@@ -25,7 +25,7 @@ def test_says_what_was_written_and_what_to_type_next(cli: Cli, tmp_path: Path, d
 def test_every_option_reaches_the_bundle(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
     done = cli(
         *("convert", demo_path, "--output", tmp_path / "b", "--name", "nav", "--recipe", "int4"),
-        *("--shape", "static", "--kv-length", 2048, "--sampler", "temperature=0.5,top_k=8,top_p=0.9"),
+        *("--form", "static", "--kv-length", 2048, "--sampler", "temperature=0.5,top_k=8,top_p=0.9"),
         *("--answer-regex", "(on|off)", "--no-check", "--quiet"),
     )
     assert done.code == 0, done.err
@@ -166,4 +166,16 @@ def test_a_vocabulary_too_small_for_the_task_exits_2(cli: Cli, tmp_path: Path, d
     assert done.code == 2
     assert "would not survive" in done.err
     assert "keep at least" in done.err
+    assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize(
+    "option", [("--vocab-keep", 1500), ("--vocab-lang", "en"), ("--vocab-field", "prompt=q")]
+)
+def test_how_to_trim_is_nothing_without_texts(
+    cli: Cli, tmp_path: Path, demo_path: Path, option: tuple[str, object]
+) -> None:
+    done = cli("convert", demo_path, "-o", tmp_path / "b", *option)
+    assert done.code == 2
+    assert f"{option[0]}: says how to trim" in done.err
     assert not (tmp_path / "b").exists()

@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 
 from edgekit.bundle.opening import open_bundle
-from edgekit.conversion.convert import convert, recipe_sizes
+from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions, TextOptions, Trim
+from edgekit.conversion.sizes import recipe_sizes
 from edgekit.errors import BundleError, EdgekitError, InputError, MissingToolError, RecipeError
+from edgekit.graph.format import Form
 from tests.fixtures import damage
 from tests.fixtures.checkpoints import copy_demo_checkpoint, tiny_adapter, tiny_checkpoint
 
@@ -89,10 +92,12 @@ def test_a_bare_graph_has_its_manifest_and_computes(tmp_path: Path, demo_path: P
 
 
 def test_the_answer_format_travels_in_the_manifest(tmp_path: Path, demo_path: Path) -> None:
-    result = convert(demo_path, tmp_path / "b", answer_regex="(on|off)", check=False)
+    result = convert(demo_path, tmp_path / "b", text=TextOptions(answer_regex="(on|off)"), check=False)
     assert result.manifest.answer == {"kind": "regex", "regex": "(on|off)"}
     schema = demo_path.parent / "answer-schema.json"
-    kept = convert(demo_path, tmp_path / "s", answer_schema=schema, check=False).manifest.answer
+    kept = convert(
+        demo_path, tmp_path / "s", text=TextOptions(answer_schema=schema), check=False
+    ).manifest.answer
     assert kept is not None
     assert list(kept["schema"]["properties"]) == list(json.loads(schema.read_text())["properties"])
 
@@ -121,15 +126,22 @@ def test_recipe_sizes_are_told_before_and_true_afterwards(
 # --- the same again ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("shape", ["dynamic", "static"])
+@pytest.mark.parametrize("form", ["dynamic", "static"])
 @pytest.mark.parametrize("recipe", ["int8", "int4"])
 def test_the_same_input_gives_the_same_bytes(
-    tmp_path: Path, demo_path: Path, recipe: str, shape: str
+    tmp_path: Path, demo_path: Path, recipe: str, form: Form
 ) -> None:
     """Also from another directory of the same name, and with any number of threads."""
     moved = copy_demo_checkpoint(tmp_path / "elsewhere" / "checkpoint")
     made = [
-        convert(source, tmp_path / str(number), recipe=recipe, shape=shape, threads=threads, check=False)
+        convert(
+            source,
+            tmp_path / str(number),
+            recipe=recipe,
+            graph=GraphOptions(form),
+            threads=threads,
+            check=False,
+        )
         for number, (source, threads) in enumerate(
             [(demo_path, None), (demo_path, 1), (moved, 3), (str(moved), 7)]
         )
@@ -202,23 +214,38 @@ def test_an_adapter_of_another_base(tmp_path: Path, demo_path: Path) -> None:
     ("options", "kind", "words"),
     [
         ({"recipe": "int3"}, RecipeError, ["int3", "int4-all"]),
-        ({"shape": "cubic"}, InputError, ["--shape", "'cubic'", "static"]),
+        ({"graph": GraphOptions("cubic")}, InputError, ["--form", "'cubic'", "static"]),
         ({"file_format": "onnx"}, InputError, ["--format", "tflite"]),
-        ({"kv_length": 127}, InputError, ["--kv-length", "128", "32,768"]),
-        ({"kv_length": 32769}, InputError, ["--kv-length", "32,769"]),
-        ({"kv_length": 1023, "shape": "static"}, InputError, ["--kv-length", "1,024"]),
+        ({"graph": GraphOptions(kv_length=127)}, InputError, ["--kv-length", "128", "32,768"]),
+        ({"graph": GraphOptions(kv_length=32769)}, InputError, ["--kv-length", "32,769"]),
+        ({"graph": GraphOptions("static", kv_length=1023)}, InputError, ["--kv-length", "1,024"]),
         ({"name": "../x"}, InputError, ["--name"]),
         ({"name": "å"}, InputError, ["--name", "a to z"]),
         ({"name": ""}, InputError, ["--name"]),
         ({"name": "a" * 90}, InputError, ["--name", "64"]),
-        ({"sampler": "warm"}, InputError, ["--sampler", "'warm'", "greedy"]),
+        ({"text": TextOptions(sampler="warm")}, InputError, ["--sampler", "'warm'", "greedy"]),
         ({"base": "x"}, InputError, ["--base"]),
-        ({"answer_regex": "("}, InputError, ["--answer-regex"]),
-        ({"answer_regex": ""}, InputError, ["--answer-regex", "empty"]),
-        ({"answer_regex": "(?=a)b"}, InputError, ["--answer-regex", "look-around", "alternatives"]),
-        ({"answer_regex": "a", "answer_schema": "x.json"}, InputError, ["--answer-schema", "--answer-regex"]),
-        ({"answer_regex": "a", "file_format": "tflite"}, InputError, ["--format tflite", "litertlm"]),
-        ({"answer_schema": "absent.json"}, InputError, ["absent.json"]),
+        ({"text": TextOptions(answer_regex="(")}, InputError, ["--answer-regex"]),
+        ({"text": TextOptions(answer_regex="")}, InputError, ["--answer-regex", "empty"]),
+        (
+            {"text": TextOptions(answer_regex="(?=a)b")},
+            InputError,
+            ["--answer-regex", "look-around", "alternatives"],
+        ),
+        (
+            {"text": TextOptions(answer_regex="a", answer_schema="x.json")},
+            InputError,
+            ["--answer-schema", "--answer-regex"],
+        ),
+        (
+            {"text": TextOptions(answer_regex="a"), "file_format": "tflite"},
+            InputError,
+            ["--format tflite", "litertlm"],
+        ),
+        ({"text": TextOptions(answer_schema="absent.json")}, InputError, ["absent.json"]),
+        ({"trim": Trim([])}, InputError, ["--vocab-from"]),
+        ({"trim": Trim(["x"], keep=0)}, InputError, ["--vocab-keep"]),
+        ({"text": TextOptions(examples=[" "])}, InputError, ["--example"]),
     ],
     ids=str,
 )
@@ -246,7 +273,9 @@ def test_a_schema_that_the_engine_cannot_take_is_named_by_its_file(
 ) -> None:
     (tmp_path / "answer.json").write_text(schema, encoding="utf-8")
     with pytest.raises(InputError) as caught:
-        convert(demo_path, tmp_path / "b", answer_schema=tmp_path / "answer.json", check=False)
+        convert(
+            demo_path, tmp_path / "b", text=TextOptions(answer_schema=tmp_path / "answer.json"), check=False
+        )
     assert caught.value.where == str(tmp_path / "answer.json")
     assert words in caught.value.message
     assert caught.value.remedy
@@ -389,7 +418,7 @@ def test_several_at_once_into_one_directory(tmp_path: Path, demo_path: Path) -> 
     assert won
     for recipe in set(recipes) - won:
         assert children[recipe].returncode == 2
-        assert "another edgekit run is writing this bundle" in said[recipe]
+        assert "another edgekit run is writing here" in said[recipe]
     manifest = open_bundle(tmp_path / "b").manifest
     assert manifest is not None
     assert manifest.recipe.name in won

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.graph import Graph, find_graph, graph_key, plan_link
-from edgekit.graph.format import AdapterInputs, CacheKind, Form, KvPrecision
+from edgekit.graph.format import AdapterInputs, Form, KvLayout, KvPrecision
 from edgekit.graph.weights import model_chunks
 from edgekit.quantize.solve import dequantize, quantize_tensor
 from edgekit.recipes import Scheme, read_recipe, resolve
@@ -22,12 +22,12 @@ def linked_model(
     recipe: str = "float32",
     form: Form = "dynamic",
     kv_length: int = 1024,
-    cache: CacheKind = "full",
+    kv_layout: KvLayout = "full",
     adapters: AdapterInputs | None = None,
-    kv_cache: KvPrecision = "float32",
+    kv_precision: KvPrecision = "float32",
 ) -> bytes:
     """The TFLite model that `edgekit convert` would put into a bundle."""
-    graph = find_graph(graph_key(checkpoint.config, form, cache, adapters, kv_cache))
+    graph = find_graph(graph_key(checkpoint.config, form, kv_layout, adapters, kv_precision))
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(read_recipe(recipe), matrices)
     static = kv_length if form == "static" else None

@@ -12,8 +12,9 @@ from edgekit.bundle.container import read_container
 from edgekit.bundle.stored import model_bytes
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions
 from edgekit.errors import InputError
-from edgekit.graph.format import CacheKind, KvPrecision
+from edgekit.graph.format import KvLayout, KvPrecision
 from edgekit.runtime.ask.protocol import Decoding
 from edgekit.runtime.ask.session import ask
 from edgekit.runtime.interpreter import GraphInterpreter
@@ -37,12 +38,12 @@ def cache_types(model: bytes) -> set[int]:
 
 @pytest.mark.parametrize("cache", ["full", "window"])
 def test_only_the_caches_are_narrower_and_logits_stay_near(
-    demo: Checkpoint, reference: Reference, cache: CacheKind
+    demo: Checkpoint, reference: Reference, cache: KvLayout
 ) -> None:
     tokens = np.random.default_rng(5).integers(6, demo.config.vocab_size, 4 * WINDOW).tolist()
-    model = linked_model(demo, cache=cache, kv_cache="float16")
+    model = linked_model(demo, kv_layout=cache, kv_precision="float16")
     assert cache_types(model) == {schema.TensorType.FLOAT16}
-    assert cache_types(linked_model(demo, cache=cache)) == {schema.TensorType.FLOAT32}
+    assert cache_types(linked_model(demo, kv_layout=cache)) == {schema.TensorType.FLOAT32}
     runner = GraphInterpreter(model, kv_length=len(tokens))
     runner.prefill(tokens[:100])
     computed, expected = runner.logits(tokens[100:]), reference.logits(tokens)[100:]
@@ -55,7 +56,12 @@ def test_the_engine_gives_the_same_answers(demo_path: Path, tmp_path: Path, cach
     said: dict[KvPrecision, list[str]] = {}
     precisions: tuple[KvPrecision, ...] = ("float32", "float16")
     for kv_cache in precisions:
-        made = convert(demo_path, tmp_path / kv_cache, cache=cache, kv_cache=kv_cache, check=False)
+        made = convert(
+            demo_path,
+            tmp_path / kv_cache,
+            graph=GraphOptions(kv_layout=cache, kv_precision=kv_cache),
+            check=False,
+        )
         wanted = {schema.TensorType.FLOAT16 if kv_cache == "float16" else schema.TensorType.FLOAT32}
         assert cache_types(bytes(model_bytes(read_container(made.model)))) == wanted
         with ask(made.model) as session:
@@ -68,6 +74,6 @@ def test_the_engine_gives_the_same_answers(demo_path: Path, tmp_path: Path, cach
 
 def test_another_precision_is_refused_with_those_there_are(demo_path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="float16") as refused:
-        convert(demo_path, tmp_path / "b", kv_cache="int8")
-    assert refused.value.where == "--kv-cache"
+        convert(demo_path, tmp_path / "b", graph=GraphOptions(kv_precision="int8"))
+    assert refused.value.where == "--kv-precision"
     assert not (tmp_path / "b").exists()

@@ -12,6 +12,7 @@ from edgekit.checkpoint import Checkpoint
 from edgekit.checkpoint.lora.config import read_adapter_config
 from edgekit.conversion.adapter.matrices import adapter_matrices
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import FileFormat, GraphOptions
 from edgekit.errors import InputError
 from edgekit.graph.format import AdapterInputs
 from edgekit.graph.library import GEMMA_3_270M, SHIPPED, graph_key
@@ -99,8 +100,8 @@ def test_all_of_them_ship_and_are_small(name: str) -> None:
 
 
 def test_a_base_says_what_it_takes(tmp_path: Path, demo_path: Path) -> None:
-    options = {"adapter_ready": True, "rank": 32, "adapter_targets": "attention", "check": False}
-    bundle = convert(demo_path, tmp_path / "base", **options).bundle
+    graph = GraphOptions(adapters="32:attention")
+    bundle = convert(demo_path, tmp_path / "base", graph=graph, check=False).bundle
     summary = inspect(bundle)
     assert summary.manifest is not None and summary.manifest.adapters is not None
     assert summary.manifest.adapters.rank == 32
@@ -114,19 +115,19 @@ def test_a_base_says_what_it_takes(tmp_path: Path, demo_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "words"),
+    ("graph", "file_format", "words"),
     [
-        ({"rank": 16}, ["--rank", "--adapter-ready"]),
-        ({"adapter_targets": "all"}, ["--adapter-targets", "--adapter-ready"]),
-        ({"adapter_ready": True, "rank": 8}, ["--rank", "16 or 32", "padded"]),
-        ({"adapter_ready": True, "adapter_targets": "mlp"}, ["--adapter-targets", "attention"]),
-        ({"adapter_ready": True, "shape": "static"}, ["--adapter-ready", "--shape static"]),
-        ({"adapter_ready": True, "file_format": "tflite"}, ["--adapter-ready", "--format tflite"]),
+        (GraphOptions(adapters="8"), "litertlm", ["--adapters", "16 or 32", "padded"]),
+        (GraphOptions(adapters=""), "litertlm", ["--adapters", "16 or 32"]),
+        (GraphOptions(adapters="16:mlp"), "litertlm", ["--adapters", "'mlp'", "16:attention"]),
+        (GraphOptions(adapters="16:"), "litertlm", ["--adapters", "16:attention"]),
+        (GraphOptions("static", adapters="16"), "litertlm", ["--adapters", "--form static"]),
+        (GraphOptions(adapters="16"), "tflite", ["--adapters", "--format tflite"]),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(
-    tmp_path: Path, demo_path: Path, options: dict[str, object], words: list[str]
+    tmp_path: Path, demo_path: Path, graph: GraphOptions, file_format: FileFormat, words: list[str]
 ) -> None:
     with refused(*words, kind=InputError):
-        convert(demo_path, tmp_path / "base", **options)  # type: ignore[arg-type]
+        convert(demo_path, tmp_path / "base", graph=graph, file_format=file_format)
     assert not (tmp_path / "base").exists()

@@ -11,6 +11,7 @@ from edgekit.bundle.inspect import inspect
 from edgekit.bundle.metadata import build_executor_metadata
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions
 from edgekit.errors import InputError
 from edgekit.runtime.ask.session import ask
 from edgekit.runtime.interpreter import GraphInterpreter
@@ -24,7 +25,7 @@ TOLERANCE = 1e-4
 @pytest.fixture(scope="module")
 def model(demo: Checkpoint) -> bytes:
     assert demo.config.sliding_window == WINDOW
-    return linked_model(demo, cache="window")
+    return linked_model(demo, kv_layout="window")
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +106,9 @@ def test_the_engine_scores_a_long_text_as_transformers_does(
     demo_path: Path, reference: Reference, tmp_path: Path
 ) -> None:
     """Decode step by decode step: scoring feeds every token through the decode signature."""
-    bundle = convert(demo_path, tmp_path / "bundle", recipe="float32", cache="window", check=False)
+    bundle = convert(
+        demo_path, tmp_path / "bundle", recipe="float32", graph=GraphOptions(kv_layout="window"), check=False
+    )
     text = " ".join(QUESTIONS * 16)
     with ask(bundle.model, max_num_tokens=1024, threads=1) as session:
         ids, start = session.ids(text), session.opened.start_id
@@ -121,7 +124,9 @@ def test_the_engine_scores_behind_long_prompts_as_with_full_caches(demo_path: Pa
     prompts = [" ".join(QUESTIONS * times) for times in (1, 3, 7, 1, 2)]
     scores = {}
     for cache in ("full", "window"):
-        bundle = convert(demo_path, tmp_path / cache, recipe="float32", cache=cache, check=False)
+        bundle = convert(
+            demo_path, tmp_path / cache, recipe="float32", graph=GraphOptions(kv_layout=cache), check=False
+        )
         with ask(bundle.model, max_num_tokens=1024, threads=1) as session:
             assert max(len(session.ids(prompt)) for prompt in prompts) > 2 * RING
         scores[cache] = engine_scores(bundle.model, ["<bos>", *prompts], QUESTIONS[1])
@@ -160,7 +165,7 @@ def test_the_engine_is_told_how_far_it_may_go_back(demo: Checkpoint) -> None:
 
 def test_the_bundle_says_which_engine_it_needs(demo_path: Path, tmp_path: Path) -> None:
     manifests = {
-        cache: convert(demo_path, tmp_path / cache, cache=cache, check=False).manifest
+        cache: convert(demo_path, tmp_path / cache, graph=GraphOptions(kv_layout=cache), check=False).manifest
         for cache in ("full", "window")
     }
     assert manifests["full"].minimum_runtime == "0.11.0"
@@ -172,4 +177,8 @@ def test_the_bundle_says_which_engine_it_needs(demo_path: Path, tmp_path: Path) 
 
 def test_the_static_form_has_no_rings(demo_path: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="static"):
-        convert(demo_path, tmp_path / "bundle", shape="static", cache="window")
+        convert(
+            demo_path,
+            tmp_path / "bundle",
+            graph=GraphOptions(form="static", kv_layout="window"),
+        )

@@ -19,6 +19,7 @@ from edgekit.benchmark.native.build import PREBUILT
 from edgekit.benchmark.plan import BenchPlan
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions, TextOptions, Trim
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk.assemble import App, write_apk
@@ -40,22 +41,54 @@ def bundles(folder: Path) -> Iterator[tuple[str, Path]]:
     """Every recipe in every form, and a bundle for each option that changes the model."""
     for recipe in RECIPES:
         for form, cache in FORMS:
-            yield f"{recipe} {form} {cache}", _bundle(folder, recipe=recipe, shape=form, cache=cache)
-    yield "int8 kv16", _bundle(folder, kv_cache="float16")
-    yield "int8 window kv16", _bundle(folder, cache="window", kv_cache="float16")
-    yield "int8 static 1024", _bundle(folder, shape="static", kv_length=1024)
+            yield (
+                f"{recipe} {form} {cache}",
+                _bundle(
+                    folder,
+                    recipe=recipe,
+                    graph=GraphOptions(form=form, kv_layout=cache),
+                ),
+            )
+    yield "int8 kv16", _bundle(folder, graph=GraphOptions(kv_precision="float16"))
+    yield (
+        "int8 window kv16",
+        _bundle(
+            folder,
+            graph=GraphOptions(kv_layout="window", kv_precision="float16"),
+        ),
+    )
+    yield (
+        "int8 static 1024",
+        _bundle(
+            folder,
+            graph=GraphOptions(form="static", kv_length=1024),
+        ),
+    )
     yield "int8 tflite", _bundle(folder, file_format="tflite")
-    yield "int8 sampler", _bundle(folder, sampler="temperature=0.7,top_k=20,top_p=0.9", examples=["hello"])
-    yield "int8 regex", _bundle(folder, answer_regex='\\{"screen".*\\}')
+    yield (
+        "int8 sampler",
+        _bundle(
+            folder,
+            text=TextOptions(sampler="temperature=0.7,top_k=20,top_p=0.9", examples=["hello"]),
+        ),
+    )
+    yield "int8 regex", _bundle(folder, text=TextOptions(answer_regex='\\{"screen".*\\}'))
     yield (
         "int4 trimmed",
-        _bundle(folder, recipe="int4", vocab_from=[EXAMPLE / "train.jsonl"], vocab_keep=2000),
+        _bundle(
+            folder,
+            recipe="int4",
+            trim=Trim(texts=[EXAMPLE / "train.jsonl"], keep=2000),
+        ),
     )
     for rank in (16, 32):
-        for targets in ("all", "attention"):
+        for targets in ("", ":attention"):
             yield (
-                f"int8 base {rank} {targets}",
-                _bundle(folder, adapter_ready=True, rank=rank, adapter_targets=targets),
+                f"int8 base {rank} {targets.removeprefix(':') or 'all'}",
+                _bundle(
+                    folder,
+                    graph=GraphOptions(adapters=f"{rank}{targets}"),
+                ),
             )
 
 
@@ -68,7 +101,11 @@ def demo(folder: Path) -> Path:
     """The bundle that reports and packages are made of."""
     schema = EXAMPLE / "answer-schema.json"
     made = convert(
-        EXAMPLE / "checkpoint", folder / "demo", name="settings-navigator", answer_schema=schema, check=False
+        EXAMPLE / "checkpoint",
+        folder / "demo",
+        name="settings-navigator",
+        text=TextOptions(answer_schema=schema),
+        check=False,
     )
     shutil.copy(EXAMPLE / "edgekit.toml", made.bundle)
     return made.bundle
@@ -81,8 +118,8 @@ def adapters(folder: Path) -> Iterator[tuple[str, Path]]:
         EXAMPLE / "checkpoint",
         folder / "base",
         name="settings-navigator",
-        adapter_ready=True,
-        answer_schema=schema,
+        graph=GraphOptions(adapters="16"),
+        text=TextOptions(answer_schema=schema),
         check=False,
     ).bundle
     yield "base", base
@@ -92,7 +129,7 @@ def adapters(folder: Path) -> Iterator[tuple[str, Path]]:
             base,
             folder / example.name,
             name=example.name,
-            answer_schema=example / "answer-schema.json",
+            text=TextOptions(answer_schema=example / "answer-schema.json"),
             check=False,
         )
         yield example.name, made.directory

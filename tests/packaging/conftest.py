@@ -15,6 +15,8 @@ from tests.conftest import EXAMPLE
 def navigator(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("package") / "demo"
     schema = EXAMPLE / "answer-schema.json"
-    edgekit.convert(demo_path, folder, name="settings-navigator", answer_schema=schema)
+    edgekit.convert(
+        demo_path, folder, name="settings-navigator", text=edgekit.TextOptions(answer_schema=schema)
+    )
     shutil.copy(EXAMPLE / "edgekit.toml", folder)
     return folder

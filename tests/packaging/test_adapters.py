@@ -211,7 +211,7 @@ def test_without_presets_the_manifest_says_what_there_is_to_say(
         tmp_path / "made",
         name="Mood_2",
         system_prompt="Say how it feels.",
-        examples=["I love the keyboard"],
+        text=edgekit.TextOptions(examples=["I love the keyboard"]),
         check=False,
     )
     data = tmp_path / "data.jsonl"
@@ -367,7 +367,7 @@ def test_a_bundle_that_takes_no_adapters_is_refused_with_one(
 ) -> None:
     with pytest.raises(AdapterError, match="takes no adapters") as refusal:
         edgekit.package(navigator, "assets", tmp_path / "out", adapters=adapters)
-    assert "--adapter-ready" in (refusal.value.remedy or "")
+    assert "--adapters" in (refusal.value.remedy or "")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -406,5 +406,5 @@ def test_the_gallery_takes_neither_an_adapter_nor_a_base_that_needs_one(
     assert "edgekit convert ADAPTER --base" in (refusal.value.remedy or "")
     with pytest.raises(BundleError, match="answer with noise") as refused:
         edgekit.package(adapter_ready_bundle, "gallery", tmp_path / "out")
-    assert "without --adapter-ready" in (refused.value.remedy or "")
+    assert "without --adapters" in (refused.value.remedy or "")
     assert list(tmp_path.iterdir()) == []

@@ -248,6 +248,8 @@ def test_a_target_that_fails_in_the_middle_leaves_nothing(
 
 
 def test_examples_kept_by_convert_follow_those_of_the_presets(demo_path: Path, tmp_path: Path) -> None:
-    bundle = edgekit.convert(demo_path, tmp_path / "b", examples=["b", "a"], check=False).bundle
+    bundle = edgekit.convert(
+        demo_path, tmp_path / "b", text=edgekit.TextOptions(examples=["b", "a"]), check=False
+    ).bundle
     (bundle / "edgekit.toml").write_text('examples = ["a"]')
     assert edgekit.package(bundle, "assets", tmp_path / "out").source.task.examples == ("a", "b")

@@ -10,6 +10,7 @@ import pytest
 
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import TextOptions
 from edgekit.errors import AdapterError, BundleError, InputError
 from edgekit.examples import sentiment
 from edgekit.runtime.chat import open_chat
@@ -21,7 +22,7 @@ QUESTION = "my screen is too dark"
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
     target = tmp_path_factory.mktemp("labels") / "bundle"
-    return convert(demo_path, target, answer_regex=LABELS, check=False).bundle
+    return convert(demo_path, target, text=TextOptions(answer_regex=LABELS), check=False).bundle
 
 
 def said(bundle: Path, question: str = QUESTION, **options: object) -> str:
@@ -129,8 +130,9 @@ def opinionated_adapter(adapter_ready_bundle: Path, tmp_path_factory: pytest.Tem
         tmp_path_factory.mktemp("opinionated") / "moods",
         name="moods",
         system_prompt="Answer with one word.",
-        sampler="temperature=3,top_k=64,top_p=1",
-        answer_regex="(happy|unhappy|indifferent)",
+        text=TextOptions(
+            sampler="temperature=3,top_k=64,top_p=1", answer_regex="(happy|unhappy|indifferent)"
+        ),
         check=False,
     ).directory
 

@@ -16,6 +16,7 @@ from edgekit.bundle.stored import model_bytes, stored_weights, unpack
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions
 from edgekit.errors import GraphError
 from edgekit.graph import find_graph
 from edgekit.quantize.solve import pack, quantize_tensor
@@ -43,7 +44,9 @@ LENGTH = 2 * CHUNK + 7  # two whole chunks and a part, and twice the demo's slid
 def test_its_logits_are_those_of_the_shipped_decode_signature(
     demo_path: Path, tmp_path: Path, recipe: str, shape: str
 ) -> None:
-    bundle = convert(demo_path, tmp_path / "b", recipe=recipe, shape=shape, kv_length=1024, check=False)
+    bundle = convert(
+        demo_path, tmp_path / "b", recipe=recipe, graph=GraphOptions(form=shape, kv_length=1024), check=False
+    )
     model = model_bytes(read_container(bundle.model))
     key = scoring_key(bundle.manifest.graph.id, None)
     assert key is not None
@@ -57,13 +60,15 @@ def test_its_logits_are_those_of_the_shipped_decode_signature(
 
 
 def test_half_precision_caches_count_in_its_logits(demo_path: Path, tmp_path: Path) -> None:
-    """What `--kv-cache float16` costs is told because a prompt's keys and values are rounded like a step's."""
+    """What `--kv-precision float16` costs is told because a prompt's keys and values are rounded like a step's."""
     made = {
-        kv: convert(demo_path, tmp_path / kv, recipe="float32", kv_cache=kv, check=False)
+        kv: convert(
+            demo_path, tmp_path / kv, recipe="float32", graph=GraphOptions(kv_precision=kv), check=False
+        )
         for kv in ("float32", "float16")
     }
     key = scoring_key(made["float16"].manifest.graph.id, None)
-    assert key is not None and key.kv_cache == "float16"
+    assert key is not None and key.kv_precision == "float16"
     tokens = np.random.default_rng(5).integers(4, 1500, LENGTH).tolist()
     exact, rounded = (
         np.concatenate(list(Side(inspect(result.bundle)).scorer(LENGTH).logits(tokens)))
@@ -75,18 +80,17 @@ def test_half_precision_caches_count_in_its_logits(demo_path: Path, tmp_path: Pa
     np.testing.assert_allclose(rounded, stepped, atol=2e-3)
 
 
-@pytest.mark.parametrize("slots", [{}, {"rank": 32}])
+@pytest.mark.parametrize("rank", [16, 32])
 def test_with_an_adapter_its_logits_are_those_of_the_decode_signature(
-    demo_path: Path, tmp_path: Path, slots: dict[str, int]
+    demo_path: Path, tmp_path: Path, rank: int
 ) -> None:
     """Whatever the rank of the base, the one scoring graph takes its sidecars."""
-    base = convert(
-        demo_path, tmp_path / "b", recipe="float32", adapter_ready=True, check=False, **slots
-    ).bundle
+    graph = GraphOptions(adapters=str(rank))
+    base = convert(demo_path, tmp_path / "b", recipe="float32", graph=graph, check=False).bundle
     made = adapter(TRIAGE / "adapter", base, tmp_path / "a", check=False)
     opened = open_bundle(base)
     model, matrices = model_bytes(read_container(opened.model_path)), read_sidecar(made.sidecar)
-    assert {len(values) for values in matrices.values()} == {slots.get("rank", 16)}
+    assert {len(values) for values in matrices.values()} == {rank}
     assert opened.manifest is not None
     key = scoring_key(opened.manifest.graph.id, None, adapters=True)
     assert key is not None and key.adapters is not None and key.adapters.rank == 32

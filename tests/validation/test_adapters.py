@@ -20,6 +20,7 @@ from edgekit.bundle.sidecar import read_sidecar
 from edgekit.cli.app import app
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions, Trim
 from edgekit.errors import AdapterError, GateError, InputError
 from edgekit.gates import Thresholds
 from edgekit.runtime.ask.questions import Questions, Voice, ask_engine
@@ -131,7 +132,9 @@ def test_token_by_token_it_stays_within_the_noise_that_the_base_alone_shows(
 
 
 def test_rank_8_padded_to_the_graph_is_rank_8_in_peft(demo_path: Path, tmp_path: Path) -> None:
-    base = convert(demo_path, tmp_path / "base", recipe="float32", adapter_ready=True, check=False).bundle
+    base = convert(
+        demo_path, tmp_path / "base", recipe="float32", graph=GraphOptions(adapters="16"), check=False
+    ).bundle
     made = adapter(SENTIMENT / "adapter", base, tmp_path / "a", check=False)
     assert (made.manifest.source.rank, made.manifest.rank) == (8, 16)
     side = Side(inspect(base), open_adapter(made.directory, open_bundle(base)))
@@ -260,9 +263,8 @@ def test_a_trimmed_base_takes_adapters_too(demo_path: Path, few_rows: Path, tmp_
     base = convert(
         demo_path,
         tmp_path / "base",
-        adapter_ready=True,
-        vocab_from=[few_rows],
-        vocab_keep=1700,
+        graph=GraphOptions(adapters="16"),
+        trim=Trim(texts=[few_rows], keep=1700),
         check=False,
     )
     assert base.manifest.vocabulary is not None
@@ -446,7 +448,9 @@ def test_what_does_not_belong_together_is_refused_before_anything_runs(
 
     trained = SENTIMENT / "adapter"
     refused(AdapterError, "takes no adapters", int8_bundle, sentiment_adapter, trained)
-    stranger = convert(demo_path, tmp_path / "other", recipe="int4", adapter_ready=True, check=False).bundle
+    stranger = convert(
+        demo_path, tmp_path / "other", recipe="int4", graph=GraphOptions(adapters="16"), check=False
+    ).bundle
     refused(AdapterError, "made for another base", stranger, sentiment_adapter, trained)
     cut = shutil.copytree(sentiment_adapter, tmp_path / "cut", ignore=shutil.ignore_patterns("reports"))
     sidecar = cut / "sentiment.lora.tflite"

@@ -14,6 +14,7 @@ import edgekit
 from edgekit.bundle.kept import write_kept
 from edgekit.bundle.manifest import read_manifest, write_manifest
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import Trim
 from edgekit.errors import InputError
 from edgekit.gates import Thresholds
 from edgekit.runtime.ask.questions import Answer, Voice
@@ -125,7 +126,7 @@ def trimmed(demo_path: Path, english: Path, tmp_path_factory: pytest.TempPathFac
     """float32, trimmed to the English rows: two thirds of the evaluation rows hold removed pieces."""
     output = tmp_path_factory.mktemp("t") / "b"
     return convert(
-        demo_path, output, recipe="float32", vocab_from=[english], vocab_keep=1100, check=False
+        demo_path, output, recipe="float32", trim=Trim(texts=[english], keep=1100), check=False
     ).bundle
 
 

@@ -33,7 +33,7 @@ def cache_shapes(key: GraphKey, length: int) -> dict[str, tuple[list[int], int |
     """Shape of every cache by the name of its input, and the axis whose length is free, if one is."""
     a, shapes = key.architecture, {}
     for index, kind in enumerate(a.layer_types):
-        ring = key.cache == "window" and kind == "sliding_attention"
+        ring = key.kv_layout == "window" and kind == "sliding_attention"
         for letter, axis in (("k", KEY_SEQUENCE_AXIS), ("v", VALUE_SEQUENCE_AXIS[key.form])):
             shape = [1, a.num_key_value_heads, a.head_dim]
             shape.insert(axis, a.ring_length if ring else length)

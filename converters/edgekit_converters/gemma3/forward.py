@@ -59,7 +59,7 @@ class Forward(torch.nn.Module):
         self.architecture = key.architecture
         self.steps = steps
         self.logits = logits
-        self.ring = key.architecture.ring_length if key.cache == "window" else None
+        self.ring = key.architecture.ring_length if key.kv_layout == "window" else None
         self.frequencies = frequencies(key.architecture)
         self.activation = transformers.activations.ACT2FN[key.architecture.hidden_activation]
         slots = adapter_slots(layer_sizes(key.architecture), key.adapters.targets) if key.adapters else ()

@@ -110,7 +110,7 @@ def _inputs(
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Sample inputs of a signature, and their free dimensions."""
     caches = cache_shapes(key, kv_length)
-    precision = torch.float16 if key.kv_cache == "float16" else torch.float32
+    precision = torch.float16 if key.kv_precision == "float16" else torch.float32
     inputs: dict[str, Any] = {
         "tokens": torch.ones((1, count), dtype=torch.int32),
         "input_pos": torch.arange(count, dtype=torch.int32),

@@ -100,7 +100,7 @@ def refuse_unready(base: Bundle) -> Manifest:
         raise AdapterError(
             "this bundle takes no adapters: its graph has no inputs for them, so one would have no effect",
             where=base.model_path,
-            remedy="convert the base again with --adapter-ready, or " + _MERGED,
+            remedy="convert the base again with --adapters 16, or " + _MERGED,
         )
     return manifest
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -28,11 +27,13 @@ from edgekit.checkpoint.open import read_notice
 from edgekit.checkpoint.source import locate, plain_name
 from edgekit.conversion.adapter.matrices import AdapterMatrices, adapter_matrices
 from edgekit.conversion.adapter.talking import read_chat_template_for, read_stop_tokens
+from edgekit.conversion.options import TextOptions, check_examples
 from edgekit.errors import AdapterError, InputError
 from edgekit.figures import percent
 from edgekit.files.digest import file_digest
 from edgekit.graph.slots import LayerSizes, adapter_slots
 from edgekit.progress import SILENT, Progress
+from edgekit.results import raise_if_failed
 from edgekit.runtime.ask.smoke import smoke
 from edgekit.text.answers import parse_answer
 from edgekit.text.generation import GENERATION_CONFIG, parse_sampler, read_generation
@@ -41,13 +42,33 @@ _PACKAGES = ("edgekit", "ai-edge-litert")
 
 
 @dataclass(frozen=True)
-class AdapterResult:
+class AdapterBundle:
     """What `adapter` made. seconds: from the call to the finished directory."""
 
     directory: Path
     sidecar: Path
     manifest: AdapterManifest
     seconds: float
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """None: an adapter that cannot be had raises an error and leaves nothing behind."""
+        return ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether there are no problems."""
+        return not self.problems
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files of the adapter bundle, the sidecar first."""
+        others = sorted(path for path in self.directory.iterdir() if path.is_file() and path != self.sidecar)
+        return (self.sidecar, *others)
+
+    def raise_if_failed(self) -> None:
+        """Raise GateError when there are problems."""
+        raise_if_failed(self, where=self.directory)
 
     def to_json(self) -> dict[str, Any]:
         """The result as JSON values."""
@@ -66,28 +87,26 @@ def adapter(
     *,
     name: str | None = None,
     system_prompt: str | None = None,
-    sampler: str | None = None,
-    answer_schema: str | Path | None = None,
-    answer_regex: str | None = None,
-    examples: Sequence[str] = (),
+    text: TextOptions = TextOptions(),  # noqa: B008 - frozen
     reduce_rank: bool = False,
     force: bool = False,
     check: bool = True,
     progress: Progress = SILENT,
-) -> AdapterResult:
-    """Make a sidecar of a PEFT LoRA adapter for a base bundle from `convert(…, adapter_ready=True)`.
+) -> AdapterBundle:
+    """Make a sidecar of a PEFT LoRA adapter for a base bundle from `convert(…, graph=GraphOptions(adapters=…))`.
 
     source: the adapter's directory or Hub id. output: the adapter bundle; by default "NAME-adapter" in the current
-    directory. system_prompt: sent before each conversation. sampler, answer_schema, answer_regex, examples: as in
-    `convert`; without a sampler the adapter's own, else the base's. reduce_rank: cut a rank above the base's to it, by
-    singular values. force: replace an adapter bundle that is there. check: let the engine answer with it.
+    directory. system_prompt: sent before each conversation. text: sampler (by default the adapter's own, else the
+    base's), answer format and examples. reduce_rank: cut a rank above the base's to it, by singular values. force:
+    replace an adapter bundle that is there. check: let the engine answer with it.
     Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
     """
     began = time.perf_counter()
     if system_prompt is not None and not system_prompt.strip():
         raise InputError("the system prompt is empty", where="--system-prompt", remedy="leave it away")
-    answer = parse_answer(answer_schema, answer_regex)
-    chosen = None if sampler is None else parse_sampler(sampler)
+    examples = check_examples(text.examples)
+    answer = parse_answer(text.answer_schema, text.answer_regex)
+    chosen = None if text.sampler is None else parse_sampler(text.sampler)
     base = open_bundle(base_bundle)
     base_manifest = refuse_unready(base)
     found = locate(source, progress=progress)
@@ -131,7 +150,7 @@ def adapter(
         chat_template=template,
         answer=None if answer is None else answer.to_manifest(),
         licence=None if notice is None else notice.strip().splitlines()[0],
-        examples=tuple(dict.fromkeys(examples)),
+        examples=examples,
         notes=(*template_notes, *_notes(matrices, config, rank)),
         tools={package: version(package) for package in _PACKAGES},
     )
@@ -147,12 +166,12 @@ def adapter(
             smoke(
                 base.model_path,
                 answer=answer,
-                answer_schema=answer_schema,
+                answer_schema=text.answer_schema,
                 sidecar=path,
                 chat_template=template,
                 progress=progress,
             )
-    return AdapterResult(target, target / manifest.sidecar.file, manifest, time.perf_counter() - began)
+    return AdapterBundle(target, target / manifest.sidecar.file, manifest, time.perf_counter() - began)
 
 
 def _sizes(manifest: Manifest) -> LayerSizes:

@@ -156,7 +156,7 @@ def _refuse_larger_rank(
     largest = max(ranks, default=adapter.rank)
     if largest <= rank or reduce_rank:
         return
-    larger = "convert the base with --rank 32, or " if rank < 32 and largest <= 32 else ""
+    larger = "convert the base with --adapters 32, or " if rank < 32 and largest <= 32 else ""
     raise AdapterError(
         f"the adapter has rank {largest}, the base takes rank {rank}",
         where=adapter.path,

@@ -25,7 +25,7 @@ from edgekit.text.template import (
 from edgekit.text.tokenizer import TokenNames, read_token_names
 
 _BASE_OF_ITS_OWN = (
-    "convert a base that has them with --adapter-ready, "
+    "convert a base that has them with --adapters 16, "
     "or convert the adapter merged into its base: edgekit convert ADAPTER"
 )
 

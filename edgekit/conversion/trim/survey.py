@@ -20,7 +20,7 @@ from edgekit.errors import InputError
 from edgekit.progress import SILENT, Progress
 from edgekit.recipes import read_recipe, resolve
 from edgekit.recipes.recipe import stored_bytes
-from edgekit.text.answers import AnswerFormat
+from edgekit.text.answers import AnswerFormat, parse_answer
 from edgekit.text.settle import Text, read_text
 from edgekit.text.vocabulary import Vocabulary, read_vocabulary
 
@@ -86,22 +86,24 @@ class Survey:
 
 def survey_vocabulary(
     checkpoint: str | Path,
-    corpora: Sequence[str | Path],
+    texts: Sequence[str | Path],
     *,
     keep: Sequence[int] = (),
     languages: Sequence[str] = (),
     recipes: Sequence[str] = RECIPES,
-    answer: AnswerFormat | None = None,
+    answer_schema: str | Path | None = None,
+    answer_regex: str | None = None,
     base: str | Path | None = None,
     fields: Mapping[str, str] | None = None,
     progress: Progress = SILENT,
 ) -> Survey:
     """Tell for several sizes of the vocabulary what a task's texts would lose, and what the model would weigh.
 
-    checkpoint, base: as for `edgekit.convert`. corpora, fields, languages: as its vocab_from, vocab_fields and
-    vocab_lang. keep: sizes to look at, 8,000 to 64,000 by default. answer: a format whose text must survive.
+    checkpoint, base: as for `edgekit.convert`. texts, languages, fields: as in `Trim`. keep: sizes to look at, 8,000
+    to 64,000 by default. answer_schema, answer_regex: a format whose text must survive, as in `TextOptions`.
     Raises EdgekitError for anything that cannot be read.
     """
+    answer = parse_answer(answer_schema, answer_regex)
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
     rows = opened.config.vocab_size
     for pieces in keep:
@@ -114,7 +116,7 @@ def survey_vocabulary(
         text = read_text(opened.text_path, generation_directory=opened.generation_path, rows=rows)
         vocabulary = read_vocabulary(opened.text_path, rows=rows)
     with progress.step("count the task's pieces"):
-        samples = read_corpora([Path(path) for path in corpora], text, fields=fields)
+        samples = read_corpora([Path(path) for path in texts], text, fields=fields)
         counts, met = count_pieces(text.tokenizer, samples)
         known, unseen = _split(text, samples)
     ranked = list(preferred_first(vocabulary, alphabet))
@@ -141,7 +143,7 @@ def survey_vocabulary(
     return Survey(
         checkpoint=opened.name,
         rows=rows,
-        corpora=tuple(Path(path).name for path in corpora),
+        corpora=tuple(Path(path).name for path in texts),
         languages=tuple(languages),
         texts=len(samples),
         tokens=counts.total(),

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.checkpoint import Checkpoint
+from edgekit.conversion.options import Trim
 from edgekit.conversion.trim.alphabets import alphabet_of
-from edgekit.conversion.trim.choice import DEFAULT_KEEP, answer_texts, choose, needs_of, template_texts
+from edgekit.conversion.trim.choice import answer_texts, choose, needs_of, template_texts
 from edgekit.conversion.trim.corpus import Sample, read_corpora
 from edgekit.conversion.trim.gather import trim_checkpoint
-from edgekit.errors import InputError, TokenizerError
+from edgekit.errors import TokenizerError
 from edgekit.progress import SILENT, Progress
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import Sampler
@@ -21,20 +22,6 @@ from edgekit.text.tokenizer import Tokenizer
 from edgekit.text.vocabulary import read_vocabulary
 
 _BATCH = 1000
-
-
-@dataclass(frozen=True)
-class Wish:
-    """What was asked for: `--vocab-from`, `--vocab-keep`, `--vocab-lang`.
-
-    corpora: files of the task's texts. keep: rows of the trimmed embedding. languages: whose pieces come first
-    among those that no text asks for. fields: our name of a column → the data's.
-    """
-
-    corpora: tuple[Path, ...]
-    keep: int = DEFAULT_KEEP
-    languages: tuple[str, ...] = ()
-    fields: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,37 +34,10 @@ class Trimmed:
     rows: int
 
 
-def make_wish(
-    corpora: Sequence[str | Path],
-    keep: int | None,
-    languages: Sequence[str],
-    fields: Mapping[str, str] | None = None,
-) -> Wish | None:
-    """Check what was asked for; None when nothing was. Raises InputError for options that do not fit together."""
-    if not corpora:
-        for given, option in ((keep, "--vocab-keep"), (languages, "--vocab-lang")):
-            if given:
-                raise InputError(
-                    "says how to trim the vocabulary, but there is no text that says what the task needs",
-                    where=option,
-                    remedy="add --vocab-from with the task's training data",
-                )
-        return None
-    if keep is not None and keep < 1:
-        raise InputError(f"{keep} is no number of pieces", where="--vocab-keep")
-    alphabet_of(languages)
-    return Wish(
-        tuple(Path(path) for path in corpora),
-        DEFAULT_KEEP if keep is None else keep,
-        tuple(languages),
-        tuple((fields or {}).items()),
-    )
-
-
-def trim(
+def trim_vocabulary(
     checkpoint: Checkpoint,
     text: Text,
-    wish: Wish,
+    trim: Trim,
     directory: Path,
     *,
     answer: AnswerFormat | None = None,
@@ -86,20 +46,22 @@ def trim(
 ) -> Trimmed:
     """Trim a checkpoint.
 
-    text: of the whole vocabulary. directory: an empty one for the rebuilt tokenizer; it is not needed any more
-    afterwards. answer: the format of answers, whose texts must survive too. sampler: as for `read_text`.
+    text: of the whole vocabulary. trim: what to keep, as `options.check_trim` passed it. directory: an empty one for
+    the rebuilt tokenizer; it is not needed any more afterwards. answer: the format of answers, whose texts must survive
+    too. sampler: as for `read_text`.
     Raises InputError when what the task needs does not fit, and TokenizerError when the rebuilt tokenizer
     cuts one of its texts differently.
     """
     rows = checkpoint.config.vocab_size
     with progress.step("count the task's pieces"):
-        samples = read_corpora(wish.corpora, text, fields=dict(wish.fields))
+        paths = [Path(path) for path in trim.texts]
+        samples = read_corpora(paths, text, fields=trim.fields)
         _, met = count_pieces(text.tokenizer, samples)
     with progress.step("trim the vocabulary"):
         vocabulary = read_vocabulary(checkpoint.text_path, rows=rows)
         needs = needs_of(vocabulary, text, answer, met)
-        alphabet = alphabet_of(wish.languages) if wish.languages else None
-        kept = choose(vocabulary, needs, wish.keep, alphabet=alphabet)
+        alphabet = alphabet_of(trim.languages) if trim.languages else None
+        kept = choose(vocabulary, needs, trim.keep, alphabet=alphabet)
         trimmed = trim_checkpoint(checkpoint, kept, directory)
         new_text = read_text(directory, generation_directory=directory, rows=len(kept), sampler=sampler)
     with progress.step("compare the texts' tokens"):

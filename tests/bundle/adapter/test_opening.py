@@ -12,6 +12,7 @@ import pytest
 from edgekit.bundle.adapter.opening import open_adapter, read_adapter_bundle
 from edgekit.bundle.opening import open_bundle
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions
 from edgekit.errors import AdapterError
 from edgekit.text.generation import GREEDY
 from tests.checkpoint.refusals import refused
@@ -40,7 +41,9 @@ def test_opens_for_its_base_by_directory_and_by_sidecar(
 def test_an_adapter_of_another_base_is_refused(
     tmp_path: Path, demo_path: Path, sentiment_adapter: Path
 ) -> None:
-    other = convert(demo_path, tmp_path / "other", adapter_ready=True, recipe="int4", check=False).bundle
+    other = convert(
+        demo_path, tmp_path / "other", graph=GraphOptions(adapters="16"), recipe="int4", check=False
+    ).bundle
     with refused("another base", "settings-navigator", "edgekit adapter", kind=AdapterError):
         open_adapter(sentiment_adapter, open_bundle(other))
 
@@ -49,7 +52,7 @@ def test_a_base_that_takes_no_adapters_is_refused(
     tmp_path: Path, demo_path: Path, sentiment_adapter: Path
 ) -> None:
     plain = convert(demo_path, tmp_path / "plain", check=False).bundle
-    with refused("takes no adapters", "--adapter-ready", "edgekit convert", kind=AdapterError):
+    with refused("takes no adapters", "--adapters 16", "edgekit convert", kind=AdapterError):
         open_adapter(sentiment_adapter, open_bundle(plain))
 
 

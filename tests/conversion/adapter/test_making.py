@@ -12,6 +12,7 @@ from edgekit.bundle.adapter.manifest import read_adapter_manifest
 from edgekit.bundle.opening import open_bundle
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions, TextOptions, Trim
 from edgekit.errors import AdapterError, BundleError, InputError
 from edgekit.runtime.ask.protocol import Decoding
 from edgekit.runtime.ask.session import ask
@@ -38,9 +39,11 @@ def test_makes_a_directory_of_its_own_that_the_engine_applies(
         tmp_path / "out",
         name="sentiment",
         system_prompt="Be brief.",
-        sampler="greedy",
-        answer_schema=SENTIMENT / "answer-schema.json",
-        examples=["the new icons are lovely", "the new icons are lovely"],
+        text=TextOptions(
+            sampler="greedy",
+            answer_schema=SENTIMENT / "answer-schema.json",
+            examples=["the new icons are lovely", "the new icons are lovely"],
+        ),
     )
     assert sorted(path.name for path in result.directory.iterdir()) == [
         "NOTICE",
@@ -115,7 +118,7 @@ def test_a_whole_model_is_no_adapter(tmp_path: Path, adapter_ready_bundle: Path,
 
 def test_a_plain_bundle_is_no_base(tmp_path: Path, demo_path: Path, trained: Path) -> None:
     plain = convert(demo_path, tmp_path / "plain", check=False).bundle
-    with refused("takes no adapters", "--adapter-ready", kind=AdapterError):
+    with refused("takes no adapters", "--adapters 16", kind=AdapterError):
         adapter(trained, plain, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
@@ -126,7 +129,7 @@ def test_an_answer_format_that_the_engine_cannot_take_leaves_nothing(
     schema = tmp_path / "schema.json"
     schema.write_text('{"type": "object", "properties": {"a": {"type": "string", "format": "no-such"}}}')
     with pytest.raises(InputError, match="cannot take"):
-        adapter(trained, adapter_ready_bundle, tmp_path / "out", answer_schema=schema)
+        adapter(trained, adapter_ready_bundle, tmp_path / "out", text=TextOptions(answer_schema=schema))
     assert not (tmp_path / "out").exists()
 
 
@@ -150,7 +153,9 @@ def test_the_sampler_is_the_adapter_s_then_the_base_s(
     (trained / "generation_config.json").write_text(json.dumps(config))
     sampler = adapter(trained, adapter_ready_bundle, tmp_path / "2", check=False).manifest.sampler
     assert (sampler.kind, sampler.temperature, sampler.top_k, sampler.top_p) == ("top_p", 0.5, 10, 0.9)
-    given = adapter(trained, adapter_ready_bundle, tmp_path / "3", sampler="greedy", check=False)
+    given = adapter(
+        trained, adapter_ready_bundle, tmp_path / "3", text=TextOptions(sampler="greedy"), check=False
+    )
     assert given.manifest.sampler.kind == "greedy"
 
 
@@ -168,9 +173,8 @@ def test_stop_tokens_are_found_under_their_new_ids_in_a_trimmed_base(
     base = convert(
         demo_path,
         tmp_path / "trimmed",
-        adapter_ready=True,
-        vocab_from=[demo_path.parent / "train.jsonl"],
-        vocab_keep=2000,
+        graph=GraphOptions(adapters="16"),
+        trim=Trim(texts=[demo_path.parent / "train.jsonl"], keep=2000),
         check=False,
     )
     assert base.manifest.vocabulary is not None

@@ -95,7 +95,7 @@ def test_a_larger_rank_is_refused_with_both_ways_out(
     tmp_path: Path, demo_path: Path, slots: tuple[AdapterSlot, ...]
 ) -> None:
     peft_adapter(tmp_path, demo_path, r=32, target_modules=["q_proj"])
-    with refused("rank 32", "--rank 32", "--reduce-rank", "merged", kind=AdapterError):
+    with refused("rank 32", "--adapters 32", "--reduce-rank", "merged", kind=AdapterError):
         read(tmp_path, slots)
     assert read(tmp_path, slots, rank=32).reduction_error is None
 

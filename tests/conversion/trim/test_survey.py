@@ -8,17 +8,17 @@ import pytest
 
 from edgekit.bundle.inspect import inspect
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import TextOptions, Trim
 from edgekit.conversion.trim.survey import Survey, survey_vocabulary
 from edgekit.errors import InputError
-from edgekit.text.answers import read_schema
 from tests.conftest import EXAMPLE
 
 
 @pytest.fixture(scope="module")
 def survey(demo_path: Path, english: Path) -> Survey:
-    answer = read_schema(EXAMPLE / "answer-schema.json")
+    schema = EXAMPLE / "answer-schema.json"
     return survey_vocabulary(
-        demo_path, [english], keep=[600, 800, 1100], answer=answer, recipes=["int8", "int4-all"]
+        demo_path, [english], keep=[600, 800, 1100], answer_schema=schema, recipes=["int8", "int4-all"]
     )
 
 
@@ -44,11 +44,12 @@ def test_coverage_grows_with_the_size_and_is_whole_where_the_task_fits(survey: S
 def test_what_fits_is_what_convert_takes(
     survey: Survey, demo_path: Path, english: Path, tmp_path: Path
 ) -> None:
-    options = {"vocab_from": [english], "answer_schema": EXAMPLE / "answer-schema.json", "check": False}
+    text = TextOptions(answer_schema=EXAMPLE / "answer-schema.json")
     with pytest.raises(InputError, match=f"keep at least {survey.needed:,}"):
-        convert(demo_path, tmp_path / "a", vocab_keep=survey.needed - 1, **options)  # type: ignore[arg-type]
+        convert(demo_path, tmp_path / "a", text=text, trim=Trim([english], keep=survey.needed - 1))
     assert not (tmp_path / "a").exists()
-    result = convert(demo_path, tmp_path / "b", vocab_keep=survey.needed, **options)  # type: ignore[arg-type]
+    trim = Trim([english], keep=survey.needed)
+    result = convert(demo_path, tmp_path / "b", text=text, trim=trim, check=False)
     assert result.manifest.architecture.vocab_size == survey.needed
 
 
@@ -57,7 +58,7 @@ def test_sizes_are_those_of_weights_and_tokenizer(
     survey: Survey, demo_path: Path, english: Path, tmp_path: Path, recipe: str
 ) -> None:
     bundle = convert(
-        demo_path, tmp_path / recipe, recipe=recipe, vocab_from=[english], vocab_keep=1100, check=False
+        demo_path, tmp_path / recipe, recipe=recipe, trim=Trim(texts=[english], keep=1100), check=False
     ).bundle
     parts = inspect(bundle).parts
     weights = sum(parts[name] for name in ("embedding", "attention", "mlp", "norms", "tokenizer"))

@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from edgekit.checkpoint import Checkpoint
+from edgekit.conversion.options import Trim
 from edgekit.conversion.trim import trim as trimming
 from edgekit.conversion.trim.corpus import read_corpora
-from edgekit.conversion.trim.trim import Trimmed, Wish, make_wish, trim
-from edgekit.errors import InputError, TokenizerError
+from edgekit.conversion.trim.trim import Trimmed, trim_vocabulary
+from edgekit.errors import TokenizerError
 from edgekit.text.answers import read_schema
 from edgekit.text.settle import Text, read_text
 from tests.conftest import EXAMPLE
@@ -21,7 +22,7 @@ from tests.conftest import EXAMPLE
 @pytest.fixture(scope="module")
 def trimmed(demo: Checkpoint, text: Text, english: Path, tmp_path_factory: pytest.TempPathFactory) -> Trimmed:
     answer = read_schema(EXAMPLE / "answer-schema.json")
-    return trim(demo, text, Wish((english,), 1100), tmp_path_factory.mktemp("t"), answer=answer)
+    return trim_vocabulary(demo, text, Trim((english,), 1100), tmp_path_factory.mktemp("t"), answer=answer)
 
 
 def test_every_line_is_cut_into_the_same_pieces(trimmed: Trimmed, text: Text, english: Path) -> None:
@@ -57,7 +58,7 @@ def test_a_tokenizer_that_would_cut_a_line_otherwise_is_refused(
     """The last line of defence: a set that is not closed, as if the merge graph were not what we think."""
     monkeypatch.setattr("edgekit.text.vocabulary.Vocabulary.parts", lambda self, number: set())
     with pytest.raises(TokenizerError, match="would be cut into other pieces") as error:
-        trim(demo, text, Wish((english,), 930), tmp_path)
+        trim_vocabulary(demo, text, Trim((english,), 930), tmp_path)
     assert "chat template" in str(error.value) or english.name in str(error.value)
 
 
@@ -72,16 +73,4 @@ def test_a_lost_stop_token_is_refused(
 
     monkeypatch.setattr(trimming, "read_text", forgetful)
     with pytest.raises(TokenizerError, match="the stop tokens would become"):
-        trim(demo, text, Wish((english,), 1100), tmp_path)
-
-
-def test_options_without_texts_are_refused() -> None:
-    assert make_wish([], None, []) is None
-    with pytest.raises(InputError, match="--vocab-keep: says how to trim"):
-        make_wish([], 32000, [])
-    with pytest.raises(InputError, match="--vocab-lang: says how to trim"):
-        make_wish([], None, ["en"])
-    with pytest.raises(InputError, match="--vocab-keep: 0 is no number of pieces"):
-        make_wish(["a.txt"], 0, [])
-    with pytest.raises(InputError, match="--vocab-lang: 'xx'"):
-        make_wish(["a.txt"], None, ["xx"])
+        trim_vocabulary(demo, text, Trim((english,), 1100), tmp_path)

@@ -15,6 +15,7 @@ from edgekit.bundle.manifest import read_manifest
 from edgekit.bundle.stored import model_bytes, stored_weights
 from edgekit.checkpoint import open_checkpoint
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import GraphOptions, TextOptions, Trim
 from edgekit.errors import InputError
 from edgekit.runtime.ask.questions import Questions, Refusal, ask_engine
 from edgekit.runtime.ask.session import ask
@@ -47,7 +48,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def trimmed(demo: Path, corpus: Path, output: Path, recipe: str, keep: int = 1800) -> Path:
     return convert(
-        demo, output, recipe=recipe, vocab_from=[corpus], vocab_keep=keep, sampler="greedy", check=False
+        demo,
+        output,
+        recipe=recipe,
+        text=TextOptions(sampler="greedy"),
+        trim=Trim(texts=[corpus], keep=keep),
+        check=False,
     ).bundle
 
 
@@ -106,7 +112,10 @@ def test_every_recipe_runs_in_the_engine(demo_path: Path, corpus: Path, tmp_path
 
 def test_static_graphs_are_trimmed_too(demo_path: Path, corpus: Path, tmp_path: Path) -> None:
     bundle = convert(
-        demo_path, tmp_path / "b", shape="static", kv_length=1024, vocab_from=[corpus], vocab_keep=1800
+        demo_path,
+        tmp_path / "b",
+        graph=GraphOptions(form="static", kv_length=1024),
+        trim=Trim(texts=[corpus], keep=1800),
     ).bundle
     with open_chat(bundle) as chat:
         assert json.loads(chat.say("turn off wifi please").text)["screen"] == "network"
@@ -162,7 +171,10 @@ def test_the_engine_cuts_the_corpus_as_the_checkpoint_does(
 def test_answers_stay_within_a_schema(demo_path: Path, corpus: Path, tmp_path: Path) -> None:
     schema = EXAMPLE / "answer-schema.json"
     bundle = convert(
-        demo_path, tmp_path / "b", vocab_from=[corpus], vocab_keep=1800, answer_schema=schema
+        demo_path,
+        tmp_path / "b",
+        text=TextOptions(answer_schema=schema),
+        trim=Trim(texts=[corpus], keep=1800),
     ).bundle
     with open_chat(bundle) as chat:
         assert json.loads(chat.say("zzz ∑ 🙂 qqq").text).keys() == {"screen", "setting", "action"}
@@ -170,7 +182,7 @@ def test_answers_stay_within_a_schema(demo_path: Path, corpus: Path, tmp_path: P
 
 def test_the_manifest_tells_what_is_left(demo_path: Path, corpus: Path, tmp_path: Path) -> None:
     bundle = convert(
-        demo_path, tmp_path / "b", vocab_from=[corpus], vocab_keep=1800, vocab_lang=["en"], check=False
+        demo_path, tmp_path / "b", trim=Trim(texts=[corpus], keep=1800, languages=["en"]), check=False
     ).bundle
     manifest = read_manifest(bundle)
     use = manifest.vocabulary
@@ -205,5 +217,10 @@ def test_what_does_not_fit_leaves_nothing_behind(demo_path: Path, corpus: Path, 
 def test_a_bare_graph_is_not_trimmed(demo_path: Path, corpus: Path, tmp_path: Path) -> None:
     """Its tokenizer would be lost, and the checkpoint's own has other ids."""
     with pytest.raises(InputError, match="a bare graph has no tokenizer"):
-        convert(demo_path, tmp_path / "b", file_format="tflite", vocab_from=[corpus], vocab_keep=1800)
+        convert(
+            demo_path,
+            tmp_path / "b",
+            file_format="tflite",
+            trim=Trim(texts=[corpus], keep=1800),
+        )
     assert not (tmp_path / "b").exists()

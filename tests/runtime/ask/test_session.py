@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from edgekit.conversion.convert import convert
+from edgekit.conversion.options import TextOptions
 from edgekit.errors import BundleError, InputError, TemplateError
 from edgekit.runtime.ask.protocol import Decoding, Turn
 from edgekit.runtime.ask.session import Session, ask
@@ -274,7 +275,7 @@ def test_greedy_is_greedy_and_seeds_are_seeds(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("sampler", ["greedy", "temperature=1.5,top_k=50"])
 def test_the_bundles_own_sampler_is_used(tmp_path: Path, sampler: str) -> None:
-    path = tokenizer_bundle(tmp_path, sampler=sampler)
+    path = tokenizer_bundle(tmp_path, text=TextOptions(sampler=sampler))
     turn = Turn((user("Hello"),), Decoding(max_tokens=12))
     with ask(path) as session:
         own = session.say(turn).text

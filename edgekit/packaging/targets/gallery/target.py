@@ -80,7 +80,7 @@ def refuse(source: Source, options: GalleryOptions) -> None:
             "this base takes adapters, and the AI Edge Gallery gives it none: the engine would leave the inputs for "
             "them as the memory was, and answer with noise",
             where=source.model,
-            remedy=f"convert the checkpoint again without --adapter-ready; or, for an adapter, {_MERGED}",
+            remedy=f"convert the checkpoint again without --adapters; or, for an adapter, {_MERGED}",
         )
     if options.push or options.open:
         find_device(options.device)

@@ -39,7 +39,7 @@ def try_gallery_runtime(source: Source, progress: Progress = SILENT) -> Trial:
     only would put that list into the prompt. Answers are compared with those of the installed engine to plain strings.
     """
     if _release(needed := source.manifest.minimum_runtime) > _release(GALLERY_RUNTIME):
-        return Trial("failed", f"{_FAILS}: it needs {needed}; convert with --cache full for the Gallery")
+        return Trial("failed", f"{_FAILS}: it needs {needed}; convert with --kv-layout full for the Gallery")
     try:
         python = environment(GALLERY_RUNTIME, progress)
     except MissingToolError as error:

@@ -48,7 +48,7 @@ def test_a_bundle_that_asks_for_a_newer_release_fails_without_a_trial(source: So
     newer = replace(source, manifest=replace(source.manifest, minimum_runtime="0.18.1"))
     tried = try_gallery_runtime(newer)
     assert tried.outcome == "failed"
-    assert "needs 0.18.1; convert with --cache full" in tried.sentence
+    assert "needs 0.18.1; convert with --kv-layout full" in tried.sentence
 
 
 def test_prompts_reach_it_as_lists_of_parts(

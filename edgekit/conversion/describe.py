@@ -1,0 +1,94 @@
+"""The manifest of a bundle: what `convert` knows of it."""
+
+from __future__ import annotations
+
+import hashlib
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from edgekit.bundle import manifest as manifests
+from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
+from edgekit.bundle.kept import write_kept
+from edgekit.bundle.manifest import Manifest, sampler_use
+from edgekit.bundle.writing import Written
+from edgekit.checkpoint.lora.config import AdapterConfig
+from edgekit.conversion.plan import Job
+
+_PACKAGES = ("edgekit", "ai-edge-quantizer", "ai-edge-litert", "litert-lm-api")
+_NO_NOTICE = (
+    "the checkpoint says nothing of its licence; a fine-tune of Gemma is under the Gemma terms of use, "
+    "which must travel with the model"
+)
+
+
+def describe(job: Job, source_digest: str, written: Written) -> Manifest:
+    """Make the manifest of what was written. source_digest: of the checkpoint's files."""
+    checkpoint, text, graph, config = job.checkpoint, job.text, job.graph, job.checkpoint.config
+    texts = {token_id: token for token, token_id in text.tokenizer.special.items()}
+    notice = checkpoint.notice
+    return Manifest(
+        model=manifests.ModelFile(job.file_name, written.size, written.sha256),
+        source=manifests.Source(
+            name=checkpoint.name,
+            digest=source_digest,
+            base=None if checkpoint.base_path is None else checkpoint.base_path.name,
+            adapter=None if checkpoint.adapter is None else _lora(checkpoint.adapter),
+        ),
+        architecture=manifests.Architecture(
+            family="gemma3",
+            hidden_size=config.hidden_size,
+            layers=config.num_hidden_layers,
+            mlp_size=config.intermediate_size,
+            query_heads=config.num_attention_heads,
+            kv_heads=config.num_key_value_heads,
+            head_dim=config.head_dim,
+            vocab_size=config.vocab_size,
+            sliding_window=config.sliding_window,
+        ),
+        recipe=manifests.RecipeUse(
+            job.settings.recipe.name, {name: scheme.label() for name, scheme in job.schemes.items()}
+        ),
+        graph=manifests.GraphUse(graph.digest()[:16], graph.key.form, graph.key.prefill_lengths),
+        kv_length=job.settings.graph.kv_length,
+        start_token=text.start_id,
+        pad_token=text.tokenizer.pad_id,
+        stop_tokens=tuple(
+            manifests.StopToken((token_id,), texts.get(token_id, "")) for token_id in text.stop_ids
+        ),
+        sampler=sampler_use(text.sampler),
+        template_sha256=hashlib.sha256(text.device.source.encode()).hexdigest(),
+        answer=None if job.settings.answer is None else job.settings.answer.to_manifest(),
+        minimum_runtime=job.minimum_runtime,
+        tools={package: version(package) for package in _PACKAGES},
+        licence=None if notice is None else notice.strip().splitlines()[0],
+        examples=job.settings.examples,
+        notes=text.notes if notice is not None else (*text.notes, _NO_NOTICE),
+        vocabulary=_vocabulary_use(job),
+        adapters=_adapter_slots(job),
+    )
+
+
+def _adapter_slots(job: Job) -> manifests.AdapterSlots | None:
+    inputs, empty = job.graph.key.adapters, job.empty_sidecar
+    if inputs is None or empty is None:
+        return None
+    file = manifests.ModelFile(EMPTY_SIDECAR_NAME, len(empty), hashlib.sha256(empty).hexdigest())
+    return manifests.AdapterSlots(inputs.rank, inputs.targets, file)
+
+
+def _vocabulary_use(job: Job) -> manifests.VocabularyUse | None:
+    trimmed, trim = job.trimmed, job.settings.trim
+    if trimmed is None or trim is None:
+        return None
+    texts = tuple(Path(path).name for path in trim.texts)
+    return manifests.VocabularyUse(trimmed.rows, write_kept(trimmed.kept), texts, tuple(trim.languages))
+
+
+def _lora(adapter: AdapterConfig) -> dict[str, Any]:
+    return {
+        "type": "DoRA" if adapter.use_dora else "LoRA",
+        "rank": adapter.rank,
+        "alpha": adapter.alpha,
+        "rslora": adapter.use_rslora,
+    }

@@ -1,0 +1,235 @@
+"""A conversion decided down to the last byte, before a weight is read."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import get_args
+
+from edgekit.bundle.container import PREFILL_DECODE, SectionKind
+from edgekit.bundle.metadata import (
+    MIN_RUNTIME_VERSION,
+    MIN_RUNTIME_VERSION_ADAPTERS,
+    MIN_RUNTIME_VERSION_WINDOW,
+    build_executor_metadata,
+    build_llm_metadata,
+    serialize,
+)
+from edgekit.bundle.sidecar import sidecar_bytes
+from edgekit.bundle.writing import Section, container_size, pack_hf_tokenizer
+from edgekit.checkpoint import Checkpoint
+from edgekit.checkpoint.source import plain_name
+from edgekit.conversion.options import (
+    DEFAULT_KV_LENGTH,
+    SHORTEST_KV_LENGTH,
+    FileFormat,
+    GraphOptions,
+    TextOptions,
+    Trim,
+    check_examples,
+    check_graph,
+    check_trim,
+    one_of,
+)
+from edgekit.conversion.trim.trim import Trimmed, trim_vocabulary
+from edgekit.errors import InputError
+from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
+from edgekit.graph.format import AdapterInputs, GraphKey
+from edgekit.progress import Progress
+from edgekit.recipes import Recipe, Scheme, read_recipe, resolve
+from edgekit.text.answers import AnswerFormat, parse_answer
+from edgekit.text.generation import Sampler, parse_sampler
+from edgekit.text.settle import Text, read_text
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What was asked for, checked as far as that goes without the checkpoint."""
+
+    recipe: Recipe
+    graph: GraphOptions
+    adapters: AdapterInputs | None
+    sampler: Sampler | None
+    answer: AnswerFormat | None
+    examples: tuple[str, ...]
+    trim: Trim | None
+    name: str | None
+    file_format: FileFormat
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that is known before the weights are read.
+
+    checkpoint, text: the trimmed ones, where the vocabulary is trimmed. small_sections: everything in the container but
+    the model; none in a bare graph. trimmed: what became of the vocabulary; None when it is whole.
+    """
+
+    settings: Settings
+    checkpoint: Checkpoint
+    text: Text
+    graph: Graph
+    schemes: Mapping[str, Scheme]
+    link: Link
+    small_sections: tuple[Section, ...]
+    trimmed: Trimmed | None
+
+    @property
+    def name(self) -> str:
+        """Of the bundle and its model file."""
+        return self.settings.name or self.checkpoint.name
+
+    @property
+    def file_name(self) -> str:
+        """Of the model file."""
+        return f"{self.name}.{self.settings.file_format}"
+
+    @property
+    def file_bytes(self) -> int:
+        """Size of the model file."""
+        if self.settings.file_format == "tflite":
+            return self.link.size
+        return container_size([*self.small_sections, self.model_section(())])
+
+    @property
+    def empty_sidecar(self) -> bytes | None:
+        """What a base that takes adapters is used with when there is none."""
+        inputs = self.graph.key.adapters
+        return None if inputs is None else sidecar_bytes({}, inputs.rank)
+
+    @property
+    def minimum_runtime(self) -> str:
+        """The oldest engine that opens the bundle."""
+        return _minimum_runtime(self.graph.key)
+
+    def model_section(self, chunks: Iterable[bytes | memoryview]) -> Section:
+        """The model as a section of the container."""
+        return Section(SectionKind.TFLITE_MODEL, self.link.size, chunks, PREFILL_DECODE)
+
+
+def settle(
+    *,
+    recipe: str | Path,
+    graph: GraphOptions,
+    text: TextOptions,
+    trim: Trim | None,
+    name: str | None,
+    file_format: FileFormat,
+) -> Settings:
+    """Read what was asked for; raises EdgekitError, naming the flag, for what cannot be followed."""
+    one_of(file_format, get_args(FileFormat), "--format")
+    adapters = check_graph(graph, file_format)
+    if trim is not None:
+        check_trim(trim, file_format)
+    return Settings(
+        recipe=read_recipe(recipe),
+        graph=graph,
+        adapters=adapters,
+        sampler=parse_sampler(text.sampler) if text.sampler else None,
+        answer=_answer_format(text, file_format),
+        examples=check_examples(text.examples),
+        trim=trim,
+        name=None if name is None else plain_name(name, where="--name"),
+        file_format=file_format,
+    )
+
+
+def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Callable[[str], None]) -> Job:
+    """Decide everything about a bundle.
+
+    lap: told the name of each step that is done. Raises EdgekitError when the checkpoint does not go with what was
+    asked for.
+    """
+    _check_kv_length(settings.graph, checkpoint)
+    with progress.step("read tokenizer and template"):
+        text = read_text(
+            checkpoint.text_path,
+            generation_directory=checkpoint.generation_path,
+            rows=checkpoint.config.vocab_size,
+            sampler=settings.sampler,
+        )
+    lap("read tokenizer and template")
+    trimmed = _trimmed(settings, checkpoint, text, progress)
+    if trimmed is not None:
+        checkpoint, text = trimmed.checkpoint, trimmed.text
+        lap("trim the vocabulary")
+    config, options = checkpoint.config, settings.graph
+    key = graph_key(config, options.form, options.kv_layout, settings.adapters, options.kv_precision)
+    graph = find_graph(key, progress)
+    lap("find the graph")
+    matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
+    schemes = resolve(settings.recipe, matrices)
+    kv_length = options.kv_length if options.form == "static" else None
+    link = plan_link(graph, schemes, config.vocab_size, kv_length)
+    sections = _small_sections(text, checkpoint, settings, key) if settings.file_format == "litertlm" else ()
+    lap("plan the link")
+    return Job(settings, checkpoint, text, graph, schemes, link, sections, trimmed)
+
+
+def _answer_format(text: TextOptions, file_format: FileFormat) -> AnswerFormat | None:
+    asked = text.answer_schema is not None or text.answer_regex is not None
+    if asked and file_format != "litertlm":
+        raise InputError(
+            "a bare graph cannot hold its answers to a format: that takes the LiteRT-LM engine",
+            where="--format tflite",
+            remedy="leave --answer-schema and --answer-regex out, or use --format litertlm",
+        )
+    return parse_answer(text.answer_schema, text.answer_regex)
+
+
+def _check_kv_length(options: GraphOptions, checkpoint: Checkpoint) -> None:
+    longest = checkpoint.config.max_position_embeddings
+    shortest = SHORTEST_KV_LENGTH[options.form]
+    if not shortest <= options.kv_length <= longest:
+        raise InputError(
+            f"{options.kv_length:,} is not from {shortest:,} to {longest:,}, the lengths that this "
+            f"{options.form} model has",
+            where="--kv-length",
+            remedy=f"{min(DEFAULT_KV_LENGTH, longest)} serves most uses",
+        )
+
+
+def _trimmed(settings: Settings, checkpoint: Checkpoint, text: Text, progress: Progress) -> Trimmed | None:
+    if settings.trim is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="edgekit-") as directory:
+        return trim_vocabulary(
+            checkpoint,
+            text,
+            settings.trim,
+            Path(directory),
+            answer=settings.answer,
+            sampler=settings.sampler,
+            progress=progress,
+        )
+
+
+def _small_sections(
+    text: Text, checkpoint: Checkpoint, settings: Settings, key: GraphKey
+) -> tuple[Section, ...]:
+    """Metadata and tokenizer."""
+    kv_length = settings.graph.kv_length
+    llm = serialize(build_llm_metadata(text, kv_length=kv_length, min_runtime_version=_minimum_runtime(key)))
+    ring_length = key.architecture.ring_length if key.kv_layout == "window" else None
+    executor = serialize(
+        build_executor_metadata(
+            checkpoint.config, form=key.form, kv_length=kv_length, ring_length=ring_length
+        )
+    )
+    if text.tokenizer.kind == "sentencepiece":
+        kind, tokenizer = SectionKind.SP_TOKENIZER, text.tokenizer.data
+    else:
+        kind, tokenizer = SectionKind.HF_TOKENIZER, pack_hf_tokenizer(text.tokenizer.data)
+    return (
+        Section(SectionKind.LLM_METADATA, len(llm), [llm]),
+        Section(SectionKind.EXECUTOR_METADATA, len(executor), [executor]),
+        Section(kind, len(tokenizer), [tokenizer]),
+    )
+
+
+def _minimum_runtime(key: GraphKey) -> str:
+    if key.kv_layout == "window":
+        return MIN_RUNTIME_VERSION_WINDOW
+    return MIN_RUNTIME_VERSION if key.adapters is None else MIN_RUNTIME_VERSION_ADAPTERS

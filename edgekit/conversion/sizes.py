@@ -1,0 +1,36 @@
+"""What the weights weigh under each recipe."""
+
+from __future__ import annotations
+
+from math import prod
+from pathlib import Path
+
+from edgekit.checkpoint import Checkpoint, open_checkpoint
+from edgekit.graph import find_graph
+from edgekit.graph.format import GraphKey
+from edgekit.graph.library import GEMMA_3_270M, GEMMA_3_VOCABULARY
+from edgekit.recipes import resolve, shipped_recipes
+from edgekit.recipes.recipe import stored_bytes
+
+
+def recipe_sizes(checkpoint: str | Path | None = None) -> dict[str, int]:
+    """Bytes that the weights take under each shipped recipe: of a checkpoint, or of Gemma 3 270M."""
+    matrices, norms = _gemma_3_270m() if checkpoint is None else _shapes(open_checkpoint(checkpoint))
+    return {
+        recipe.name: stored_bytes(resolve(recipe, matrices), matrices) + norms for recipe in shipped_recipes()
+    }
+
+
+def _shapes(checkpoint: Checkpoint) -> tuple[dict[str, tuple[int, ...]], int]:
+    """Matrices by name, and the bytes of everything else."""
+    shapes = {name: tensor.shape for name, tensor in checkpoint.tensors.items()}
+    matrices: dict[str, tuple[int, ...]] = {n: shape for n, shape in shapes.items() if len(shape) == 2}
+    return matrices, 4 * sum(prod(shape) for shape in shapes.values() if len(shape) != 2)
+
+
+def _gemma_3_270m() -> tuple[dict[str, tuple[int, ...]], int]:
+    graph = find_graph(GraphKey(GEMMA_3_270M, "dynamic"))
+    sizes = {graph.vocabulary: GEMMA_3_VOCABULARY}
+    shapes = {c.tensor: tuple(sizes.get(size, size) for size in c.shape) for c in graph.constants}
+    matrices = {c.tensor: shapes[c.tensor] for c in graph.constants if c.quantizable}
+    return matrices, 4 * sum(prod(shape) for name, shape in shapes.items() if name not in matrices)

@@ -1,6 +1,6 @@
 """What a runner says: ids, prompts, stop tokens and answers, whoever it is.
 
-Transformers, the engine of this installation and other releases of it all fill in the same `Voice`, so that one
+Transformers, the engine of this installation and other releases of it all fill in the same `Said`, so that one
 set of checks compares any two.
 """
 
@@ -48,7 +48,7 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Voice:
+class Said:
     """What one runner answered to `Questions`, in their order.
 
     start_id: what is put before a conversation; the engine's prompts do not hold it. asked: ids of each prompt
@@ -91,7 +91,7 @@ def ask_engine(
     adapter: Adapter | None = None,
     python: str | None = None,
     progress: Progress = SILENT,
-) -> Voice | Refusal:
+) -> Said | Refusal:
     """Let a release of the engine answer questions.
 
     adapter: to answer with. python: of an environment with another release; this one's by default.
@@ -135,7 +135,7 @@ def ask_engine(
             raise BundleError(
                 f"the engine stopped after {len(answers)} answers: {error.reason}", where=model
             ) from error
-    return Voice(
+    return Said(
         name=name,
         start_id=session.opened.start_id,
         stop_ids=session.opened.stop_ids,
@@ -185,3 +185,6 @@ def _ids(session: Session, text: str) -> tuple[int, ...]:
         if isinstance(error, EngineError) and error.crashed:
             raise
         return ()
+
+
+Voice = Said  # until the checks say Said

@@ -11,7 +11,7 @@ from edgekit.html.text import shorten
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery.settings import GALLERY_RUNTIME
 from edgekit.progress import SILENT, Progress
-from edgekit.runtime.ask.questions import Questions, Refusal, Voice, ask_engine
+from edgekit.runtime.ask.questions import Questions, Refusal, Said, ask_engine
 from edgekit.runtime.releases import PACKAGE, environment
 from edgekit.text.template import Message
 
@@ -71,7 +71,7 @@ _VULKAN = "that release needs the system's Vulkan loader (Debian: libvulkan1), e
 
 def _ask(
     source: Source, prompts: list[Message], name: str, python: str | None, progress: Progress
-) -> Voice | Refusal:
+) -> Said | Refusal:
     questions = Questions((), (), tuple((prompt,) for prompt in prompts), _MOST_TOKENS)
     try:
         return ask_engine(source.model, questions, name=name, python=python, progress=progress)

@@ -9,18 +9,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.bundle.container import MAGIC
-from edgekit.bundle.opening import Bundle, open_bundle
 from edgekit.errors import BundleError, InputError
 from edgekit.runtime.ask.child import start_child
 from edgekit.runtime.ask.protocol import Decoding, Reply
-from edgekit.runtime.ask.session import Conversation, Session, ask
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import parse_sampler
 from edgekit.text.template import Message
 
 if TYPE_CHECKING:
     from edgekit.bundle.adapter.opening import Adapter
+    from edgekit.bundle.opening import Bundle
+    from edgekit.runtime.ask.session import Conversation, Session
 
 
 @dataclass(frozen=True)
@@ -118,7 +117,10 @@ def open_chat(
     Raises BundleError when the file is not the manifest's, or the engine refuses it; AdapterError for an adapter that
     does not belong to the base; InputError when two adapters have one name.
     """
-    with start_child(bundle) as child:  # it loads the engine while the bundle is checked here
+    with start_child(bundle) as child:  # it loads the engine while we import the rest and check the bundle
+        from edgekit.bundle.opening import open_bundle
+        from edgekit.runtime.ask.session import ask
+
         opened = open_bundle(bundle)
         _refuse_what_cannot_chat(opened.model_path)
         decoding = Decoding(
@@ -178,6 +180,8 @@ def _speaker(adapter: Adapter, system: str | None, decoding: Decoding, constrain
 
 
 def _refuse_what_cannot_chat(model: Path) -> None:
+    from edgekit.bundle.container import MAGIC
+
     if model.suffix == ".tflite":
         raise BundleError(
             "a bare graph has no tokenizer to chat with", where=model, remedy="convert with --format litertlm"

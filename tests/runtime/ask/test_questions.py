@@ -1,0 +1,99 @@
+"""A set of questions to a release of the engine: what is a finding, and what is an error."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from edgekit.errors import BundleError, InputError
+from edgekit.runtime.ask.protocol import Decoding, Turn
+from edgekit.runtime.ask.questions import Questions, Refusal, Said, ask_engine
+from edgekit.runtime.ask.session import Session
+from edgekit.text.answers import AnswerFormat
+from edgekit.text.generation import GREEDY
+from tests.fixtures.tokenizers import tokenizer_bundle
+from tests.runtime.ask.formats import schema
+
+PROMPTS = tuple(
+    ({"role": "user", "content": text},) for text in ("my screen is too dark", "skjermen er for lys")
+)
+
+
+def test_each_question_has_its_answer(float_bundle: Path, session: Session) -> None:
+    said = ask_engine(float_bundle, Questions(("dark", ""), PROMPTS[:1], PROMPTS, 64), name="engine")
+    assert isinstance(said, Said)
+    assert said.ids == (session.ids("dark"), ())
+    assert said.prompts == (session.prompt(PROMPTS[0]),)
+    assert said.asked == tuple(session.ids(session.prompt(prompt).text or "") for prompt in PROMPTS)
+    replies = [session.say(Turn(prompt, Decoding(GREEDY, max_tokens=64))) for prompt in PROMPTS]
+    assert [answer.text for answer in said.answers] == [reply.text for reply in replies]
+    assert all(answer.ended and answer.ids == session.ids(answer.text) for answer in said.answers)
+    assert said.constrained is None
+
+
+def test_an_answer_that_the_limit_cuts_has_not_ended(float_bundle: Path) -> None:
+    said = ask_engine(float_bundle, Questions((), (), PROMPTS, 4), name="engine")
+    assert isinstance(said, Said)
+    assert [(answer.tokens, answer.ended) for answer in said.answers] == [(4, False)] * 2
+
+
+def test_answers_in_a_format_are_decoded_as_chat_and_the_app_decode_them(tmp_path: Path) -> None:
+    """Random weights would spell quotes and control characters by the tokens of single bytes."""
+    text = schema({"type": "string", "minLength": 4, "maxLength": 24})
+    prompts = tuple(({"role": "user", "content": str(number)},) for number in range(12))
+    said = ask_engine(tokenizer_bundle(tmp_path), Questions((), (), prompts, 200, text), name="engine")
+    assert isinstance(said, Said)
+    assert said.constrained is not None
+    for answer in said.constrained:
+        assert answer.ended
+        assert 4 <= len(json.loads(answer.text)) <= 24
+
+
+def test_a_format_that_the_engine_cannot_take_is_the_callers_error(float_bundle: Path) -> None:
+    questions = Questions((), (), PROMPTS, 4, AnswerFormat("regex", "(?=a)b"))
+    with pytest.raises(InputError, match=r"cannot take the answer format: .*look-around"):
+        ask_engine(float_bundle, questions, name="engine")
+
+
+def test_a_file_that_does_not_open_is_a_finding(float_bundle: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.litertlm"
+    broken.write_bytes(float_bundle.read_bytes()[:70_000])
+    said = ask_engine(broken, Questions((), (), PROMPTS, 4), name="engine")
+    assert isinstance(said, Refusal)
+    assert said.reason
+    assert not said.opened
+
+
+def test_a_crash_behind_some_answers_says_how_many(float_bundle: Path, tmp_path: Path) -> None:
+    """The other release crashes at its second answer."""
+    python = tmp_path / "python"
+    change = (
+        "real = litert_lm.conversation.Conversation.send_message_async\n"
+        "asked = []\n"
+        "def crash(self, *arguments, **options):\n"
+        "    asked.append(1)\n"
+        f"    if len(asked) == 2: os.kill(os.getpid(), {int(signal.SIGABRT)})\n"
+        "    return real(self, *arguments, **options)\n"
+        "litert_lm.conversation.Conversation.send_message_async = crash\n"
+    )
+    code = tmp_path / "change.py"
+    code.write_text(
+        f"import os, runpy, sys, litert_lm, litert_lm.conversation\n{change}"
+        "runpy.run_path(sys.argv[2], run_name='__main__')\n"
+    )
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{code}" "$@"\n')
+    python.chmod(0o755)
+    with pytest.raises(BundleError, match=r"stopped after 1 answers: it crashed \(SIGABRT\)"):
+        ask_engine(float_bundle, Questions((), (), PROMPTS, 64), name="other", python=str(python))
+
+
+def test_labels_are_held_to_a_regular_expression(float_bundle: Path) -> None:
+    questions = Questions((), (), PROMPTS, 4, AnswerFormat("regex", "(on|off)"))
+    said = ask_engine(float_bundle, questions, name="engine")
+    assert isinstance(said, Said)
+    assert said.constrained is not None
+    assert {answer.text for answer in said.constrained} <= {"on", "off"}

@@ -83,6 +83,20 @@ def test_what_is_no_bundle(cli: Cli, tmp_path: Path) -> None:
         assert "→" in done.err
 
 
+def test_an_engine_that_crashes_is_an_error_with_its_reason(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "litert_lm.py").write_text("import os; os.abort()\n")
+    done = child("chat", bundle, "-p", QUESTION, PYTHONPATH=str(tmp_path))
+    assert (done.code, done.out) == (2, "")
+    assert "the engine crashed on this file (SIGABRT)" in done.err
+
+
+def test_a_missing_engine_is_a_missing_tool(bundle: Path, tmp_path: Path) -> None:
+    (tmp_path / "litert_lm.py").write_text("raise ImportError('no library for this machine')\n")
+    done = child("chat", bundle, "-p", QUESTION, PYTHONPATH=str(tmp_path))
+    assert (done.code, done.out) == (3, "")
+    assert "install litert-lm-api" in done.err
+
+
 def test_at_a_terminal_it_converses_until_the_end_of_input(bundle: Path) -> None:
     terminal = Terminal.start("chat", bundle)
     terminal.wait_for("> ")

@@ -1,4 +1,4 @@
-"""Talking to the engine: the session, its protocol, the child program.
+"""Talking to the engine: the child program that alone imports litert_lm, its protocol, sessions, sets of questions.
 
-The only place that imports litert_lm.
+What a conversation is for is not here: that is `runtime.chat`'s, packaging's and validation's.
 """

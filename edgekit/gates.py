@@ -1,7 +1,7 @@
 """Thresholds: where they come from, and why they are what they are.
 
-A gate's threshold is, in this order: the option on the command line, `[validate]` in edgekit.toml, the default
-of the recipe. docs/reference/validate.md gives the measurements behind the defaults.
+A gate's threshold is, in this order: the option on the command line, `[validate]` in edgekit.toml, `[gates]` of the
+recipe, which the bundle's manifest carries. docs/reference/validate.md gives the measurements behind the defaults.
 """
 
 from __future__ import annotations
@@ -50,31 +50,11 @@ class Thresholds:
         )
 
 
-_FLOAT = Thresholds(
-    max_kl=1e-5, min_top1=0.999, max_task_drop=0.0, max_loop=0.0, max_sqnr_loss=1.0, max_removed_mass=0.01
-)
-_BITS8 = Thresholds(
-    max_kl=0.02, min_top1=0.97, max_task_drop=0.01, max_loop=0.0, max_sqnr_loss=1.0, max_removed_mass=0.01
-)
-_BITS4 = Thresholds(
-    max_kl=0.20, min_top1=0.90, max_task_drop=0.03, max_loop=0.01, max_sqnr_loss=1.0, max_removed_mass=0.01
-)
-_COARSE = Thresholds(
+COARSE = Thresholds(
     max_kl=0.50, min_top1=0.85, max_task_drop=0.05, max_loop=0.02, max_sqnr_loss=1.0, max_removed_mass=0.01
 )
-
-DEFAULTS: Mapping[str, Thresholds] = {
-    "float32": _FLOAT,
-    "int8": _BITS8,
-    "int4": _BITS4,
-    "int4-head": _BITS4,
-    "int4-all": _BITS4,
-    "int4-channel": _COARSE,
-}
-"""By recipe. float32 differs by the order of additions only: anything above 1e-5 is a conversion error. int8 is
-meant to be indistinguishable; int4 may change what is nearly a tie; one scale per row of 4 bits is the
-coarsest that is worth trying. A recipe of the user's own is held to int4-channel's. A trimmed vocabulary may
-leave out one percent of what the reference would say, in whatever precision."""
+"""What a recipe is held to where its own `[gates]` say nothing: as fits one scale per row of 4 bits, the coarsest that
+is worth trying."""
 
 LABELS: Mapping[str, tuple[str, Literal["max", "min"], str]] = {
     "max_kl": ("mean KL", "max", "use a finer recipe (int8, or int4 with smaller blocks)"),
@@ -123,10 +103,10 @@ class Gates:
         return (Gate(name, label, direction, threshold, value, passed, own is None, remedy),)
 
 
-def gates_for(recipe: str | None, options: Thresholds, config: Path | None) -> Gates:
-    """Collect the thresholds for a bundle."""
+def gates_for(recipe: Thresholds | None, options: Thresholds, config: Path | None) -> Gates:
+    """Collect the thresholds for a bundle. recipe: its recipe's own; None for a file that edgekit did not make."""
     configured = Thresholds() if config is None else read_thresholds(config)
-    return Gates(options.over(configured), DEFAULTS.get(recipe or "", _COARSE))
+    return Gates(options.over(configured), recipe or COARSE)
 
 
 def find_config(directory: Path) -> Path | None:

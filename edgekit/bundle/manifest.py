@@ -21,12 +21,14 @@ from edgekit.bundle.directory import (
 from edgekit.bundle.kept import read_kept
 from edgekit.errors import BundleError
 from edgekit.files.whole import write_whole
+from edgekit.gates import COARSE, Thresholds
+from edgekit.records import migrations
 from edgekit.records.codec import decode, is_digest, plain, read_values
 from edgekit.records.documents import Json
 from edgekit.records.versions import up_to_date
 from edgekit.text.generation import GREEDY, Sampler
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = len(migrations.MANIFEST) + 1
 
 
 @dataclass(frozen=True)
@@ -71,10 +73,12 @@ class Architecture:
 
 @dataclass(frozen=True)
 class RecipeUse:
-    """The recipe by name, and the scheme that each checkpoint tensor got, such as `int4 block 32`."""
+    """The recipe by name, the scheme that each checkpoint tensor got, such as `int4 block 32`, and to what the recipe
+    wants to be held."""
 
     name: str
     schemes: Mapping[str, str]
+    gates: Thresholds = COARSE
 
 
 @dataclass(frozen=True)
@@ -147,7 +151,8 @@ class Manifest:
     minimum_runtime: the oldest LiteRT-LM version that runs the bundle. tools: versions of what made it, by
     distribution name. licence: how the model may be used, as the checkpoint says. examples: prompts to try.
     vocabulary: what is left of a trimmed one, None when it is whole. adapters: what the base takes of them, None when
-    it takes none.
+    it takes none. suppressed_tokens: ids that must not be generated while answers are held to a format (see
+    `edgekit.text.settle.Text.suppressed_ids`); None in bundles made before schema 2, whose engine must be asked.
     """
 
     model: ModelFile
@@ -169,6 +174,7 @@ class Manifest:
     notes: tuple[str, ...] = ()
     vocabulary: VocabularyUse | None = None
     adapters: AdapterSlots | None = None
+    suppressed_tokens: tuple[int, ...] | None = None
     schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
 
 
@@ -204,7 +210,9 @@ def read_manifest(directory: str | Path) -> Manifest:
     """
     path = Path(directory) / MANIFEST_NAME
     values = read_values(path, remedy=CONVERT_AGAIN, error=BundleError)
-    values = up_to_date(values, where=path, remedy=CONVERT_AGAIN, error=BundleError)
+    values = up_to_date(
+        values, migrations=migrations.MANIFEST, where=path, remedy=CONVERT_AGAIN, error=BundleError
+    )
     manifest = decode(Manifest, values, where=path, remedy=CONVERT_AGAIN, error=BundleError)
     _check(manifest, path)
     return manifest

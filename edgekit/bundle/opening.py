@@ -78,6 +78,18 @@ def open_bundle(path: str | Path) -> Bundle:
         raise BundleError(f"cannot be read: {error.strerror}", where=path) from error
 
 
+def suppressed_beside(model: Path) -> tuple[int, ...] | None:
+    """Return the ids that must not be generated under an answer format, as the manifest beside a model file says.
+
+    None when there is no manifest of it, or an old one that does not say.
+    """
+    try:
+        manifest = read_manifest(model.parent)
+    except BundleError:
+        return None
+    return manifest.suppressed_tokens if manifest.model.file == model.name else None
+
+
 def _open(path: Path) -> Bundle:
     if path.is_dir():
         return _open_directory(path)

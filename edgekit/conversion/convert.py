@@ -177,7 +177,13 @@ def _check(job: Job, path: Path, schema: str | Path | None, progress: Progress) 
         return None
     from edgekit.runtime.ask.smoke import smoke
 
-    return smoke(path, answer=job.settings.answer, answer_schema=schema, progress=progress)
+    return smoke(
+        path,
+        answer=job.settings.answer,
+        answer_schema=schema,
+        suppressed=job.text.suppressed_ids,
+        progress=progress,
+    )
 
 
 @dataclass

@@ -47,7 +47,9 @@ def describe(job: Job, source_digest: str, written: Written) -> Manifest:
             sliding_window=config.sliding_window,
         ),
         recipe=manifests.RecipeUse(
-            job.settings.recipe.name, {name: scheme.label() for name, scheme in job.schemes.items()}
+            job.settings.recipe.name,
+            {name: scheme.label() for name, scheme in job.schemes.items()},
+            job.settings.recipe.gates,
         ),
         graph=manifests.GraphUse(graph.digest()[:16], graph.key.form, graph.key.prefill_lengths),
         kv_length=job.settings.graph.kv_length,
@@ -66,6 +68,7 @@ def describe(job: Job, source_digest: str, written: Written) -> Manifest:
         notes=text.notes if notice is not None else (*text.notes, _NO_NOTICE),
         vocabulary=_vocabulary_use(job),
         adapters=_adapter_slots(job),
+        suppressed_tokens=text.suppressed_ids,
     )
 
 

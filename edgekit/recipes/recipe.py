@@ -8,6 +8,9 @@
     granularity = "channel"                  # "channel", or "block-32", "block-64", "block-128", "block-256"
     algorithm = "min-max"                    # "min-max" (default), "octav", "mse"
 
+    [gates]                                  # what a bundle of this recipe is held to; see docs/reference/validate.md
+    max_kl = 0.02
+
 Norms stay float32 and no rule applies to them.
 """
 
@@ -20,6 +23,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from edgekit.errors import RecipeError
+from edgekit.gates import COARSE, Thresholds
 from edgekit.recipes.scheme import FLOAT32, Algorithm, Scheme
 from edgekit.records.codec import read_toml
 
@@ -46,11 +50,12 @@ class Rule:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Rules in order; the first that matches decides."""
+    """Rules in order; the first that matches decides. gates: what `validate` holds a bundle to."""
 
     name: str
     description: str
     rules: tuple[Rule, ...]
+    gates: Thresholds = COARSE
 
 
 def shipped_recipes() -> tuple[Recipe, ...]:
@@ -140,6 +145,7 @@ class _File:
 
     description: str = ""
     rule: tuple[_RuleTable, ...] = ()
+    gates: Thresholds = COARSE
 
 
 def _read(path: Path) -> Recipe:
@@ -147,7 +153,7 @@ def _read(path: Path) -> Recipe:
     if not file.rule:
         raise RecipeError("a recipe needs at least one [[rule]]", where=path)
     rules = tuple(_rule(rule, f"{path}: rule[{n}]") for n, rule in enumerate(file.rule))
-    return Recipe(path.stem, file.description, rules)
+    return Recipe(path.stem, file.description, rules, file.gates.over(COARSE))
 
 
 def _rule(rule: _RuleTable, where: str) -> Rule:

@@ -37,4 +37,4 @@ def up_to_date(
         )
     for migrate in migrations[version - 1 :]:
         values = migrate(values)
-    return values
+    return {**values, "schema_version": newest}

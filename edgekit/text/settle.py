@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from edgekit.text.generation import GenerationDefaults, Sampler, read_generation
@@ -29,6 +32,16 @@ class Text:
     def start_id(self) -> int | None:
         """The token that the engine puts before a conversation; None when training put none there."""
         return self.tokenizer.bos_id if self.device.writes_bos else None
+
+    @property
+    def suppressed_ids(self) -> tuple[int, ...]:
+        """The tokens that must not be generated while answers are held to a format.
+
+        Constrained decoding ends an answer with the first stop token and knows nothing of the others: inside a JSON
+        string they pass as text, and the engine would stop there. And it takes the spelling of a byte's token,
+        "<0x22>", for its text: left alone that lets a quote or a control character into a JSON string.
+        """
+        return (*self.stop_ids[1:], *_ascii_byte_ids(self.tokenizer))
 
     @property
     def special_tokens(self) -> dict[str, str]:
@@ -79,6 +92,29 @@ def read_text(
         stop_ids=tuple(stop_ids),
         notes=tuple(notes),
     )
+
+
+def _ascii_byte_ids(tokenizer: Tokenizer) -> list[int]:
+    """The tokens of single ASCII bytes; none without byte fallback.
+
+    By their pieces, "<0x00>" to "<0x7F>": what a tokenizer makes of a control character tells them only where that has
+    no piece of its own, as it has in Gemma's vocabulary.
+    """
+    ids = _byte_ids(tokenizer)
+    return [ids[piece] for piece in (f"<0x{byte:02X}>" for byte in range(128)) if piece in ids]
+
+
+def _byte_ids(tokenizer: Tokenizer) -> Mapping[str, int]:
+    if tokenizer.kind == "huggingface":
+        model = json.loads(tokenizer.data)["model"]
+        ids: dict[str, int] = model["vocab"] if model.get("byte_fallback") else {}
+        return ids
+    from sentencepiece import sentencepiece_model_pb2
+
+    model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.data)
+    kind = sentencepiece_model_pb2.ModelProto.SentencePiece.Type.BYTE
+    bytes_only = ((piece.piece, number) for number, piece in enumerate(model.pieces) if piece.type == kind)
+    return dict(islice(bytes_only, 256))  # they stand at the beginning, and there are 262,144 pieces
 
 
 def _end_tokens(tokenizer: Tokenizer, device: DeviceTemplate, generation: GenerationDefaults) -> list[int]:

@@ -121,7 +121,7 @@ def validate(
         else read_data(Path(data), fields=fields, skip_bad_rows=skip_bad_rows, limit=limit)
     )
     gates = gates_for(
-        None if summary.manifest is None else summary.manifest.recipe.name,
+        None if summary.manifest is None else summary.manifest.recipe.gates,
         thresholds or Thresholds(),
         None if config is None else Path(config),
     )

@@ -58,6 +58,7 @@ def manifest(**changes: Any) -> Manifest:
         tools={"litert-lm-builder": "0.18.1", "edgekit": "0.1.0"},
         licence="gemma",
         examples=("skjermen er for mørk", "画面が暗い"),
+        suppressed_tokens=(1, 238, 239),
     )
     return dataclasses.replace(made, **changes)
 
@@ -113,7 +114,7 @@ def test_mappings_keep_their_order_for_a_schema_s_properties_are_answered_in_it(
     answer = {"kind": "json_schema", "schema": {"properties": {"screen": {}, "action": {}}}}
     text = manifest_bytes(manifest(answer=answer)).decode()
     assert text.index('"screen"') < text.index('"action"')
-    assert text.startswith('{\n  "schema_version": 1,\n  "model": {\n    "file": "m.litertlm",')
+    assert text.startswith('{\n  "schema_version": 2,\n  "model": {\n    "file": "m.litertlm",')
     assert text.endswith("}\n")
     assert "mørk" in text
 
@@ -172,7 +173,30 @@ def test_schema_versions(bundle: Path) -> None:
     for wrong in (0, "1", True, None, ...):
         edit(bundle, "schema_version", to=wrong)
         assert "schema_version is missing or no positive" in complaint(bundle)
-        edit(bundle, "schema_version", to=1)
+        edit(bundle, "schema_version", to=SCHEMA_VERSION)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "max_kl"), [("float32", 1e-5), ("int8", 0.02), ("int4", 0.2), ("mine", 0.5)]
+)
+def test_schema_1_had_gates_by_its_recipes_name_and_did_not_say_what_is_suppressed(
+    bundle: Path, recipe: str, max_kl: float
+) -> None:
+    edit(bundle, "schema_version", to=1)
+    edit(bundle, "suppressed_tokens", to=...)
+    edit(bundle, "recipe", "gates", to=...)
+    edit(bundle, "recipe", "name", to=recipe)
+    read = read_manifest(bundle)
+    assert (read.schema_version, read.suppressed_tokens) == (SCHEMA_VERSION, None)
+    assert (read.recipe.gates.max_kl, read.recipe.gates.max_sqnr_loss) == (max_kl, 1.0)
+    assert read.recipe.schemes == manifest().recipe.schemes
+
+
+@pytest.mark.parametrize("recipe", [None, [], {}, {"name": []}, {"name": None}])
+def test_a_damaged_manifest_of_schema_1_is_refused_by_its_key(bundle: Path, recipe: Any) -> None:
+    edit(bundle, "schema_version", to=1)
+    edit(bundle, "recipe", to=recipe)
+    assert "recipe" in complaint(bundle)
 
 
 def test_unknown_keys_are_ignored(bundle: Path) -> None:

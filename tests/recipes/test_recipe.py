@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgekit.errors import RecipeError
+from edgekit.gates import COARSE
 from edgekit.recipes import FLOAT32, Scheme, read_recipe, resolve, shipped_recipes
 from edgekit.recipes.recipe import stored_bytes
 
@@ -74,9 +76,24 @@ def test_stored_bytes_count_codes_and_scales() -> None:
     assert stored_bytes({"w": FLOAT32}, matrices) == 2560
 
 
+def test_gates_are_the_recipes_own_and_coarse_where_it_says_nothing(tmp_path: Path) -> None:
+    rule = "[[rule]]\ntensors = '*'\nbits = 8\n"
+    assert read_recipe(write(tmp_path, rule)).gates == COARSE
+    gates = read_recipe(write(tmp_path, rule + "[gates]\nmax_kl = 1\nmin_exact = 0.5")).gates
+    assert gates == replace(COARSE, max_kl=1.0, min_exact=0.5)
+
+
+def test_finer_recipes_are_held_to_finer_gates() -> None:
+    bounds = [recipe.gates.max_kl or 0.0 for recipe in shipped_recipes()]
+    assert sorted(bounds[:-1]) == bounds[:-1]  # the last, float32, stands apart
+    assert bounds[-1] < bounds[0]
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
+        ("[[rule]]\ntensors = '*'\nbits = 8\n[gates]\nmax_kll = 1", "gates.max_kll is not known"),
+        ("[[rule]]\ntensors = '*'\nbits = 8\n[gates]\nmax_kl = '1'", "gates.max_kl must be a number"),
         ("[[rule]", "TOML"),
         ("description = 3\n[[rule]]\ntensors = '*'\nbits = 8", "description"),
         ("description = 'empty'", "at least one"),

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from edgekit.bundle.opening import suppressed_beside
 from edgekit.bundle.sidecar import empty_sidecar
 from edgekit.errors import BundleError, InputError
 from edgekit.records.codec import decode, plain
@@ -165,8 +166,9 @@ def ask(
 ) -> Iterator[Session]:
     """Open a .litertlm file in the CPU engine, in a child program.
 
-    python: of an environment with another release of the engine. child: one that was started in advance. The others
-    are those of `protocol.Open`. Raises EngineError when the engine refuses the file or crashes on it, MissingToolError
+    python: of an environment with another release of the engine. child: one that was started in advance. suppressed:
+    instead of what a manifest beside the file says; where neither does, the engine is asked. The others are those of
+    `protocol.Open`. Raises EngineError when the engine refuses the file or crashes on it, MissingToolError
     where there is no engine.
     """
     if not model.is_file():
@@ -176,7 +178,7 @@ def ask(
         max_num_tokens=max_num_tokens,
         threads=threads,
         cache_dir=None if cache_dir is None else str(cache_dir),
-        suppressed=suppressed,
+        suppressed=suppressed_beside(model) if suppressed is None else suppressed,
     )
     with ExitStack() as stack:
         used = stack.enter_context(start_child(model, python)) if child is None else child

@@ -43,6 +43,7 @@ def smoke(
     answer_schema: str | Path | None = None,
     sidecar: Path | None = None,
     chat_template: str | None = None,
+    suppressed: tuple[int, ...] | None = None,
     tokens: int = SMOKE_TOKENS,
     timeout: float = 120.0,
     progress: Progress = SILENT,
@@ -50,7 +51,7 @@ def smoke(
     """Open a bundle in the engine and let it generate, under an answer format when there is one.
 
     answer_schema: the file of the answer format, named when the engine cannot take it. sidecar, chat_template: of an
-    adapter. timeout: seconds.
+    adapter. suppressed: as in `ask`. timeout: seconds.
     Raises BundleError with the engine's reason when the bundle does not open, generates nothing, crashes the engine or
     takes longer than `timeout`; InputError when the engine cannot take the format.
     """
@@ -59,7 +60,7 @@ def smoke(
         progress.step("check in the engine"),
         start_child(model) as child,
         child.within(timeout),
-        ask(model, child=child) as session,
+        ask(model, child=child, suppressed=suppressed) as session,
     ):
         if answer is None:
             reply = session.say(Turn(_HELLO, decoding))

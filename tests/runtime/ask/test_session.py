@@ -4,12 +4,14 @@ The judge is Transformers on the same checkpoint.
 """
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from edgekit.bundle.manifest import read_manifest, write_manifest
 from edgekit.conversion.convert import convert
 from edgekit.conversion.options import TextOptions
 from edgekit.errors import BundleError, InputError, TemplateError
@@ -65,6 +67,27 @@ def test_the_engine_finds_the_ids_that_transformers_finds(
             assert list(session.ids(text)) == wanted(text, add_special_tokens=False).input_ids, text
         for text in QUESTIONS:  # and back
             assert session.text(session.ids(text)) == text
+
+
+@pytest.mark.parametrize(
+    "variants", [(), (only_json,), (with_other_merges,)], ids=["both", "JSON", "JSON embedded"]
+)
+def test_what_a_manifest_suppresses_is_what_the_engine_finds_where_none_says(
+    tmp_path: Path, variants: tuple[Any, ...]
+) -> None:
+    bare = tokenizer_bundle(tmp_path, *variants, rows=2048).rename(tmp_path / "bare.litertlm")
+    with ask(bare) as session:
+        assert session.opened.suppressed == read_text(tmp_path / "checkpoint", rows=2048).suppressed_ids
+
+
+def test_the_manifest_beside_a_file_says_what_is_suppressed(float_bundle: Path, tmp_path: Path) -> None:
+    manifest = read_manifest(float_bundle.parent)
+    assert manifest.suppressed_tokens is not None
+    write_manifest(tmp_path, replace(manifest, suppressed_tokens=manifest.suppressed_tokens[:3]))
+    shutil.copy(float_bundle, tmp_path)
+    for directory, count in ((float_bundle.parent, 129), (tmp_path, 3)):
+        with ask(directory / float_bundle.name) as session:
+            assert session.opened.suppressed == manifest.suppressed_tokens[:count]
 
 
 def test_text_that_the_c_interface_would_cut_is_refused(session: Session) -> None:

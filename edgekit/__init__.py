@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgekit.benchmark.bench import bench
-    from edgekit.benchmark.outcome import BenchReport
     from edgekit.benchmark.plan import BenchPlan
+    from edgekit.benchmark.report import Bench
     from edgekit.bundle.inspect import inspect
     from edgekit.bundle.manifest import Manifest
     from edgekit.bundle.opening import open_bundle
@@ -42,8 +42,8 @@ __all__ = [
     "AdapterBundle",
     "ApkOptions",
     "AppOptions",
+    "Bench",
     "BenchPlan",
-    "BenchReport",
     "Checkpoint",
     "Conversion",
     "EdgekitError",
@@ -74,7 +74,7 @@ _HOMES = {
     "AppOptions": "edgekit.packaging.app",
     "AdapterBundle": "edgekit.conversion.adapter.making",
     "BenchPlan": "edgekit.benchmark.plan",
-    "BenchReport": "edgekit.benchmark.outcome",
+    "Bench": "edgekit.benchmark.report",
     "Checkpoint": "edgekit.checkpoint",
     "Conversion": "edgekit.conversion.convert",
     "EdgekitError": "edgekit.errors",

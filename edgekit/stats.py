@@ -23,10 +23,43 @@ class Interval:
     high: float | None = None
 
 
+@dataclass(frozen=True)
+class Summary:
+    """Values in short: how many, the median, the middle half (25th to 75th percentile), and the rest.
+
+    deviation: the sample's standard deviation, 0 for a single value.
+    """
+
+    count: int
+    median: float
+    low: float
+    high: float
+    minimum: float
+    maximum: float
+    mean: float
+    deviation: float
+
+
+@dataclass(frozen=True)
+class Ratio:
+    """A quotient of two medians with its 95% bootstrap interval; low and high are None where a side has one value only.
+
+    paired: both sides were measured in turns, round by round.
+    """
+
+    value: float
+    low: float | None
+    high: float | None
+    paired: bool
+
+
 Z95 = 1.959963984540054
 """The normal distribution's 97.5% quantile."""
 
 _BOOTSTRAP_RESAMPLES = 2000
+_MEDIAN_RESAMPLES = 4000
+
+
 _SEED = 20260
 
 Floats = NDArray[np.float64]
@@ -94,6 +127,66 @@ def bootstrap_interval(statistic: Callable[[NDArray[np.int64]], float], count: i
         rng=np.random.default_rng(_SEED),
     ).confidence_interval
     return Interval(value, float(found.low), float(found.high))
+
+
+def summarize(values: Sequence[float]) -> Summary | None:
+    """Return values in short; None of nothing."""
+    if not values:
+        return None
+    low, median, high = (float(value) for value in np.percentile(values, (25, 50, 75)))
+    return Summary(
+        count=len(values),
+        median=median,
+        low=low,
+        high=high,
+        minimum=float(min(values)),
+        maximum=float(max(values)),
+        mean=float(np.mean(values)),
+        deviation=float(np.std(values, ddof=1)) if len(values) > 1 else 0.0,
+    )
+
+
+def median_interval(values: Sequence[float]) -> Interval:
+    """The median of some values with its bootstrap interval, by percentiles; no interval for a single value."""
+    from scipy.stats import bootstrap
+
+    median = float(np.median(values))
+    if len(values) < 2:
+        return Interval(median)
+    found = bootstrap(
+        (np.asarray(values, np.float64),),
+        np.median,
+        n_resamples=_MEDIAN_RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(_SEED),
+    ).confidence_interval
+    return Interval(median, float(found.low), float(found.high))
+
+
+def median_ratio(new: Sequence[float], old: Sequence[float], *, paired: bool) -> Ratio | None:
+    """Return median(new) / median(old) with its bootstrap interval, by percentiles; None without values above 0.
+
+    paired: the values of one index were measured in turn, so rounds are drawn together and a slow moment hits both
+    sides; otherwise, or with unequal counts, the sides are drawn apart.
+    """
+    from scipy.stats import bootstrap
+
+    if not new or not old or np.median(old) <= 0:
+        return None
+    paired = paired and len(new) == len(old)
+    value = float(np.median(new) / np.median(old))
+    if min(len(new), len(old)) < 2:
+        return Ratio(value, None, None, paired)
+    found = bootstrap(
+        (np.asarray(new, np.float64), np.asarray(old, np.float64)),
+        lambda mine, other, axis: np.median(mine, axis=axis) / np.median(other, axis=axis),
+        vectorized=True,
+        paired=paired,
+        n_resamples=_MEDIAN_RESAMPLES,
+        method="percentile",
+        rng=np.random.default_rng(_SEED),
+    ).confidence_interval
+    return Ratio(value, float(found.low), float(found.high), paired)
 
 
 def mcnemar(reference: Sequence[bool], bundle: Sequence[bool]) -> float:

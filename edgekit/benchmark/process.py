@@ -15,14 +15,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
-from edgekit.benchmark.plan import RunnerTask
+from edgekit.benchmark.plan import NO_CACHE, BenchPlan, Files, RunnerTask, check_task
 from edgekit.benchmark.result import Run, Switch
+from edgekit.bundle.subject import Subject
+from edgekit.device.host import host_abi
 from edgekit.errors import MissingToolError
 
 PREBUILT: Final = Path(__file__).parent / "native" / "prebuilt"
 ENGINE_LIBRARY: Final = "liblitert-lm.so"
-_ABIS: Final = {"x86_64": "x86_64", "AMD64": "x86_64", "aarch64": "arm64-v8a", "arm64": "arm64-v8a"}
-_GRACE_SECONDS: Final = 10.0
+GRACE_SECONDS: Final = 20.0
+"""A runner ends itself in time by an alarm; only when that fails is it ended from here, so much later."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Outcome:
     """What one runner process left behind.
 
     init_seconds, runs, switches, answer: as far as it got. failure: why it did not end well, None when it did.
+    cache_bytes: what the engine keeps on disk after it, None where that is not known. notes: what must be known of
+    these figures.
     """
 
     init_seconds: float | None = None
@@ -37,11 +41,8 @@ class Outcome:
     switches: tuple[Switch, ...] = ()
     answer: str | None = None
     failure: str | None = None
-
-
-def host_abi() -> str:
-    """Return this machine's ABI as Android names it, or the machine's own word for it."""
-    return _ABIS.get(platform.machine(), platform.machine())
+    cache_bytes: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 def host_runner() -> Path:
@@ -50,7 +51,7 @@ def host_runner() -> Path:
     if sys.platform != "linux" or not path.is_file():
         raise MissingToolError(
             f"there is no benchmark runner for {sys.platform} on {platform.machine()}",
-            remedy="measure on Linux (x86_64, aarch64), or a device with --device",
+            remedy="measure on Linux (x86_64, aarch64), or on a device: --on adb",
         )
     return path
 
@@ -64,11 +65,11 @@ def engine_directory() -> Path:
     return directory
 
 
-def run_here(task: RunnerTask, *, timeout: float) -> Outcome:
+def run_here(task: RunnerTask) -> Outcome:
     """Run one task in a process of its own and wait for its end.
 
-    A process that the system or the engine kills, and one that takes longer than timeout (seconds), is a failure in
-    the outcome: never an exception, and never the end of this process.
+    A process that the system or the engine kills, and one that takes longer than its task allows, is a failure in the
+    outcome: never an exception, and never the end of this process.
     """
     environment = os.environ | {"LD_LIBRARY_PATH": str(engine_directory())}
     command = [str(host_runner()), task.to_json()]
@@ -78,17 +79,37 @@ def run_here(task: RunnerTask, *, timeout: float) -> Outcome:
             capture_output=True,
             env=environment,
             stdin=subprocess.DEVNULL,
-            timeout=timeout + _GRACE_SECONDS,  # the runner's own alarm comes first
+            timeout=task.timeout_s + GRACE_SECONDS if task.timeout_s else None,
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        return outcome(_lines(error.stdout), "", _took_too_long(timeout))
+        return outcome(_lines(error.stdout), "", took_too_long(task.timeout_s))
     except OSError as error:
         raise MissingToolError(
             f"the benchmark runner does not start: {error.strerror}", where=command[0]
         ) from error
     log = done.stderr.decode(errors="replace")
-    return outcome(_lines(done.stdout), log, exit_failure(done.returncode, log, timeout))
+    return outcome(_lines(done.stdout), log, exit_failure(done.returncode, log, task.timeout_s))
+
+
+def files_here(subject: Subject, cache_dir: str = NO_CACHE) -> Files:
+    """Name the files of a subject as this machine does."""
+    return Files(
+        model=str(subject.model),
+        sidecar="" if subject.sidecar is None else str(subject.sidecar),
+        others=tuple(str(sidecar) for _, sidecar in subject.others),
+        cache_dir=cache_dir,
+    )
+
+
+def answer_here(plan: BenchPlan, subject: Subject) -> str | None:
+    """Return this machine's greedy answer to the plan's check prompt; None when it has none, or cannot give one."""
+    if plan.check_prompt is None:
+        return None
+    try:
+        return run_here(check_task(plan, files_here(subject))).answer
+    except MissingToolError:
+        return None
 
 
 def exit_failure(returncode: int, log: str, timeout: float) -> str | None:
@@ -96,7 +117,7 @@ def exit_failure(returncode: int, log: str, timeout: float) -> str | None:
     if returncode == 0:
         return None
     if returncode == -signal.SIGALRM:
-        return _took_too_long(timeout)
+        return took_too_long(timeout)
     reason = last_error(log)
     if returncode < 0:
         end = f"the engine's process was ended by {signal.Signals(-returncode).name}"
@@ -183,7 +204,8 @@ def last_error(log: str) -> str | None:
     return found[-1].strip() if found else (lines[-1][:300] if lines else None)
 
 
-def _took_too_long(timeout: float) -> str:
+def took_too_long(timeout: float) -> str:
+    """Return the failure of a process that a time limit ended."""
     return f"not finished after {timeout:g} s"
 
 

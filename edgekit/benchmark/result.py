@@ -1,7 +1,7 @@
 """What was measured: every raw run, with the device, the bundle and the plan. A versioned JSON schema.
 
-The dataclasses below are the schema, version 1. `to_json` adds to each case a `summary` of its runs for readers
-without edgekit; reading ignores it and computes it anew. Times are seconds, sizes bytes, speeds tokens per second.
+The dataclasses below are the schema, version 1. `report.result_json` adds to each case a `summary` of its runs for
+readers without edgekit; reading ignores it. Times are seconds, sizes bytes, speeds tokens per second.
 A figure that its source does not tell is None (null).
 """
 
@@ -15,7 +15,7 @@ from edgekit.benchmark.plan import BenchPlan, Case
 from edgekit.bundle.identity import BundleIdentity
 from edgekit.device.info import DeviceInfo
 from edgekit.errors import InputError
-from edgekit.records.codec import decode, plain, read_values
+from edgekit.records.codec import decode, read_values
 from edgekit.records.versions import up_to_date
 
 SCHEMA_VERSION: Final = 1
@@ -158,18 +158,6 @@ class BenchResult:
         if self.switching is not None and self.switching.failure is not None:
             found.append(f"switching adapters: {self.switching.failure}")
         return tuple(found)
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the result as JSON values, each case with the summary of its runs, and so the switches."""
-        from edgekit.benchmark.statistics import summaries, switch_summary
-
-        written = plain(self)
-        values = {"schema_version": written.pop("schema_version"), **written}
-        for case, result in zip(values["cases"], self.cases, strict=True):
-            case["summary"] = {name: plain(summary) for name, summary in summaries(result).items()}
-        if self.switching is not None:
-            values["switching"]["summary"] = plain(switch_summary(self.switching))
-        return values
 
     @staticmethod
     def from_json(values: Any, where: str = "result") -> BenchResult:

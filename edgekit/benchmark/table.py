@@ -7,7 +7,8 @@ from typing import Final
 
 from edgekit.benchmark.compare import Comparison
 from edgekit.benchmark.result import BenchResult, CaseResult, Switching
-from edgekit.benchmark.statistics import METRIC, Ratio, Summary, SwitchSummary, summaries, switch_summary
+from edgekit.benchmark.statistics import METRIC, SwitchSummary, summaries, switch_summary
+from edgekit.stats import Ratio, Summary
 
 NOTHING: Final = "—"
 COLUMNS: Final = (

@@ -8,161 +8,189 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json, progress_for
-from edgekit.cli.renamed import Command
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from edgekit.benchmark.outcome import BenchReport
     from edgekit.benchmark.plan import BenchPlan
+    from edgekit.benchmark.report import Bench
 
 EXAMPLES = """Examples:
 
 edgekit bench my-fine-tune
 
+edgekit bench my-fine-tune --on adb --cpus big
+
 edgekit bench my-fine-tune --prefill 32,128,512 --decode 64 --threads 1,2
 
-edgekit bench my-fine-tune --compare other-bundle --fail-if "decode < 0.95x"
+edgekit bench my-fine-tune --against other-bundle --fail-if "decode < 0.95x"
 
-edgekit bench my-fine-tune --device
+edgekit bench base --adapter mine --against base --against mine-merged
 
-edgekit bench base --adapter mine --compare base --compare mine-merged"""
+edgekit bench --on adb --clean"""
 
-ANY_DEVICE = "any"
+WHERE = "Where, and against what"
+WHAT = "What is measured"
+HOW = "How it is measured"
+RESULT = "The result"
 
-
-class BenchCommand(Command):
-    """The command with `--device [SERIAL]`: without a serial, the option means the only device there is."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Give a bare --device its value, then parse as usual."""
-        bare = [
-            number
-            for number, word in enumerate(args)
-            if word == "--device" and (number + 1 == len(args) or args[number + 1].startswith("-"))
-        ]
-        words = [f"--device={ANY_DEVICE}" if number in bare else word for number, word in enumerate(args)]
-        return super().parse_args(ctx, words)
+BIG = "big"
 
 
 def bench(
     bundle: Annotated[
         Path | None, typer.Argument(help="A bundle directory, or a .litertlm file.", show_default=False)
     ] = None,
-    adapter: Annotated[
-        list[Path] | None,
-        typer.Option(help="An adapter bundle to measure with; several: switching to the others is timed."),
-    ] = None,
-    preset: Annotated[
-        str, typer.Option(help="Lengths: gallery (256/256), llama (512/128) or portal (1024/256).")
-    ] = "gallery",
-    prefill: Annotated[str | None, typer.Option(help="Tokens of the prompt, as 32,128,512.")] = None,
-    decode: Annotated[str | None, typer.Option(help="Tokens of the output.")] = None,
-    depth: Annotated[str | None, typer.Option(help="Tokens in the KV cache before the prompt.")] = None,
-    threads: Annotated[str | None, typer.Option(help="Threads of the CPU backend, as 1,2,4.")] = None,
-    backend: Annotated[str, typer.Option(help="cpu, gpu or npu, or several.")] = "cpu",
-    kv_length: Annotated[int | None, typer.Option(help="Most tokens of prompt and output together.")] = None,
-    runs: Annotated[int, typer.Option("--runs", "-r", help="Measured runs of each case.")] = 5,
-    warmup: Annotated[int, typer.Option(help="Runs before these, left out of the figures.")] = 1,
-    cold: Annotated[
-        bool, typer.Option("--cold", help="A new process and an empty engine cache for every run.")
-    ] = False,
-    prompt: Annotated[
-        str | None,
-        typer.Option(help="Question whose greedy answer is kept (default: the bundle's first example)."),
-    ] = None,
-    timeout: Annotated[float, typer.Option(help="Seconds that one process may take.")] = 600.0,
-    cooldown: Annotated[
-        float, typer.Option(help="Seconds to rest before each process; on a device, the longest wait.")
-    ] = 0.0,
-    compare: Annotated[
-        list[Path] | None,
+    on: Annotated[
+        list[str] | None,
         typer.Option(
-            help="A result's JSON, or another bundle to measure in turns: A B A B. May be repeated."
+            metavar="PLACE",
+            help="host (this machine, the default); adb (the only device), adb:SERIAL or adb:all; app=FILE (a result "
+            "that the sample app shared); official=FILE (this machine, by a litert_lm_main). May be repeated.",
+            rich_help_panel=WHERE,
+        ),
+    ] = None,
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="BASELINE",
+            help="A result's JSON; another bundle, measured in turns: A B A B; or llama.cpp=MODEL.gguf, measured with "
+            "llama-bench at the same lengths. May be repeated.",
+            rich_help_panel=WHERE,
         ),
     ] = None,
     fail_if: Annotated[
-        list[str] | None, typer.Option(help='Exit 1 when so, as "decode < 0.95x" or "ttft > 500ms".')
+        list[str] | None,
+        typer.Option(
+            metavar="LIMIT",
+            help='Exit 1 when so, as "decode < 0.95x" (of the baseline) or "ttft > 500ms". May be repeated.',
+            rich_help_panel=WHERE,
+        ),
     ] = None,
-    peer: Annotated[
+    adapter: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="BUNDLE",
+            help="An adapter bundle to measure with; several: switching to the others is timed.",
+            rich_help_panel=WHAT,
+        ),
+    ] = None,
+    preset: Annotated[
         str | None,
-        typer.Option(help="llama.cpp=MODEL.gguf: measure it with llama-bench at the same lengths."),
+        typer.Option(
+            help="Lengths of prompt and output: gallery (256/256, the default), llama (512/128), portal (1024/256).",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
-    runner: Annotated[
-        Path | None, typer.Option(help="A litert_lm_main or litert_lm_advanced_main to measure with.")
+    prefill: Annotated[
+        str | None, typer.Option(help="Tokens of the prompt, as 32,128,512.", rich_help_panel=WHAT)
     ] = None,
-    imports: Annotated[
-        list[Path] | None, typer.Option("--import", help="A result measured elsewhere, as by the sample app.")
+    decode: Annotated[str | None, typer.Option(help="Tokens of the output.", rich_help_panel=WHAT)] = None,
+    depth: Annotated[
+        str | None, typer.Option(help="Tokens in the KV cache before the prompt.", rich_help_panel=WHAT)
     ] = None,
-    device: Annotated[
+    threads: Annotated[
+        str | None, typer.Option(help="Threads of the CPU backend, as 1,2,4.", rich_help_panel=WHAT)
+    ] = None,
+    backend: Annotated[
+        str | None, typer.Option(help="cpu (the default), gpu or npu, or several.", rich_help_panel=WHAT)
+    ] = None,
+    kv_length: Annotated[
+        int | None, typer.Option(help="Most tokens of prompt and output together.", rich_help_panel=WHAT)
+    ] = None,
+    prompt: Annotated[
         str | None,
-        typer.Option(metavar="[SERIAL]", help="Measure over adb: the only device, SERIAL, or all."),
+        typer.Option(
+            help="Question whose greedy answer is kept (default: the bundle's first example).",
+            rich_help_panel=WHAT,
+        ),
     ] = None,
-    serial: Annotated[str | None, typer.Option("--serial", "-s", help="The device, as adb's own -s.")] = None,
-    engine: Annotated[
-        Path | None, typer.Option(help="Directory with an engine library for the device.")
+    runs: Annotated[
+        int | None,
+        typer.Option("--runs", "-r", help="Measured runs of each case (default: 5).", rich_help_panel=HOW),
+    ] = None,
+    warmup: Annotated[
+        int | None,
+        typer.Option(help="Runs before these, left out of the figures (default: 1).", rich_help_panel=HOW),
+    ] = None,
+    cold: Annotated[
+        bool,
+        typer.Option(
+            "--cold", help="A new process and an empty engine cache for every run.", rich_help_panel=HOW
+        ),
+    ] = False,
+    timeout: Annotated[
+        float | None,
+        typer.Option(help="Seconds that one process may take (default: 600).", rich_help_panel=HOW),
+    ] = None,
+    cooldown: Annotated[
+        float | None,
+        typer.Option(
+            help="Seconds to rest before each process; on a device, the longest wait for it to cool down.",
+            rich_help_panel=HOW,
+        ),
     ] = None,
     cpus: Annotated[
-        str | None, typer.Option(help="Cores to pin to, as 4-7 or 0,2; or big: a device's fastest.")
+        str | None,
+        typer.Option(help="Cores to pin to, as 4-7 or 0,2; or big: the fastest.", rich_help_panel=HOW),
     ] = None,
-    clean: Annotated[
-        bool, typer.Option("--clean", help="Only remove what edgekit put on the device.")
-    ] = False,
+    engine: Annotated[
+        Path | None,
+        typer.Option(help="On adb: directory with an own engine library.", rich_help_panel=HOW),
+    ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Directory for reports (default: the bundle's).")
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Directory for reports (default: the bundle's).", rich_help_panel=RESULT
+        ),
     ] = None,
-    markdown: Annotated[bool, typer.Option("--markdown", help="Print the table as Markdown.")] = False,
+    markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print the table as Markdown.", rich_help_panel=RESULT)
+    ] = False,
+    clean: Annotated[
+        bool,
+        typer.Option(
+            "--clean", help="Only remove what edgekit put on the device of --on adb.", rich_help_panel=WHERE
+        ),
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Measure a bundle: latency, speed and memory, here or on a device."""
-    target = _device(device, serial)
     if clean:
-        _clean(target or "")
+        _clean(on or [])
         return
     if bundle is None:
         raise typer.BadParameter("name a bundle directory or a .litertlm file")
+    from edgekit.benchmark.bench import HERE
     from edgekit.benchmark.bench import bench as run
-    from edgekit.benchmark.plan import preset_plan
+    from edgekit.benchmark.runner import RunnerOptions
 
     changes: dict[str, Any] = {
         "prefill": _numbers("--prefill", prefill),
         "decode": _numbers("--decode", decode),
         "depth": _numbers("--depth", depth),
         "threads": _numbers("--threads", threads),
-        "cpus": None if cpus == "big" else _numbers("--cpus", cpus),
+        "backend": None if backend is None else tuple(word.strip() for word in backend.split(",")),
+        "kv_length": kv_length,
+        "check_prompt": prompt,
+        "runs": runs,
+        "warmup": warmup,
+        "cold": cold or None,
+        "timeout": timeout,
+        "cooldown": cooldown,
+        "cpus": None if cpus == BIG else _numbers("--cpus", cpus),
     }
-    given = [f"--{name}" for name, value in changes.items() if value is not None]
-    if imports and given:
-        raise InputError(
-            f"{given[0]} has no effect on an imported result", where="--import", remedy="leave it out"
-        )
-    plan: BenchPlan = preset_plan(
-        preset,
-        backend=tuple(word.strip() for word in backend.split(",")),
-        kv_length=kv_length,
-        runs=runs,
-        warmup=warmup,
-        cold=cold,
-        check_prompt=prompt,
-        timeout=timeout,
-        cooldown=cooldown,
-        **{name: value for name, value in changes.items() if value is not None},
-    )
     report = run(
         bundle,
+        on=on or HERE,
+        against=against or (),
         adapters=adapter or (),
-        plan=plan,
-        compare_with=compare,
+        plan=_plan(preset, {name: value for name, value in changes.items() if value is not None}),
+        options=RunnerOptions(engine=engine, big_cores=cpus == BIG),
         fail_if=fail_if or (),
-        peer=peer,
-        runner=runner,
-        imports=imports or (),
-        device=target,
-        engine=engine,
-        big_cores=cpus == "big",
         reports=output,
         progress=progress_for(quiet=quiet or as_json),
     )
@@ -172,10 +200,18 @@ def bench(
         _print_markdown(report)
     else:
         _print(report, quiet=quiet)
-    report.check()
+    report.raise_if_failed()
 
 
-def _print(report: BenchReport, *, quiet: bool) -> None:
+def _plan(preset: str | None, changes: dict[str, Any]) -> BenchPlan | None:
+    """The plan that the options ask for; None when none of them asks for anything."""
+    from edgekit.benchmark.bench import DEFAULT_PRESET
+    from edgekit.benchmark.plan import preset_plan
+
+    return None if preset is None and not changes else preset_plan(preset or DEFAULT_PRESET, **changes)
+
+
+def _print(report: Bench, *, quiet: bool) -> None:
     from edgekit.benchmark.table import COLUMNS, COMPARISON_COLUMNS, comparison_rows, rows, switch_lines
 
     console = output_console()
@@ -208,7 +244,7 @@ def _table(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> Any:
     return table
 
 
-def _print_markdown(report: BenchReport) -> None:
+def _print_markdown(report: Bench) -> None:
     from edgekit.benchmark.table import (
         COLUMNS,
         COMPARISON_COLUMNS,
@@ -225,25 +261,21 @@ def _print_markdown(report: BenchReport) -> None:
         print(f"\n{line}")
 
 
-def _device(device: str | None, serial: str | None) -> str | None:
-    """The device that the options mean: None for this machine, "" for the only one there is."""
-    if serial is not None and device not in (None, ANY_DEVICE, serial):
-        raise InputError(
-            f"--device {device} and -s {serial} name different devices", remedy="use one of them"
-        )
-    if serial is not None:
-        return serial
-    return "" if device == ANY_DEVICE else device
-
-
-def _clean(serial: str) -> None:
+def _clean(on: Sequence[str]) -> None:
+    """Remove what edgekit put on the devices that are meant."""
     from edgekit import figures
     from edgekit.device import Device, choose_devices, clean, find_adb, list_devices
 
     adb = find_adb()
-    for found in choose_devices(list_devices(adb), serial or None):
-        freed = clean(Device(adb, found.serial))
-        output_console().print(f"{found.serial}: freed {figures.size(freed)}")
+    for place in on or ["adb"]:
+        name, _, serial = place.partition(":")
+        if name != "adb":
+            raise InputError(
+                "only a device is cleaned", where=f"--on {place}", remedy="name it: --on adb[:SERIAL]"
+            )
+        for found in choose_devices(list_devices(adb), serial or None):
+            freed = clean(Device(adb, found.serial))
+            output_console().print(f"{found.serial}: freed {figures.size(freed)}")
 
 
 def _numbers(option: str, text: str | None) -> tuple[int, ...] | None:

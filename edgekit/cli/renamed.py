@@ -18,6 +18,15 @@ RENAMED: Mapping[str, Mapping[str, str]] = {
         "--rank": "--adapters RANK",
         "--adapter-targets": "--adapters RANK:attention",
     },
+    "bench": {
+        "--device": "--on adb, --on adb:SERIAL or --on adb:all",
+        "--serial": "--on adb:SERIAL",
+        "-s": "--on adb:SERIAL",
+        "--import": "--on app=FILE",
+        "--runner": "--on official=FILE",
+        "--compare": "--against",
+        "--peer": "--against llama.cpp=MODEL.gguf",
+    },
     "package": {"--no-try": "--no-check"},
 }
 """By command: the flag that was → what to write now. An entry stays for one release."""

@@ -20,7 +20,7 @@ from edgekit.errors import MissingToolError
 
 SERIAL_VARIABLE = "ANDROID_SERIAL"
 ALL = "all"
-"""What `--device` takes for every device that is ready."""
+"""Instead of a serial number: every device that is ready."""
 
 _COMMAND_SECONDS = 60.0
 _SETTLE_SECONDS = 5.0
@@ -42,7 +42,7 @@ class ListedDevice:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Completed:
     """What a command on the device gave."""
 
     code: int
@@ -135,7 +135,7 @@ def choose_devices(
     if len(listed) > 1:
         raise MissingToolError(
             f"{len(listed)} devices are connected",
-            remedy=f"choose with -s SERIAL, {SERIAL_VARIABLE} or --device all: {_names(listed)}",
+            remedy=f"name one by its serial, or set {SERIAL_VARIABLE}: {_names(listed)}",
         )
     if not listed[0].ready:
         raise _unusable(listed[0])
@@ -186,7 +186,7 @@ class Device:
         """An adb command line for this device."""
         return [str(self.adb), "-s", self.serial, *words]
 
-    def shell(self, script: str, *, timeout: float = _COMMAND_SECONDS) -> Outcome:
+    def shell(self, script: str, *, timeout: float = _COMMAND_SECONDS) -> Completed:
         """Run a shell script on the device; its exit code is the caller's to judge.
 
         Raises DeviceLost when the device is no longer there, or does not answer within `timeout` seconds.
@@ -248,7 +248,7 @@ def device_failure(device: Device, said: str, doing: str) -> MissingToolError:
         return MissingToolError(
             "no space is left on the device",
             where=device.serial,
-            remedy="free some, or remove what earlier runs pushed: edgekit bench --device --clean",
+            remedy="free some, or remove what earlier runs pushed: edgekit bench --on adb --clean",
         )
     if "Read-only file system" in said or "Permission denied" in said:
         return MissingToolError(
@@ -264,11 +264,11 @@ def quote(*words: object) -> str:
     return " ".join(shlex.quote(str(word)) for word in words)
 
 
-def _run(command: list[str], timeout: float) -> Outcome:
+def _run(command: list[str], timeout: float) -> Completed:
     done = subprocess.run(
         command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
     )
-    return Outcome(
+    return Completed(
         done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
     )
 

@@ -120,7 +120,7 @@ def _check_room(device: Device, folder: str, needed: int) -> None:
         raise MissingToolError(
             f"no space is left on the device: {size(needed)} are needed, {size(free)} are free",
             where=device.serial,
-            remedy="free some, or remove what earlier runs pushed: edgekit bench --device --clean",
+            remedy="free some, or remove what earlier runs pushed: edgekit bench --on adb --clean",
         )
 
 

@@ -1,230 +1,157 @@
-"""The benchmark of a bundle on a device: push, run every case in a process of its own, take the figures home.
+"""Phones and Linux boards over adb: push, run every process there, take the figures home.
 
-The remote process never outlives us: it is started under a shell that kills it when its own input ends, and adbd ends
-that input whenever adb, the cable or this program goes away. Besides, the runner ends itself after the plan's timeout.
+The remote process never outlives us (`device.remote`); besides, it ends itself when its task's time is up.
 """
 
 from __future__ import annotations
 
-import contextlib
+import itertools
 import signal
-import subprocess
-import threading
 import time
-from collections.abc import Callable, Sequence
-from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
-from importlib.metadata import version
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from edgekit.benchmark.plan import (
-    BenchPlan,
-    Case,
-    Files,
-    RunnerTask,
-    check_task,
-    init_task,
-    run_task,
-    switch_task,
+from edgekit.benchmark.measure import measure
+from edgekit.benchmark.plan import NO_CACHE, BenchPlan, Files, RunnerTask
+from edgekit.benchmark.process import (
+    GRACE_SECONDS,
+    PREBUILT,
+    Outcome,
+    answer_here,
+    exit_failure,
+    outcome,
+    took_too_long,
 )
-from edgekit.benchmark.process import Outcome, exit_failure, outcome
-from edgekit.benchmark.result import BenchResult, CaseResult, Check, EngineInfo, Init, Run, Switching
-from edgekit.benchmark.runners.host import Step, keeps_inputs, schedule, sidecar_notes
+from edgekit.benchmark.result import BenchResult, EngineInfo
+from edgekit.benchmark.runner import BY_PLAN, NO_OPTIONS, Measured, RunnerKind, RunnerOptions
 from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.sidecar import SIDECAR_SUFFIX
 from edgekit.bundle.subject import Subject
-from edgekit.device.adb import Device, DeviceLost, quote
-from edgekit.device.facts import DIRECTORY, Facts, read_conditions, read_facts
+from edgekit.device.adb import Device, DeviceLost, choose_devices, find_adb, list_devices, quote
+from edgekit.device.facts import DIRECTORY, Facts, big_cores, read_conditions, read_facts
 from edgekit.device.info import Conditions, DeviceInfo
 from edgekit.device.push import PushFile, push
-from edgekit.errors import EdgekitError, MissingToolError
+from edgekit.device.remote import on_each, run_guarded
+from edgekit.errors import MissingToolError
 from edgekit.figures import size
 from edgekit.files.digest import file_digest
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.library import LIBRARY, engine_library, engine_version
 
-PREBUILT = Path(__file__).parents[1] / "native" / "prebuilt"
-CACHE = f"{DIRECTORY}/cache"
+CACHES = f"{DIRECTORY}/cache"
 
-_GRACE_SECONDS = 20.0
-_LOOK_SECONDS = 0.5
+_UNLIMITED_SECONDS = 24 * 3600.0
 _COOLER_SECONDS = 5.0
 _WARMER_BY = 3.0
 _MEMORY_BESIDE_MODEL = 128 << 20
 
 
-@dataclass(frozen=True)
-class Installation:
-    """What is pushed, as the device names it. reads: what the runner is told of it."""
+def programs(info: DeviceInfo, engine: Path) -> tuple[PushFile, ...]:
+    """Name what a device needs beside the model: the engine's library, the runner, under Android what starts it."""
+    runner = PREBUILT / runner_name(info)
+    files = (
+        PushFile(engine, f"{DIRECTORY}/{LIBRARY}", "755"),
+        PushFile(runner, f"{DIRECTORY}/{runner.name}", "755"),
+    )
+    if info.kind == "android":
+        return (*files, PushFile(PREBUILT / "runner.jar", f"{DIRECTORY}/runner.jar"))
+    return files
 
-    info: DeviceInfo
-    engine: str
-    runner: str
-    reads: Files
-    files: tuple[PushFile, ...]
+
+def runner_name(info: DeviceInfo) -> str:
+    """Return the runner's file for a device."""
+    return f"librunner-android-{info.abi}.so" if info.kind == "android" else f"runner-linux-{info.abi}"
 
 
-def plan_installation(info: DeviceInfo, subject: Subject, engine: Path) -> Installation:
-    """Name the files that a device needs, and where they go; nothing is pushed yet.
+def subject_files(subject: Subject, cache_dir: str = NO_CACHE) -> tuple[tuple[PushFile, ...], Files]:
+    """Name a subject's files, and where they go; and what the runner is told of them.
 
     Every version of a model has a directory of its own, so that two can be compared without pushing them in turns.
     Sidecars lie beside it, each under its digest.
     """
-    bundle = subject.info
-    folder = f"{DIRECTORY}/models/{(bundle.sha256 or 'unknown')[:16]}"
-    android = info.kind == "android"
-    runner = f"librunner-android-{info.abi}.so" if android else f"runner-linux-{info.abi}"
-    files = [
-        PushFile(engine, f"{DIRECTORY}/{LIBRARY}", "755"),
-        PushFile(PREBUILT / runner, f"{DIRECTORY}/{runner}", "755"),
-        PushFile(subject.model, f"{folder}/{bundle.file}"),
-    ]
+    folder = f"{DIRECTORY}/models/{(subject.info.sha256 or 'unknown')[:16]}"
+    model = PushFile(subject.model, f"{folder}/{subject.info.file}")
     own = () if subject.sidecar is None else (subject.sidecar,)
     sidecars = [
         PushFile(path, f"{folder}/{file_digest(path)[:16]}{SIDECAR_SUFFIX}")
         for path in (*own, *(path for _, path in subject.others))
     ]
-    if android:
-        files.append(PushFile(PREBUILT / "runner.jar", f"{DIRECTORY}/runner.jar"))
     names = [file.remote for file in sidecars]
-    reads = Files(files[2].remote, names[0] if names else "", tuple(names[1:]), CACHE)
-    return Installation(info, files[0].remote, files[1].remote, reads, (*files, *sidecars))
+    reads = Files(model.remote, names[0] if names else "", tuple(names[1:]), cache_dir)
+    return (model, *sidecars), reads
 
 
-def runner_command(installed: Installation, task: RunnerTask) -> str:
-    """The command line, for the device's shell, that runs one task."""
-    if installed.info.kind == "android":
-        words = quote("app_process", "/", "Main", installed.engine, installed.runner, task.to_json())
+def runner_command(info: DeviceInfo, task: RunnerTask) -> str:
+    """Return the command line, for the device's shell, that runs one task."""
+    runner, library = f"{DIRECTORY}/{runner_name(info)}", f"{DIRECTORY}/{LIBRARY}"
+    if info.kind == "android":
+        words = quote("app_process", "/", "Main", library, runner, task.to_json())
         return f"CLASSPATH={quote(f'{DIRECTORY}/runner.jar')} LD_LIBRARY_PATH={quote(DIRECTORY)} {words}"
-    return f"LD_LIBRARY_PATH={quote(DIRECTORY)} {quote(installed.runner, task.to_json())}"
+    return f"LD_LIBRARY_PATH={quote(DIRECTORY)} {quote(runner, task.to_json())}"
 
 
-def guarded(command: str) -> str:
-    """A script that runs a command, and kills it when the script's own input ends."""
-    return (
-        f"cd {quote(DIRECTORY)} || exit 66\n"
-        "exec 3<&0\n"
-        f"{command} </dev/null 3<&- &\n"
-        "runner=$!\n"
-        "(while read -r _; do :; done; kill -9 $runner) <&3 >/dev/null 2>&1 &\n"
-        "guard=$!\n"
-        "exec 3<&-\n"
-        "wait $runner\n"
-        "code=$?\n"
-        "kill -9 $guard 2>/dev/null\n"
-        "exit $code"
-    )
+class AdbBoard:
+    """A device over adb as a board.
 
-
-def run_on_device(
-    plan: BenchPlan,
-    subject: Subject,
-    device: Device,
-    *,
-    engine: Path | None = None,
-    expected: str | None = None,
-    progress: Progress = SILENT,
-) -> BenchResult:
-    """Measure a bundle on a device.
-
-    subject: what is measured; its sidecars are pushed as the model is. engine: a directory with an own engine library.
-    expected: this machine's greedy answer to the plan's check prompt, to hold the device's against.
-    A case that the engine fails is kept with its reason, and the next one runs.
-    Raises MissingToolError when the device cannot run it at all, DeviceLost when it goes away.
+    engine: a directory with an own engine library. progress: told of what is pushed.
+    Raises MissingToolError for a device that edgekit has nothing for.
     """
-    began = datetime.now(UTC).isoformat(timespec="seconds")
-    facts = read_facts(device)
-    assert facts.info.abi is not None
-    library = engine_library(facts.info.kind, facts.info.abi, own=engine)
-    installed = plan_installation(facts.info, subject, library)
-    _check_memory(facts, subject.info)
-    push(device, installed.files, progress=progress)
-    notes: list[str] = [f"{device.serial} was throttled before the first run"] if facts.throttled else []
-    measured = _Measured()
-    steps = schedule(plan, apart=keeps_inputs(subject))
-    with progress.step(f"measure on {device.serial}", len(steps), "processes") as advance:
-        for step in steps:
-            if step.case not in measured.failures:
-                note = cool_down(device, facts.conditions, plan.cooldown)
-                _take(plan, step, device, installed, measured)
-                notes.extend(f"{step.case.name}: {text}" for text in (note, _throttled_note(device)) if text)
-            advance(1)
-    switching = _switch(plan, subject, device, installed) if subject.others else None
-    check = _check(plan, device, installed, expected) if plan.check_prompt else None
-    after, _ = read_conditions(device)
-    return BenchResult(
-        target=device.serial,
-        device=replace(facts.info, before=facts.conditions, after=after),
-        bundle=subject.info,
-        engine=EngineInfo("LiteRT-LM", None if engine else engine_version(), "edgekit"),
-        plan=plan,
-        cases=measured.results(plan),
-        check=check,
-        switching=switching,
-        notes=tuple(dict.fromkeys((*notes, *sidecar_notes(subject, plan)))),
-        began=began,
-        tool=version("edgekit"),
-    )
 
+    def __init__(self, device: Device, *, engine: Path | None = None, progress: Progress = SILENT) -> None:
+        self.device = device
+        self.facts: Facts = read_facts(device)
+        self.info: DeviceInfo = self.facts.info
+        assert self.info.abi is not None
+        self.engine = EngineInfo("LiteRT-LM", None if engine else engine_version(), "edgekit")
+        self._library = engine_library(self.info.kind, self.info.abi, own=engine)
+        self._progress = progress
+        self._number = itertools.count()
 
-def run_on_devices(
-    devices: Sequence[Device], measure: Callable[[Device], BenchResult]
-) -> tuple[tuple[BenchResult, ...], tuple[EdgekitError, ...]]:
-    """Measure on several devices at once; gives the results in their order, and the errors of those that failed.
+    @contextmanager
+    def place(self, subject: Subject) -> Iterator[Files]:
+        """Push what is not there yet; it stays there for the next time."""
+        _check_memory(self.facts, subject.info)
+        files, reads = subject_files(subject, f"{CACHES}/{next(self._number)}")
+        push(self.device, [*programs(self.info, self._library), *files], progress=self._progress)
+        yield reads
 
-    An interrupt ends the remote processes of all, and is raised.
-    """
-    ends: dict[Device, BenchResult | BaseException] = {}
-    stop = threading.Event()
+    def empty(self, cache_dir: str) -> None:
+        """Remove what the engine kept."""
+        self.device.checked(f"rm -rf {quote(cache_dir)} && mkdir -p {quote(cache_dir)}")
 
-    def work(device: Device) -> None:
-        _STOP.set(stop)
-        try:
-            ends[device] = measure(device)
-        except BaseException as error:
-            ends[device] = error
+    def rest(self, seconds: float) -> str | None:
+        """Wait, at most so long, until the device is as cool as at the start."""
+        return cool_down(self.device, self.facts.conditions, seconds)
 
-    # Daemons: a device that has stopped answering must not keep the program from ending.
-    threads = [threading.Thread(target=work, args=(device,), daemon=True) for device in devices]
-    try:
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-    except BaseException:
-        stop.set()
-        for thread in threads:
-            thread.join(timeout=_COOLER_SECONDS)
-        raise
-    found = [ends[device] for device in devices]
-    for end in found:
-        if isinstance(end, BaseException) and not isinstance(end, EdgekitError):
-            raise end
-    return (
-        tuple(end for end in found if isinstance(end, BenchResult)),
-        tuple(end for end in found if isinstance(end, EdgekitError)),
-    )
+    def run(self, task: RunnerTask) -> Outcome:
+        """Run one task on the device. Raises DeviceLost when it goes away."""
+        seconds = float(task.timeout_s) or _UNLIMITED_SECONDS
+        ended = run_guarded(self.device, runner_command(self.info, task), seconds=seconds + GRACE_SECONDS)
+        found = outcome(ended.out.splitlines(), ended.err, _failure(ended.code, ended.err, seconds))
+        # A shell tells a death by signal as 128 and more; a silent end that is no such death is the connection's.
+        signalled = ended.code is not None and 128 < ended.code < 160
+        if found.failure is not None and not (signalled and self.device.present()):
+            self.device.raise_if_lost(ended.err)
+            if ended.code == 0:
+                raise DeviceLost("the connection ended in the middle of a run", where=self.device.serial)
+        conditions, throttled = read_conditions(self.device)
+        runs = found.runs
+        if runs:
+            runs = (*runs[:-1], replace(runs[-1], temperature_c=conditions.temperature_c))
+        notes = (throttled_note(conditions),) if throttled else ()
+        return replace(found, runs=runs, cache_bytes=self._bytes(task.cache_dir), notes=notes)
 
+    def conditions(self) -> Conditions:
+        """In which state the device is, as far as it tells."""
+        return read_conditions(self.device)[0]
 
-class _Stopped(EdgekitError):  # noqa: N818 - named after what happened
-    """The program has been interrupted while this device was measured."""
-
-
-_STOP: ContextVar[threading.Event | None] = ContextVar("stop", default=None)
-
-
-def _wait(process: subprocess.Popen[bytes], seconds: float) -> int | None:
-    """Wait for a process; None when it has not ended in time. Raises when the program is to stop."""
-    stop = _STOP.get()
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if stop is not None and stop.is_set():
-            raise _Stopped("interrupted")
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(timeout=_LOOK_SECONDS)
-    return None
+    def _bytes(self, cache_dir: str) -> int | None:
+        if cache_dir == NO_CACHE:
+            return None
+        words = self.device.shell(f"du -sk {quote(cache_dir)}").out.split()
+        return int(words[0]) * 1024 if words and words[0].isdigit() else None
 
 
 def cool_down(
@@ -253,132 +180,18 @@ def cool_down(
     return None
 
 
-def run_task_on(device: Device, installed: Installation, task: RunnerTask, timeout: float) -> Outcome:
-    """Run one task on a device.
-
-    Raises DeviceLost when the device goes away. Whatever ends this function, the remote process ends too.
-    """
-    process = device.start(guarded(runner_command(installed, task)))
-    assert process.stdin and process.stdout and process.stderr
-    streams: tuple[list[bytes], list[bytes]] = ([], [])
-    readers = [
-        threading.Thread(target=_pump, args=(stream, into), daemon=True)
-        for stream, into in zip((process.stdout, process.stderr), streams, strict=True)
-    ]
-    for reader in readers:
-        reader.start()
-    try:
-        code = _wait(process, timeout + _GRACE_SECONDS)  # the runner's own alarm comes first
-    finally:
-        _end(process)
-    for reader in readers:
-        reader.join(timeout=1)
-    out, log = (b"".join(stream).decode(errors="replace") for stream in streams)
-    # A shell tells a death by signal as 128 and more; a silent end that is no such death is the connection's.
-    signalled = code is not None and 128 < code < 160
-    found = outcome(out.splitlines(), log, _failure(code, log, timeout))
-    if found.failure is not None and not (signalled and device.present()):
-        device.raise_if_lost(log)
-        if code == 0:
-            raise DeviceLost("the connection ended in the middle of a run", where=device.serial)
-    return found
+def throttled_note(conditions: Conditions) -> str:
+    """Return what must be known of figures that a throttled device gave."""
+    return f"the device was throttled ({conditions.thermal_status or 'its clocks are held down'}): figures are low"
 
 
 def _failure(code: int | None, log: str, timeout: float) -> str | None:
     """What an exit status of the device's shell says, None for a good one."""
     if code is None:
-        return f"not finished after {timeout:g} s"
+        return took_too_long(timeout)
     if code == 128 + signal.SIGKILL:
         return "killed on the device: most likely it ran out of memory"
     return exit_failure(128 - code if 128 < code < 160 else code, log, timeout)
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Close the remote script's input, which ends whatever still runs there, and see adb off."""
-    assert process.stdin and process.stdout and process.stderr
-    with contextlib.suppress(OSError):
-        process.stdin.close()
-    try:
-        process.wait(timeout=_COOLER_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
-
-
-def _pump(stream: Any, into: list[bytes]) -> None:
-    with contextlib.suppress(ValueError, OSError):
-        while block := stream.read1(1 << 16):
-            into.append(block)
-
-
-@dataclass
-class _Measured:
-    """What the processes of a plan have measured so far."""
-
-    inits: dict[Case, list[Init]] = field(default_factory=dict)
-    runs: dict[Case, list[Run]] = field(default_factory=dict)
-    failures: dict[Case, str] = field(default_factory=dict)
-    cache_bytes: dict[Case, int | None] = field(default_factory=dict)
-
-    def results(self, plan: BenchPlan) -> tuple[CaseResult, ...]:
-        return tuple(
-            CaseResult(
-                case,
-                tuple(self.inits.get(case, ())),
-                tuple(self.runs.get(case, ())),
-                self.failures.get(case),
-                self.cache_bytes.get(case),
-            )
-            for case in plan.cases()
-        )
-
-
-def _take(plan: BenchPlan, step: Step, device: Device, installed: Installation, into: _Measured) -> None:
-    """Run one process of the schedule, and keep what it measured."""
-    if step.cold:
-        _clear_cache(device)
-    case = step.case
-    if step.runs:
-        task = run_task(plan, case, installed.reads, warmup=step.warmup, runs=step.runs)
-    else:
-        task = init_task(plan, case, installed.reads)
-    found = run_task_on(device, installed, task, plan.timeout)
-    if found.init_seconds is not None:
-        into.inits.setdefault(case, []).append(Init(step.cold, found.init_seconds))
-    if found.failure is not None:
-        into.failures[case] = found.failure
-    runs = list(found.runs)
-    if runs:
-        runs[-1] = replace(runs[-1], temperature_c=read_conditions(device)[0].temperature_c)
-    into.runs.setdefault(case, []).extend(runs)
-    into.cache_bytes[case] = _cache_bytes(device)
-
-
-def _check(plan: BenchPlan, device: Device, installed: Installation, expected: str | None) -> Check:
-    assert plan.check_prompt is not None
-    found = run_task_on(device, installed, check_task(plan, installed.reads), plan.timeout)
-    return Check(plan.check_prompt, found.answer, expected, found.failure)
-
-
-def _switch(plan: BenchPlan, subject: Subject, device: Device, installed: Installation) -> Switching:
-    found = run_task_on(device, installed, switch_task(plan, installed.reads), plan.timeout)
-    return Switching(subject.names, found.switches, found.failure)
-
-
-def _clear_cache(device: Device) -> None:
-    device.checked(f"rm -rf {quote(CACHE)} && mkdir -p {quote(CACHE)}")
-
-
-def _cache_bytes(device: Device) -> int | None:
-    words = device.shell(f"du -sk {quote(CACHE)}").out.split()
-    return int(words[0]) * 1024 if words and words[0].isdigit() else None
-
-
-def _throttled_note(device: Device) -> str | None:
-    conditions, throttled = read_conditions(device)
-    if not throttled:
-        return None
-    return f"the device was throttled ({conditions.thermal_status or 'its clocks are held down'}): figures are low"
 
 
 def _check_memory(facts: Facts, bundle: BundleIdentity) -> None:
@@ -390,3 +203,64 @@ def _check_memory(facts: Facts, bundle: BundleIdentity) -> None:
             where=facts.info.name,
             remedy="close other programs on the device, or convert with a recipe of fewer bits",
         )
+
+
+def measure_on_device(
+    device: Device,
+    plan: BenchPlan,
+    subjects: Sequence[Subject],
+    *,
+    options: RunnerOptions = NO_OPTIONS,
+    expected: Sequence[str | None] = (),
+    progress: Progress = SILENT,
+) -> tuple[BenchResult, ...]:
+    """Measure on one device, as `measure` does on any board.
+
+    Raises MissingToolError when the device cannot run it at all, DeviceLost when it goes away.
+    """
+    board = AdbBoard(device, engine=options.engine, progress=progress)
+    own = replace(plan, cpus=big_cores(board.info)) if options.big_cores else plan
+    results = measure(board, own, subjects, expected=expected, progress=progress)
+    if not board.facts.throttled:
+        return results
+    note = f"{device.serial} was throttled before the first run"
+    return tuple(replace(result, notes=(note, *result.notes)) for result in results)
+
+
+@dataclass(frozen=True)
+class AdbRunner:
+    """Measures on devices. serial: as adb names one, "all" for every one that is ready, "" for the only one."""
+
+    serial: str
+    options: RunnerOptions
+
+    def measure(self, plan: BenchPlan, subjects: Sequence[Subject], progress: Progress) -> Measured:
+        """Carry out the plan on each device at once, and ask each what this machine answers, too.
+
+        Raises MissingToolError without adb or the device; when several devices all fail, the first one's error.
+        """
+        adb = find_adb()
+        chosen = choose_devices(list_devices(adb), self.serial or None)
+        devices = [Device(adb, found.serial) for found in chosen]
+        expected = [answer_here(plan, subject) for subject in subjects]
+        inner = progress if len(devices) == 1 else SILENT  # a terminal shows one bar at a time
+
+        def on(device: Device) -> tuple[BenchResult, ...]:
+            return measure_on_device(
+                device, plan, subjects, options=self.options, expected=expected, progress=inner
+            )
+
+        with progress.step(f"measure on {len(devices)} devices") if inner is SILENT else nullcontext():
+            found, lost = on_each(devices, on)
+        if not found:
+            raise lost[0]
+        return Measured(found, lost)
+
+
+KIND = RunnerKind(
+    "adb",
+    "[:SERIAL]",
+    "a phone or board over adb: the only one, the one of that serial number, or all",
+    AdbRunner,
+    BY_PLAN | {"--engine"},
+)

@@ -11,56 +11,58 @@ import json
 import shutil
 import subprocess
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
 from edgekit.benchmark.plan import BenchPlan, Case
 from edgekit.benchmark.process import last_error
 from edgekit.benchmark.result import BenchResult, CaseResult, EngineInfo, Run
+from edgekit.benchmark.runner import BY_PLAN, Measured, RunnerKind, RunnerOptions
 from edgekit.bundle.identity import BundleIdentity
-from edgekit.device.info import DeviceInfo
+from edgekit.bundle.subject import Subject
+from edgekit.device.host import read_conditions, read_host
 from edgekit.errors import InputError, MissingToolError
+from edgekit.progress import Progress
 
 LLAMA_CPP: Final = "llama.cpp"
 TOOL: Final = "llama-bench"
 
 
-def parse_peer(text: str) -> Path:
-    """Read `llama.cpp=MODEL.gguf`. Raises InputError for anything else."""
-    name, equals, model = text.partition("=")
-    if name != LLAMA_CPP or not equals:
-        raise InputError(f"unknown peer {text!r}", where="--peer", remedy="write it as llama.cpp=MODEL.gguf")
-    path = Path(model)
-    if not path.is_file():
-        raise InputError("no such file", where=path, remedy="name a GGUF file: --peer llama.cpp=MODEL.gguf")
-    return path
+@dataclass(frozen=True)
+class LlamaRunner:
+    """Measures a GGUF file with llama-bench on this machine, whatever the subjects are."""
 
+    model: Path
 
-def measure_llama(plan: BenchPlan, model: Path, device: DeviceInfo) -> BenchResult:
-    """Measure a GGUF file with llama-bench at the CPU cases of a plan.
+    def measure(self, plan: BenchPlan, subjects: Sequence[Subject], progress: Progress) -> Measured:
+        """Measure the plan's CPU cases; what llama-bench cannot run is a failure of its case.
 
-    Raises MissingToolError without llama-bench; what it cannot run is a failure of the case.
-    """
-    tool = shutil.which(TOOL)
-    if tool is None:
-        raise MissingToolError(
-            f"{TOOL} is not on PATH",
-            remedy="build llama.cpp and put its bin directory on PATH, or leave out --peer",
+        Raises MissingToolError without llama-bench.
+        """
+        tool = shutil.which(TOOL)
+        if tool is None:
+            raise MissingToolError(
+                f"{TOOL} is not on PATH",
+                remedy="build llama.cpp and put its bin directory on PATH, or leave out --against llama.cpp",
+            )
+        before = read_conditions()
+        cases: list[CaseResult] = []
+        with progress.step(f"measure with {TOOL}", len(plan.cases()), "cases") as advance:
+            for case in plan.cases():
+                own = case.backend == "cpu"
+                cases.append(_measure(tool, plan, case, self.model) if own else _left_out(case))
+                advance(1)
+        result = BenchResult(
+            target=LLAMA_CPP,
+            device=replace(read_host(), before=before, after=read_conditions()),
+            bundle=BundleIdentity(self.model.stem, self.model.name, self.model.stat().st_size),
+            engine=EngineInfo(LLAMA_CPP, None, TOOL),
+            plan=replace(plan, check_prompt=None),
+            cases=tuple(cases),
+            notes=("prompt and output are timed apart; the output follows a context of the prompt's length",),
         )
-    cases = tuple(
-        _measure(tool, plan, case, model) if case.backend == "cpu" else _left_out(case)
-        for case in plan.cases()
-    )
-    return BenchResult(
-        target=LLAMA_CPP,
-        device=device,
-        bundle=BundleIdentity(model.stem, model.name, model.stat().st_size),
-        engine=EngineInfo(LLAMA_CPP, None, TOOL),
-        plan=replace(plan, check_prompt=None),
-        cases=cases,
-        notes=("prompt and output are timed apart; the output follows a context of the prompt's length",),
-    )
+        return Measured(((result,),))
 
 
 def _left_out(case: Case) -> CaseResult:
@@ -109,3 +111,22 @@ def read_llama_bench(case: Case, outputs: Sequence[str]) -> CaseResult:
 
 def _samples(entries: Sequence[Any], key: str, length: int) -> list[float]:
     return [float(speed) for entry in entries if entry[key] == length for speed in entry["samples_ts"]]
+
+
+def _make(value: str, options: RunnerOptions) -> LlamaRunner:
+    if not value or not Path(value).is_file():
+        what = "no such file" if value else "which model?"
+        raise InputError(
+            what, where=value or "--against", remedy="name a GGUF file: --against llama.cpp=MODEL.gguf"
+        )
+    return LlamaRunner(Path(value))
+
+
+KIND = RunnerKind(
+    LLAMA_CPP,
+    "=MODEL.gguf",
+    "a GGUF file, by llama-bench from PATH at the same lengths",
+    _make,
+    BY_PLAN,
+    option="--against",
+)

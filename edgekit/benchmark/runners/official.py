@@ -8,15 +8,21 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
 from edgekit.benchmark.plan import BenchPlan, Case
 from edgekit.benchmark.process import exit_failure
-from edgekit.benchmark.result import CaseResult, Init, Run
-from edgekit.errors import MissingToolError
+from edgekit.benchmark.result import BenchResult, CaseResult, EngineInfo, Init, Run
+from edgekit.benchmark.runner import PLAN, Measured, RunnerKind, RunnerOptions
+from edgekit.bundle.subject import Subject
+from edgekit.device.host import read_conditions, read_host
+from edgekit.errors import InputError, MissingToolError
+from edgekit.progress import Progress
 
 _SECONDS: Final[Mapping[str, float]] = {"s": 1.0, "sec": 1.0, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _BYTES: Final[Mapping[str, float]] = {"B": 1.0, "KB": 2.0**10, "MB": 2.0**20, "GB": 2.0**30}
@@ -129,3 +135,57 @@ def measure_official(runner: Path, plan: BenchPlan, case: Case, model: Path) -> 
             )
         )
     return CaseResult(case, tuple(inits), tuple(runs))
+
+
+@dataclass(frozen=True)
+class OfficialRunner:
+    """Measures on this machine with one of Google's binaries."""
+
+    binary: Path
+
+    def measure(self, plan: BenchPlan, subjects: Sequence[Subject], progress: Progress) -> Measured:
+        """Measure every case; these binaries answer no question, so none is checked.
+
+        Raises InputError for a base that takes adapters, MissingToolError when the binary does not start.
+        """
+        (subject,) = subjects
+        if subject.sidecar is not None:
+            raise InputError(
+                f"this base takes adapters, and {self.binary.name} would leave their inputs as the memory was",
+                where="--on official",
+                remedy="measure it with edgekit's own runner (--on host), or measure a bundle that takes no adapters",
+            )
+        began = datetime.now(UTC).isoformat(timespec="seconds")
+        before = read_conditions()
+        cases: list[CaseResult] = []
+        with progress.step(f"measure with {self.binary.name}", len(plan.cases()), "cases") as advance:
+            for case in plan.cases():
+                cases.append(measure_official(self.binary, plan, case, subject.model))
+                advance(1)
+        device = replace(read_host(), before=before, after=read_conditions())
+        result = BenchResult(
+            target=device.name,
+            device=device,
+            bundle=subject.info,
+            engine=EngineInfo("LiteRT-LM", None, self.binary.name),
+            plan=replace(plan, check_prompt=None),
+            cases=tuple(cases),
+            began=began,
+            tool=version("edgekit"),
+        )
+        return Measured(((result,),))
+
+
+def _make(value: str, options: RunnerOptions) -> OfficialRunner:
+    if not value:
+        raise InputError("which file?", where="--on official", remedy="name the binary: official=FILE")
+    return OfficialRunner(Path(value))
+
+
+KIND = RunnerKind(
+    "official",
+    "=FILE",
+    "this machine, by a litert_lm_main or litert_lm_advanced_main",
+    _make,
+    frozenset({PLAN}),
+)

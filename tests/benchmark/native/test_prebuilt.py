@@ -15,12 +15,13 @@ import pytest
 from edgekit.benchmark.native import build
 from edgekit.benchmark.native.android import build as android
 from edgekit.benchmark.plan import RunnerTask
-from edgekit.benchmark.runners.adb import guarded, plan_installation, runner_command
+from edgekit.benchmark.runners.adb import plan_installation, runner_command
 from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.subject import Subject
 from edgekit.device.adb import quote
 from edgekit.device.facts import DIRECTORY
 from edgekit.device.info import DeviceInfo
+from edgekit.device.remote import guarded
 from edgekit.errors import EdgekitError, MissingToolError
 from edgekit.runtime.library import engine_library
 

@@ -18,20 +18,14 @@ import pytest
 from edgekit.benchmark.plan import SWITCHES, BenchPlan, RunnerTask
 from edgekit.benchmark.result import BenchResult, read_result
 from edgekit.benchmark.runners import adb as remote
-from edgekit.benchmark.runners.adb import (
-    Installation,
-    guarded,
-    plan_installation,
-    run_on_device,
-    run_on_devices,
-    run_task_on,
-)
+from edgekit.benchmark.runners.adb import Installation, plan_installation, run_on_device, run_task_on
 from edgekit.benchmark.runners.host import answer_here
 from edgekit.bundle.subject import open_subject
 from edgekit.device import push as pushing
 from edgekit.device.adb import Device, DeviceLost, choose_devices, list_devices
 from edgekit.device.facts import DIRECTORY, read_facts
 from edgekit.device.push import PushFile, clean, push
+from edgekit.device.remote import guarded, run_on_devices
 from edgekit.errors import MissingToolError
 from edgekit.runtime.library import engine_library
 from tests.device.rig import Board, Lab, wait_for

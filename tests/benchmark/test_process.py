@@ -1,0 +1,72 @@
+"""One runner process with the real engine: what it does with a task, and how each of its ends is told."""
+
+from __future__ import annotations
+
+import json
+import statistics
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from edgekit.benchmark.plan import RunnerTask
+from edgekit.benchmark.process import engine_directory, host_runner, read_events, run_here
+from edgekit.benchmark.statistics import latencies
+
+
+def run_runner(argument: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(host_runner()), argument],
+        env={"LD_LIBRARY_PATH": str(engine_directory())},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_the_engine_hands_out_a_token_one_step_late(demo_bundle: Path) -> None:
+    """What `HELD_BACK` says of this release: the last two callbacks come at once, without a step between them."""
+    task = RunnerTask(str(demo_bundle), threads=1, prefill=32, decode=6, warmup=1, runs=5, timeout_s=60)
+    seen = [run for run in run_here(task).runs if len(run.stamps) == 6]
+    assert seen, "the model ended its answer: ask for fewer tokens"
+    # The median: a machine may be busy for a moment in any one run.
+    last = statistics.median(run.stamps[-1] - run.stamps[-2] for run in seen)
+    assert last < statistics.median(step for run in seen for step in latencies(run)) / 2
+
+
+def test_a_process_that_takes_too_long_ends_itself(demo_bundle: Path) -> None:
+    outcome = run_here(
+        RunnerTask(str(demo_bundle), threads=1, prefill=32, decode=3500, runs=200, timeout_s=1)
+    )
+    assert outcome.failure == "not finished after 1 s"
+    assert outcome.init_seconds is not None
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "",
+        "{",
+        "{}",
+        '{"model": 3}',
+        '{"model": "m", "unknown": 1}',
+        '{"model": "m", "threads": -1}',
+        '{"model": "m"',
+    ],
+)
+def test_the_runner_refuses_what_is_no_task(task: str) -> None:
+    done = run_runner(task)
+    assert done.returncode == 1
+    assert [event["event"] for event in read_events(done.stdout.splitlines())] == ["start", "error"]
+
+
+def test_the_runner_reads_a_task_from_a_file_and_every_letter(tmp_path: Path, demo_bundle: Path) -> None:
+    path = tmp_path / "task.json"
+    question = 'skjermen er "for" lys \\ \u97f3\u91cf \U0001f600\n'
+    task = RunnerTask(str(demo_bundle), check_prompt=question, check_tokens=4)
+    path.write_text(json.dumps(json.loads(task.to_json()), indent=2))
+    done = run_runner(str(path))
+    assert done.returncode == 0, done.stdout
+    (answer,) = [event for event in read_events(done.stdout.splitlines()) if event["event"] == "check"]
+    assert "".join(part["text"] for part in answer["message"]["content"]) == GREEDY_ANSWER

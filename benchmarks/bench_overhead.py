@@ -23,8 +23,8 @@ from convert import CONVERT
 
 from edgekit.benchmark.plan import BenchPlan, Files, run_task
 from edgekit.benchmark.process import run_here
-from edgekit.benchmark.statistics import median_ratio, summarize
 from edgekit.bundle.opening import open_bundle
+from edgekit.stats import median_ratio, summarize
 
 TARGET = 0.01
 
@@ -95,7 +95,7 @@ def _ours(plan: BenchPlan, model: Path, directory: Path) -> float:
     cache = directory / "cache-ours"
     cache.mkdir(exist_ok=True)
     task = run_task(plan, plan.cases()[0], Files(str(model), cache_dir=str(cache)), warmup=0, runs=1)
-    outcome = run_here(task, timeout=plan.timeout)
+    outcome = run_here(task)
     if outcome.failure is not None or not outcome.runs[0].decode_tps:
         raise RuntimeError(f"the runner failed: {outcome.failure}")
     return outcome.runs[0].decode_tps

@@ -26,12 +26,12 @@ from typing import Any
 
 import measure
 
-from edgekit.benchmark.statistics import summarize
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk.assemble import App, write_apk
 from edgekit.packaging.targets.apk.keys import DEBUG_ALIAS, DEBUG_KEYSTORE, DEBUG_PASSWORD, debug_key
 from edgekit.progress import Advance
+from edgekit.stats import summarize
 
 TARGET_SECONDS = 10.0
 BUNDLE_BYTES = 280_000_000

@@ -7,7 +7,8 @@ Linux board has the files under /sys and /proc only.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from edgekit.device.adb import Device
@@ -229,3 +230,35 @@ def _number(text: str | None) -> float | None:
         return float(text) if text else None
     except ValueError:
         return None
+
+
+_COOLER_SECONDS = 5.0
+
+
+_WARMER_BY = 3.0
+
+
+def cool_down(
+    device: Device, start: Conditions, limit: float, *, sleep: Callable[[float], None] = time.sleep
+) -> str | None:
+    """Wait, at most `limit` seconds, until a device is as cool as at the start; returns a note when it is not.
+
+    Cool is: Android speaks of no throttling, and the temperature is at most 3 °C above the start's.
+    """
+    waited = 0.0
+    while limit > 0:
+        now, throttled = read_conditions(device)
+        hot = (
+            now.temperature_c is not None
+            and start.temperature_c is not None
+            and now.temperature_c > start.temperature_c + _WARMER_BY
+        )
+        if not hot and not throttled:
+            return None
+        if waited >= limit:
+            degrees = "" if now.temperature_c is None else f" ({now.temperature_c:.0f} °C)"
+            return f"still warm after {limit:g} s of rest{degrees}"
+        pause = min(_COOLER_SECONDS, limit - waited)
+        sleep(pause)
+        waited += pause
+    return None

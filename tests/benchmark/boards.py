@@ -28,12 +28,16 @@ def runs_of(task: RunnerTask) -> Outcome:
     return Outcome(0.5, (warm,) * task.warmup + (run,) * task.runs, answer=answer, cache_bytes=12)
 
 
+TOY = DeviceInfo("linux", "toy")
+ENGINE = EngineInfo("LiteRT-LM", None, "toy")
+
+
 @dataclass
 class ToyBoard:
     answer: Callable[[RunnerTask], Outcome] = runs_of
     warm: str | None = None
-    info: DeviceInfo = DeviceInfo("linux", "toy")
-    engine: EngineInfo = EngineInfo("LiteRT-LM", None, "toy")
+    info: DeviceInfo = TOY
+    engine: EngineInfo = ENGINE
     done: list[str] = field(default_factory=list)
     tasks: list[RunnerTask] = field(default_factory=list)
 

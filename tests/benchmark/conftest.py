@@ -1,4 +1,4 @@
-"""Bundles of the demo to measure, made once."""
+"""Bundles of the demo to measure, copied once: reports go into them."""
 
 from __future__ import annotations
 
@@ -6,28 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.conversion.convert import convert
 from edgekit.examples import sentiment
+from tests.conftest import EXAMPLE
+from tests.fixtures.bundles import Bundles, model_of
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    return convert(demo_path, tmp_path_factory.mktemp("bench") / "demo", check=False).bundle
+def bundle(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundles.copy(tmp_path_factory.mktemp("bench") / "demo")
 
 
 @pytest.fixture(scope="session")
-def demo_bundle(bundle: Path) -> Path:
+def demo_bundle(bundles: Bundles) -> Path:
     """The model file of the demo bundle."""
-    return next(bundle.glob("*.litertlm"))
+    return model_of(bundles())
 
 
 @pytest.fixture(scope="session")
-def float_bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    target = tmp_path_factory.mktemp("bench") / "demo-float"
-    return convert(demo_path, target, recipe="float32", check=False).bundle
+def float_bundle(bundles: Bundles) -> Path:
+    return bundles(recipe="float32")
 
 
 @pytest.fixture(scope="session")
-def merged_bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    target = tmp_path_factory.mktemp("merged") / "merged"
-    return convert(sentiment() / "adapter", target, base=demo_path, check=False).bundle
+def merged_bundle(bundles: Bundles) -> Path:
+    """The demo with the adapter for sentiment merged into it."""
+    return bundles(sentiment() / "adapter", name="merged", base=EXAMPLE / "checkpoint")

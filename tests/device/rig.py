@@ -14,8 +14,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from platformdirs import user_cache_path
@@ -245,3 +246,20 @@ def open_lab(folder: Path) -> Iterator[Lab]:
         yield lab
     finally:
         lab.close()
+
+
+def interrupted(action: Callable[[], object], when: Callable[[], bool], then: Callable[[], object]) -> None:
+    """Do something, and something else in its middle."""
+
+    def wait() -> None:
+        deadline = time.monotonic() + 30
+        while not when() and time.monotonic() < deadline:
+            time.sleep(0.02)
+        then()
+
+    other = threading.Thread(target=wait, daemon=True)
+    other.start()
+    try:
+        action()
+    finally:
+        other.join(timeout=30)

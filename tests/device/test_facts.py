@@ -6,8 +6,14 @@ from dataclasses import replace
 
 import pytest
 
-from edgekit.benchmark.runners.adb import cool_down
-from edgekit.device.facts import big_cores, check_supported, parse_conditions, parse_facts, sections
+from edgekit.device.facts import (
+    big_cores,
+    check_supported,
+    cool_down,
+    parse_conditions,
+    parse_facts,
+    sections,
+)
 from edgekit.device.info import Conditions
 from edgekit.errors import MissingToolError
 
@@ -113,7 +119,7 @@ def test_a_device_that_tells_nothing_has_no_conditions() -> None:
 def test_resting_ends_when_the_device_is_cool(monkeypatch: pytest.MonkeyPatch) -> None:
     start = Conditions(temperature_c=40)
     readings = iter([(replace(start, temperature_c=48.0), True), (replace(start, temperature_c=42.0), False)])
-    monkeypatch.setattr("edgekit.benchmark.runners.adb.read_conditions", lambda device: next(readings))
+    monkeypatch.setattr("edgekit.device.facts.read_conditions", lambda device: next(readings))
     slept: list[float] = []
     assert cool_down(None, start, 60, sleep=slept.append) is None  # type: ignore[arg-type]
     assert slept == [5.0]
@@ -121,7 +127,7 @@ def test_resting_ends_when_the_device_is_cool(monkeypatch: pytest.MonkeyPatch) -
 
 def test_resting_gives_up_with_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     hot = (Conditions(temperature_c=60.0), True)
-    monkeypatch.setattr("edgekit.benchmark.runners.adb.read_conditions", lambda device: hot)
+    monkeypatch.setattr("edgekit.device.facts.read_conditions", lambda device: hot)
     slept: list[float] = []
     note = cool_down(None, Conditions(temperature_c=40), 12, sleep=slept.append)  # type: ignore[arg-type]
     assert note == "still warm after 12 s of rest (60 °C)"

@@ -174,11 +174,11 @@ def reports(demo: Path, adapted: dict[str, Path]) -> Iterator[tuple[str, Any]]:
     yield "validate adapter", other.to_json()
     yield "validate against", edgekit.validate(adapted["base"], against=demo, **few).to_json()
     plan = BenchPlan((32,), (16,), threads=(2,), runs=2)
-    yield "bench", edgekit.bench(demo, plan=plan, reports=None).results[0].to_json()
+    yield "bench", edgekit.bench(demo, plan=plan, reports=None).to_json()["results"][0]
     switching = edgekit.bench(
         adapted["base"], adapters=[adapted[SENTIMENT.name], adapted[TRIAGE.name]], plan=plan, reports=None
     )
-    yield "bench adapters", switching.results[0].to_json()
+    yield "bench adapters", switching.to_json()["results"][0]
 
 
 def files_of(folder: Path) -> dict[str, str]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import itertools
 import signal
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,7 +29,7 @@ from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.sidecar import SIDECAR_SUFFIX
 from edgekit.bundle.subject import Subject
 from edgekit.device.adb import Device, DeviceLost, choose_devices, find_adb, list_devices, quote
-from edgekit.device.facts import DIRECTORY, Facts, big_cores, read_conditions, read_facts
+from edgekit.device.facts import DIRECTORY, Facts, big_cores, cool_down, read_conditions, read_facts
 from edgekit.device.info import Conditions, DeviceInfo
 from edgekit.device.push import PushFile, push
 from edgekit.device.remote import on_each, run_guarded
@@ -43,8 +42,6 @@ from edgekit.runtime.library import LIBRARY, engine_library, engine_version
 CACHES = f"{DIRECTORY}/cache"
 
 _UNLIMITED_SECONDS = 24 * 3600.0
-_COOLER_SECONDS = 5.0
-_WARMER_BY = 3.0
 _MEMORY_BESIDE_MODEL = 128 << 20
 
 
@@ -152,32 +149,6 @@ class AdbBoard:
             return None
         words = self.device.shell(f"du -sk {quote(cache_dir)}").out.split()
         return int(words[0]) * 1024 if words and words[0].isdigit() else None
-
-
-def cool_down(
-    device: Device, start: Conditions, limit: float, *, sleep: Callable[[float], None] = time.sleep
-) -> str | None:
-    """Wait, at most `limit` seconds, until a device is as cool as at the start; returns a note when it is not.
-
-    Cool is: Android speaks of no throttling, and the temperature is at most 3 °C above the start's.
-    """
-    waited = 0.0
-    while limit > 0:
-        now, throttled = read_conditions(device)
-        hot = (
-            now.temperature_c is not None
-            and start.temperature_c is not None
-            and now.temperature_c > start.temperature_c + _WARMER_BY
-        )
-        if not hot and not throttled:
-            return None
-        if waited >= limit:
-            degrees = "" if now.temperature_c is None else f" ({now.temperature_c:.0f} °C)"
-            return f"still warm after {limit:g} s of rest{degrees}"
-        pause = min(_COOLER_SECONDS, limit - waited)
-        sleep(pause)
-        waited += pause
-    return None
 
 
 def throttled_note(conditions: Conditions) -> str:

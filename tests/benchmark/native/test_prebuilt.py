@@ -15,7 +15,7 @@ import pytest
 from edgekit.benchmark.native import build
 from edgekit.benchmark.native.android import build as android
 from edgekit.benchmark.plan import RunnerTask
-from edgekit.benchmark.runners.adb import plan_installation, runner_command
+from edgekit.benchmark.runners.adb import programs, runner_command, subject_files
 from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.subject import Subject
 from edgekit.device.adb import quote
@@ -166,24 +166,24 @@ def test_sidecars_lie_beside_the_model_each_under_its_digest(tmp_path: Path) -> 
     for path in paths:
         path.write_text(path.name)
     subject = Subject(BUNDLE, Path("demo.litertlm"), paths[0], (("b", paths[1]),))
-    installed = plan_installation(PHONE, subject, Path("liblitert-lm.so"))
+    files, reads = subject_files(subject)
     folder = f"{DIRECTORY}/models/abababababababab"
     names = [f"{folder}/{hashlib.sha256(path.read_bytes()).hexdigest()[:16]}.lora.tflite" for path in paths]
-    assert [file.remote for file in installed.files[-2:]] == names
-    assert (installed.reads.sidecar, *installed.reads.others) == tuple(names)
+    assert [file.remote for file in files[-2:]] == names
+    assert (reads.sidecar, *reads.others) == tuple(names)
 
 
 def test_the_command_line_of_a_phone() -> None:
     """Never run on a phone from here: this is what would run."""
-    installed = plan_installation(PHONE, Subject(BUNDLE, Path("demo.litertlm")), Path("liblitert-lm.so"))
-    task = RunnerTask(installed.reads.model, prefill=256, decode=256, runs=5, cpus="4,5")
-    assert [file.remote for file in installed.files] == [
+    files, reads = subject_files(Subject(BUNDLE, Path("demo.litertlm")))
+    task = RunnerTask(reads.model, prefill=256, decode=256, runs=5, cpus="4,5")
+    assert [file.remote for file in (*programs(PHONE, Path("liblitert-lm.so")), *files)] == [
         f"{DIRECTORY}/liblitert-lm.so",
         f"{DIRECTORY}/librunner-android-arm64-v8a.so",
-        f"{DIRECTORY}/models/abababababababab/demo.litertlm",
         f"{DIRECTORY}/runner.jar",
+        f"{DIRECTORY}/models/abababababababab/demo.litertlm",
     ]
-    command = runner_command(installed, task)
+    command = runner_command(PHONE, task)
     assert command == (
         "CLASSPATH=/data/local/tmp/edgekit/runner.jar LD_LIBRARY_PATH=/data/local/tmp/edgekit "
         "app_process / Main /data/local/tmp/edgekit/liblitert-lm.so "

@@ -7,28 +7,25 @@ import os
 import signal
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgekit.benchmark.plan import SWITCHES, BenchPlan, RunnerTask
+from edgekit.benchmark.process import answer_here
+from edgekit.benchmark.report import result_json
 from edgekit.benchmark.result import BenchResult, read_result
+from edgekit.benchmark.runner import NO_OPTIONS
 from edgekit.benchmark.runners import adb as remote
-from edgekit.benchmark.runners.adb import Installation, plan_installation, run_on_device, run_task_on
-from edgekit.benchmark.runners.host import answer_here
+from edgekit.benchmark.runners.adb import AdbBoard, AdbRunner, measure_on_device
 from edgekit.bundle.subject import open_subject
-from edgekit.device import push as pushing
 from edgekit.device.adb import Device, DeviceLost, choose_devices, list_devices
-from edgekit.device.facts import DIRECTORY, read_facts
-from edgekit.device.push import PushFile, clean, push
-from edgekit.device.remote import guarded, run_on_devices
+from edgekit.device.push import push
 from edgekit.errors import MissingToolError
-from edgekit.runtime.library import engine_library
-from tests.device.rig import Board, Lab, wait_for
+from edgekit.progress import SILENT
+from tests.device.rig import Board, Lab, interrupted, wait_for
 
 PLAN = BenchPlan(prefill=(32,), decode=(8,), runs=3, threads=(1,), check_prompt="my screen is too dark")
 LONG = BenchPlan(prefill=(128,), decode=(128,), runs=20_000)
@@ -48,20 +45,15 @@ def doomed(lab: Lab) -> Board:
 
 def measure(device: Device, model: Path, plan: BenchPlan = PLAN, expected: str | None = None) -> BenchResult:
     with open_subject(model) as subject:
-        return run_on_device(plan, subject, device, expected=expected)
-
-
-def installation(device: Device, model: Path) -> Installation:
-    facts = read_facts(device)
-    with open_subject(model) as subject:
-        return plan_installation(facts.info, subject, engine_library("linux", facts.info.abi or ""))
+        (result,) = measure_on_device(device, plan, [subject], expected=[expected])
+    return result
 
 
 def test_a_bundle_is_measured_on_the_device(board: Board, demo_bundle: Path) -> None:
     with open_subject(demo_bundle) as subject:
         here = answer_here(PLAN, subject)
     assert here is not None
-    result = measure(board.device, demo_bundle, expected=here.text)
+    result = measure(board.device, demo_bundle, expected=here)
     assert result.failures == ()
     assert (result.target, result.device.kind, result.device.abi) == (board.serial, "linux", "x86_64")
     assert result.device.cores == os.cpu_count()
@@ -72,13 +64,18 @@ def test_a_bundle_is_measured_on_the_device(board: Board, demo_bundle: Path) -> 
     assert (case.cache_bytes or 0) > 1_000_000
     assert result.check is not None
     assert result.check.agrees
-    assert BenchResult.from_json(json.loads(json.dumps(result.to_json()))) == result
+    assert BenchResult.from_json(json.loads(json.dumps(result_json(result)))) == result
 
 
-def test_an_unchanged_bundle_is_not_pushed_again(board: Board, demo_bundle: Path) -> None:
-    installed = installation(board.device, demo_bundle)
-    push(board.device, installed.files)
-    assert push(board.device, installed.files) == 0
+def test_an_unchanged_bundle_is_not_pushed_again(
+    board: Board, demo_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sent = pushed(monkeypatch)
+    with open_subject(demo_bundle) as subject:
+        for _ in range(2):
+            with AdbBoard(board.device).place(subject):
+                pass
+    assert sent[1] == 0
 
 
 def test_an_adapter_is_measured_and_switched_on_the_device(
@@ -86,11 +83,8 @@ def test_an_adapter_is_measured_and_switched_on_the_device(
 ) -> None:
     with open_subject(adapter_ready_bundle, [sentiment_adapter, triage_adapter]) as subject:
         here = answer_here(PLAN, subject)
-        assert here is not None and '"sentiment"' in str(here.text)
-        result = run_on_device(PLAN, subject, board.device, expected=here.text)
-        facts = read_facts(board.device)
-        installed = plan_installation(facts.info, subject, engine_library("linux", facts.info.abi or ""))
-        assert push(board.device, installed.files) == 0
+        assert here is not None and '"sentiment"' in here
+        (result,) = measure_on_device(board.device, PLAN, [subject], expected=[here])
     assert result.failures == ()
     assert result.bundle.title == "sentiment on settings-navigator"
     assert result.check is not None and result.check.agrees
@@ -101,7 +95,7 @@ def test_an_adapter_is_measured_and_switched_on_the_device(
     adapter = result.bundle.adapter
     assert adapter is not None
     assert (folder / f"{adapter.sha256[:16]}.lora.tflite").stat().st_size == adapter.size
-    assert BenchResult.from_json(json.loads(json.dumps(result.to_json()))) == result
+    assert BenchResult.from_json(json.loads(json.dumps(result_json(result)))) == result
 
 
 def test_a_base_that_takes_adapters_has_an_empty_sidecar_on_the_device(
@@ -111,7 +105,7 @@ def test_a_base_that_takes_adapters_has_an_empty_sidecar_on_the_device(
     with open_subject(demo_bundle) as plain:
         expected = answer_here(PLAN, plain)
     assert expected is not None
-    result = measure(board.device, adapter_ready_bundle, expected=expected.text)
+    result = measure(board.device, adapter_ready_bundle, expected=expected)
     assert result.failures == ()
     assert result.bundle.adapter is None
 
@@ -140,12 +134,14 @@ def test_a_failing_case_is_told_with_the_engine_s_reason(board: Board, demo_bund
 
 
 def test_a_native_death_and_an_exit_status_are_told(board: Board, demo_bundle: Path) -> None:
-    installed = installation(board.device, demo_bundle)
-    task = RunnerTask(installed.reads.model)
+    with open_subject(demo_bundle) as subject:
+        there = AdbBoard(board.device)
+        with there.place(subject) as files:
+            task = RunnerTask(files.model, timeout_s=20)
 
     def run(command: str, monkeypatch: pytest.MonkeyPatch) -> str | None:
-        monkeypatch.setattr(remote, "runner_command", lambda installed, task: command)
-        return run_task_on(board.device, installed, task, 20).failure
+        monkeypatch.setattr(remote, "runner_command", lambda info, task: command)
+        return there.run(task).failure
 
     with pytest.MonkeyPatch.context() as patch:
         assert "status 7: no such thing" in (run("sh -c 'echo no such thing >&2; exit 7'", patch) or "")
@@ -160,42 +156,6 @@ def test_a_run_that_takes_too_long_ends_there_too(board: Board, demo_bundle: Pat
     assert not board.running("runner-linux")
 
 
-def test_a_changed_file_is_pushed_anew(board: Board, tmp_path: Path) -> None:
-    local = tmp_path / "file"
-    file = PushFile(local, f"{DIRECTORY}/a file", "755")
-    for content in (b"first", b"second, longer"):
-        local.write_bytes(content)
-        assert push(board.device, [file]) == len(content)
-        assert (board.data / "local/tmp/edgekit/a file").read_bytes() == content
-    assert board.device.checked(f"stat -c %a '{file.remote}'").strip() == "755"
-
-
-def test_a_device_without_sha256sum_goes_by_what_was_noted(lab: Lab, tmp_path: Path) -> None:
-    """The board's busybox has the applet; what asks for it is told that it has not."""
-    board = lab.board(room="16m")
-    hide = 'command() { [ "$2" != sha256sum ]; }; '
-    local = tmp_path / "file"
-    local.write_bytes(b"content")
-    device = board.device
-    shell = Device.shell
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Device, "shell", lambda self, script, **more: shell(self, hide + script, **more))
-        assert push(device, [PushFile(local, f"{DIRECTORY}/file")]) == 7
-        assert push(device, [PushFile(local, f"{DIRECTORY}/file")]) == 0
-        local.write_bytes(b"changed")
-        assert push(device, [PushFile(local, f"{DIRECTORY}/file")]) == 7
-    board.kill()
-
-
-def test_clean_removes_everything(board: Board, tmp_path: Path) -> None:
-    local = tmp_path / "file"
-    local.write_bytes(bytes(1 << 20))
-    push(board.device, [PushFile(local, f"{DIRECTORY}/models/x/file")])
-    assert clean(board.device) >= 1 << 20
-    assert list((board.data / "local/tmp").iterdir()) == []
-    assert clean(board.device) == 0
-
-
 def test_too_little_room_is_said_before_anything_is_sent(lab: Lab, demo_bundle: Path) -> None:
     small = lab.board(room="20m")
     with pytest.raises(
@@ -204,16 +164,6 @@ def test_too_little_room_is_said_before_anything_is_sent(lab: Lab, demo_bundle: 
         measure(small.device, demo_bundle)
     assert "--clean" in (raised.value.remedy or "")
     assert list((small.data / "local/tmp/edgekit").glob("*.part")) == []
-    small.kill()
-
-
-def test_room_that_runs_out_on_the_way_is_said(
-    lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    small = lab.board(room="4m")
-    monkeypatch.setattr(pushing, "_check_room", lambda device, folder, needed: None)
-    with pytest.raises(MissingToolError, match="no space is left on the device"):
-        push(small.device, [PushFile(big_file(tmp_path, 16 << 20), f"{DIRECTORY}/file")])
     small.kill()
 
 
@@ -229,34 +179,7 @@ def test_too_little_memory_is_said_before_anything_is_sent(board: Board, demo_bu
     with open_subject(demo_bundle) as subject:
         huge = replace(subject, info=replace(subject.info, size=10**15))
     with pytest.raises(MissingToolError, match="too little memory: the model needs about 1000"):
-        run_on_device(PLAN, huge, board.device)
-
-
-def test_a_push_goes_on_from_where_the_cable_was_pulled(lab: Lab, doomed: Board, tmp_path: Path) -> None:
-    size = 400 << 20
-    file = PushFile(big_file(tmp_path, size), f"{DIRECTORY}/file")
-    with pytest.raises(DeviceLost):
-        interrupted(
-            lambda: push(doomed.device, [file]),
-            when=lambda: part_size(doomed) > 20 << 20,
-            then=lambda: lab.run("disconnect", doomed.serial),
-        )
-    wait_for(doomed.connect, "the device again")
-    arrived = part_size(doomed)
-    assert 20 << 20 < arrived < size
-    assert push(doomed.device, [file]) <= size - arrived
-    assert (doomed.data / "local/tmp/edgekit/file").stat().st_size == size
-    doomed.kill()
-
-
-def test_a_device_lost_while_pushing_is_said(doomed: Board, tmp_path: Path) -> None:
-    file = PushFile(big_file(tmp_path, 400 << 20), f"{DIRECTORY}/file")
-    with pytest.raises(DeviceLost, match="the device is gone"):
-        interrupted(
-            lambda: push(doomed.device, [file]),
-            when=lambda: part_size(doomed) > 20 << 20,
-            then=doomed.kill,
-        )
+        measure_on_device(board.device, PLAN, [huge])
 
 
 def test_a_device_lost_while_measuring_is_said_and_then_listed_offline(
@@ -294,7 +217,7 @@ def test_a_stopped_or_killed_program_leaves_no_remote_process(
     board: Board, demo_bundle: Path, sent: signal.Signals
 ) -> None:
     program = (
-        "import sys; from pathlib import Path; from tests.benchmark.device.test_board import *; "
+        "import sys; from pathlib import Path; from tests.benchmark.runners.test_adb import *; "
         "measure(Device(Path(sys.argv[1]), sys.argv[2]), Path(sys.argv[3]), LONG)"
     )
     arguments = [str(board.lab.adb), board.serial, str(demo_bundle)]
@@ -312,7 +235,7 @@ def test_the_command_line_stopped_on_two_devices_leaves_nothing_running(
     lab: Lab, board: Board, doomed: Board, demo_bundle: Path, sent: signal.Signals
 ) -> None:
     process = subprocess.Popen(
-        edgekit_bench(demo_bundle, "--device", "all", "--runs", "20000"),
+        edgekit_bench(demo_bundle, "--on", "adb:all", "--runs", "20000"),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
@@ -330,7 +253,9 @@ def test_the_command_line_measures_reports_and_cleans(
     board: Board, demo_bundle: Path, tmp_path: Path
 ) -> None:
     short = ("--prefill", "16", "--decode", "8", "--runs", "2", "--cpus", "big")
-    words = edgekit_bench(demo_bundle.parent, "-s", board.serial, *short, "--output", str(tmp_path))
+    words = edgekit_bench(
+        demo_bundle.parent, "--on", f"adb:{board.serial}", *short, "--output", str(tmp_path)
+    )
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert board.serial in done.stdout
@@ -340,7 +265,7 @@ def test_the_command_line_measures_reports_and_cleans(
     assert result.check is not None
     assert result.check.agrees
     cleaned = subprocess.run(
-        edgekit_bench("--device", board.serial, "--clean"), capture_output=True, text=True, check=False
+        edgekit_bench("--on", f"adb:{board.serial}", "--clean"), capture_output=True, text=True, check=False
     )
     assert cleaned.returncode == 0, cleaned.stderr
     assert not (board.data / "local/tmp/edgekit").exists()
@@ -348,7 +273,7 @@ def test_the_command_line_measures_reports_and_cleans(
 
 def test_the_command_line_exits_3_without_the_device(lab: Lab, demo_bundle: Path) -> None:
     done = subprocess.run(
-        edgekit_bench(demo_bundle, "--device", "nobody"), capture_output=True, text=True, check=False
+        edgekit_bench(demo_bundle, "--on", "adb:nobody"), capture_output=True, text=True, check=False
     )
     assert done.returncode == 3
     assert "no device has the serial nobody" in done.stderr
@@ -358,59 +283,32 @@ def edgekit_bench(*words: object) -> list[str]:
     return [sys.executable, "-m", "edgekit", "bench", *map(str, words)]
 
 
-def test_an_undisturbed_script_keeps_its_exit_status_and_leaves_no_guard(board: Board) -> None:
-    board.device.checked(f"mkdir -p {DIRECTORY}")
-    process = board.device.start(guarded("sh -c 'echo out; echo err >&2; exit 5'"))
-    assert process.stdin and process.stdout and process.stderr
-    assert process.wait(timeout=20) == 5
-    assert (process.stdout.read(), process.stderr.read()) == (b"out\n", b"err\n")
-    process.stdin.close()
-    wait_for(lambda: not board.running("sh"), "the end of the guard", 10)
-
-
-def test_two_devices_are_measured_at_once(lab: Lab, board: Board, doomed: Board, demo_bundle: Path) -> None:
+def test_two_devices_are_measured_at_once_and_bundles_in_turns(
+    lab: Lab, board: Board, doomed: Board, demo_bundle: Path, float_bundle: Path
+) -> None:
     listed = [d for d in list_devices(lab.adb) if d.serial in (board.serial, doomed.serial)]
     with pytest.raises(MissingToolError, match="2 devices are connected"):
         choose_devices(listed, None, {})
-    assert choose_devices(listed, doomed.serial)[0].serial == doomed.serial
-    chosen = [Device(lab.adb, device.serial) for device in choose_devices(listed, "all")]
-    gone = Device(lab.adb, "127.0.0.1:1")
-    results, errors = run_on_devices([*chosen, gone], lambda device: measure(device, demo_bundle))
-    assert [result.target for result in results] == [board.serial, doomed.serial]
-    assert all(result.failures == () for result in results)
-    assert [error.where for error in errors] == ["127.0.0.1:1"]
+    plan = replace(PLAN, runs=2)
+    with open_subject(demo_bundle) as ours, open_subject(float_bundle) as theirs:
+        measured = AdbRunner("all", NO_OPTIONS).measure(plan, [ours, theirs], SILENT)
+    assert measured.lost == ()
+    assert {target[0].target for target in measured.targets} == {board.serial, doomed.serial}
+    for target in measured.targets:
+        assert [result.bundle.recipe for result in target] == ["int8", "float32"]
+        assert [len(result.cases[0].measured) for result in target] == [2, 2]
+        assert all(result.failures == () for result in target)
     doomed.kill()
+    lab.run("disconnect", doomed.serial)
 
 
-def big_file(folder: Path, size: int) -> Path:
-    path = folder / "big"
-    with path.open("wb") as file:
-        file.write(os.urandom(64))
-        file.truncate(size)
-    return path
+def pushed(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Keep how many bytes each push had to send."""
+    sent: list[int] = []
 
+    def counted(*arguments: Any, **options: Any) -> int:
+        sent.append(push(*arguments, **options))
+        return sent[-1]
 
-def part_size(board: Board) -> int:
-    try:
-        return max(
-            (part.stat().st_size for part in (board.data / "local/tmp/edgekit").glob("*.part")), default=0
-        )
-    except (OSError, IndexError):
-        return 0
-
-
-def interrupted(action: Callable[[], object], when: Callable[[], bool], then: Callable[[], object]) -> None:
-    """Do something, and something else in its middle."""
-
-    def wait() -> None:
-        deadline = time.monotonic() + 30
-        while not when() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        then()
-
-    other = threading.Thread(target=wait, daemon=True)
-    other.start()
-    try:
-        action()
-    finally:
-        other.join(timeout=30)
+    monkeypatch.setattr(remote, "push", counted)
+    return sent

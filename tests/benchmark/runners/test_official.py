@@ -1,19 +1,27 @@
-"""Other people's tools: the text of Google's binaries, the JSON of llama-bench. Neither runs here.
+"""Google's own binaries, which do not run here.
 
-The samples below are written after the formats as the projects document them, with figures of our own; a script in the
+The samples below are written after the formats as the project documents them, with figures of our own; a script in the
 tool's place shows that the command line and the process are handled, not that a real build was seen.
 """
 
-import json
+from __future__ import annotations
+
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edgekit.benchmark.plan import BenchPlan
-from edgekit.benchmark.runners.llama_cpp import measure_llama, parse_peer, read_llama_bench
-from edgekit.benchmark.runners.official import measure_official, official_command, parse_output
-from edgekit.device.info import DeviceInfo
-from edgekit.errors import InputError, MissingToolError
+from edgekit.benchmark.runners.official import (
+    OfficialRunner,
+    measure_official,
+    official_command,
+    parse_output,
+)
+from edgekit.errors import MissingToolError
+from edgekit.progress import SILENT
+from tests.benchmark.boards import subject
+from tests.benchmark.runners.tools import tool
 
 PLAN = BenchPlan((256,), (128,), threads=(4,), warmup=1, runs=2, kv_length=1024)
 CASE = PLAN.cases()[0]
@@ -85,12 +93,6 @@ def test_text_without_figures_has_none() -> None:
     assert parse_output("usage: litert_lm_main --model_path=…") == parse_output("")
 
 
-def tool(path: Path, body: str) -> Path:
-    path.write_text(f"#!/bin/sh\n{body}\n")
-    path.chmod(0o755)
-    return path
-
-
 def test_each_run_is_a_process_with_the_documented_flags(tmp_path: Path) -> None:
     (tmp_path / "sample").write_text(MILLISECONDS)
     runner = tool(tmp_path / "litert_lm_main", 'echo "$@" >> "$0.calls"; cat "$(dirname "$0")/sample"')
@@ -121,49 +123,10 @@ def test_a_binary_that_is_not_there_is_a_missing_tool(tmp_path: Path) -> None:
         measure_official(tmp_path / "absent", PLAN, CASE, Path("m"))
 
 
-# --- llama.cpp ---------------------------------------------------------------------------------------------------
-
-
-def entry(prompt: int, output: int, *speeds: float) -> dict[str, object]:
-    return {
-        "model_type": "gemma3 270M Q8_0",
-        "n_threads": 4,
-        "n_prompt": prompt,
-        "n_gen": output,
-        "n_depth": 0,
-        "avg_ts": sum(speeds) / len(speeds),
-        "samples_ts": list(speeds),
-    }
-
-
-def test_samples_of_prompt_and_output_become_runs() -> None:
-    outputs = [json.dumps([entry(256, 0, 470.0, 480.0)]), json.dumps([entry(0, 128, 52.0, 54.0)])]
-    measured = read_llama_bench(CASE, outputs)
-    assert [(run.prefill_tps, run.decode_tps) for run in measured.measured] == [(470.0, 52.0), (480.0, 54.0)]
-
-
-@pytest.mark.parametrize("output", ["", "{}", "[{}]", "[]", "null"])
-def test_output_that_is_not_as_documented_is_a_failure(output: str) -> None:
-    assert read_llama_bench(CASE, [output]).failure is not None
-
-
-def test_llama_bench_is_asked_for_the_same_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, values in (("pp", entry(256, 0, 470.0)), ("tg", entry(0, 128, 52.0))):
-        (tmp_path / name).write_text(json.dumps([values]))
-    tool(
-        tmp_path / "llama-bench",
-        'echo "$@" >> "$0.calls"; case "$*" in *"-p 0 "*) cat "${0%/*}/tg";; *) cat "${0%/*}/pp";; esac',
-    )
-    monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
-    model = tmp_path / "m.gguf"
-    model.write_bytes(b"GGUF")
-    measured = measure_llama(PLAN, parse_peer(f"llama.cpp={model}"), DeviceInfo("host", "host"))
-    assert measured.failures == ()
-    prompt, output = (tmp_path / "llama-bench.calls").read_text().splitlines()
-    assert "-p 256 -n 0 -d 0" in prompt and "-t 4" in prompt
-    assert "-p 0 -n 128 -d 256" in output
-
-
-def test_only_llama_cpp_is_a_peer(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="no such file"):
-        parse_peer(f"llama.cpp={tmp_path / 'absent.gguf'}")
+def test_a_plan_is_measured_without_its_question(tmp_path: Path) -> None:
+    (tmp_path / "sample").write_text(MILLISECONDS)
+    binary = tool(tmp_path / "litert_lm_main", 'cat "$(dirname "$0")/sample"')
+    plan = replace(PLAN, prefill=(128, 256), check_prompt="hello")
+    ((result,),) = OfficialRunner(binary).measure(plan, [subject()], SILENT).targets
+    assert (result.target, result.engine.runner, result.plan.check_prompt) == ("host", "litert_lm_main", None)
+    assert [len(case.measured) for case in result.cases] == [2, 2]

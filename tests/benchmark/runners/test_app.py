@@ -4,12 +4,14 @@ The sample is a file that the app's own test wrote, with the real engine on a JV
 screens.ToolsTest` writes a new one among the screenshots.
 """
 
+from __future__ import annotations
+
+import json
 from pathlib import Path
 
 from edgekit import bench
 from edgekit.benchmark.result import read_result
 from edgekit.benchmark.statistics import METRIC, summaries
-from edgekit.conversion.convert import convert
 
 SAMPLE = Path(__file__).with_name("shared_by_the_app.json")
 
@@ -33,8 +35,29 @@ def test_every_figure_of_a_host_is_there_but_private_memory_and_energy() -> None
     assert set(METRIC) - set(summaries(case)) == {"private", "energy"}
 
 
-def test_bench_puts_it_into_a_report(tmp_path: Path, demo_path: Path) -> None:
-    bundle = convert(demo_path, tmp_path / "demo", check=False).bundle
-    report = bench(bundle, imports=[SAMPLE], reports=tmp_path / "out")
+def test_it_stands_in_for_a_measurement(tmp_path: Path, bundle: Path) -> None:
+    report = bench(bundle, on=f"app={SAMPLE}", reports=tmp_path)
     assert [path.name for path in report.files] == ["bench-robolectric.json", "bench-robolectric.html"]
     assert report.results[0].cases == read_result(SAMPLE).cases
+
+
+def test_another_model_file_is_noted(tmp_path: Path, bundle: Path, float_bundle: Path) -> None:
+    values = json.loads(SAMPLE.read_text())
+    phones = []
+    for name in ("Pixel 9", "Pixel 8"):
+        values |= {"target": name, "device": {"kind": "android", "name": name, "soc": "Tensor"}}
+        values["bundle"]["sha256"] = bench_digest(bundle)
+        phones.append(tmp_path / f"{name}.json")
+        phones[-1].write_text(json.dumps(values))
+    on = [f"app={path}" for path in phones]
+    report = bench(bundle, on=on, reports=tmp_path / "out")
+    names = ["bench-Pixel_9.json", "bench-Pixel_8.json", "bench-Pixel_9.html"]
+    assert [path.name for path in report.files] == names
+    assert all("another model file" not in note for result in report.results for note in result.notes)
+    other = bench(float_bundle, on=on, reports=tmp_path / "out")
+    assert all("another model file" in result.notes[-1] for result in other.results)
+
+
+def bench_digest(bundle: Path) -> str:
+    values = json.loads((bundle / "edgekit.json").read_text())
+    return str(values["model"]["sha256"])

@@ -9,22 +9,24 @@ from __future__ import annotations
 import contextlib
 import posixpath
 import re
+import signal
 import subprocess
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edgekit.device.adb import Device, DeviceLost, device_failure, quote
+from edgekit.device.adb import RECONNECT, Device, DeviceLost, device_failure, quote
 from edgekit.device.facts import DIRECTORY
 from edgekit.errors import MissingToolError
 from edgekit.figures import size
 from edgekit.files.digest import file_digest
-from edgekit.progress import SILENT, Progress
+from edgekit.progress import SILENT, Advance, Progress
 
 _SLICE = 1 << 18
 _HASH_SECONDS = 300.0
+_STUCK_SECONDS = 60.0
 _SPARE = 16 << 20
 
 
@@ -124,28 +126,32 @@ def _check_room(device: Device, folder: str, needed: int) -> None:
         )
 
 
-def _send(device: Device, pending: _Pending, begun: int, advance: object) -> int:
+def _send(device: Device, pending: _Pending, begun: int, advance: Advance) -> int:
     """Append what is missing to the part; returns the number of bytes sent."""
-    assert callable(advance)
     process = device.start(f"cat >> {quote(pending.part)}")
     assert process.stdin and process.stderr and process.stdout
     complaints: list[bytes] = []
-    reader = threading.Thread(target=_drain, args=(process.stderr, complaints), daemon=True)
-    reader.start()
+    readers = [
+        threading.Thread(target=_drain, args=(stream, into), daemon=True)
+        for stream, into in ((process.stderr, complaints), (process.stdout, []))
+    ]
+    for reader in readers:
+        reader.start()
     sent = 0
     try:
-        with contextlib.suppress(BrokenPipeError), pending.file.local.open("rb") as source:
-            source.seek(begun)
-            while block := source.read(_SLICE):
-                process.stdin.write(block)
-                sent += len(block)
-                advance(len(block))
-        with contextlib.suppress(BrokenPipeError):
-            process.stdin.close()
-        code = process.wait(timeout=_HASH_SECONDS)
-        reader.join()
-    except subprocess.TimeoutExpired as error:
-        raise DeviceLost("the device takes no more data", where=device.serial) from error
+        with _ended_when_stuck(process) as moved:
+            with contextlib.suppress(BrokenPipeError), pending.file.local.open("rb") as source:
+                source.seek(begun)
+                while block := source.read(_SLICE):
+                    process.stdin.write(block)
+                    moved.set()
+                    sent += len(block)
+                    advance(len(block))
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.close()
+            code = process.wait()
+        for reader in readers:
+            reader.join()
     finally:
         if process.poll() is None:
             process.kill()
@@ -153,10 +159,32 @@ def _send(device: Device, pending: _Pending, begun: int, advance: object) -> int
         process.stdout.close()
         process.stderr.close()
     said = b"".join(complaints).decode(errors="replace")
+    if code == -signal.SIGKILL:
+        raise DeviceLost("the device takes no more data", where=device.serial, remedy=RECONNECT)
     if code != 0:
         device.raise_if_lost(said)
         raise device_failure(device, said, f"writing {pending.file.remote}")
     return sent
+
+
+@contextlib.contextmanager
+def _ended_when_stuck(process: subprocess.Popen[bytes]) -> Iterator[threading.Event]:
+    """Kill a process when the event that this gives has not been set for a while: its pipe is full, or it hangs."""
+    moved, over = threading.Event(), threading.Event()
+
+    def watch() -> None:
+        while moved.wait(_STUCK_SECONDS):
+            if over.is_set():
+                return
+            moved.clear()
+        process.kill()
+
+    threading.Thread(target=watch, daemon=True).start()
+    try:
+        yield moved
+    finally:
+        over.set()
+        moved.set()
 
 
 def _drain(stream: BinaryIO, into: list[bytes]) -> None:

@@ -99,6 +99,20 @@ def test_a_device_lost_while_pushing_is_said(doomed: Board, tmp_path: Path) -> N
         )
 
 
+def test_a_device_that_takes_no_more_is_not_waited_for(
+    doomed: Board, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "_STUCK_SECONDS", 1.0)
+    file = PushFile(big_file(tmp_path, 200 << 20), f"{DIRECTORY}/file")
+    with pytest.raises(DeviceLost, match="takes no more data"):
+        interrupted(
+            lambda: push(doomed.device, [file]),
+            when=lambda: part_size(doomed) > 20 << 20,
+            then=doomed.freeze,
+        )
+    doomed.kill()
+
+
 def big_file(folder: Path, size: int) -> Path:
     path = folder / "big"
     with path.open("wb") as file:

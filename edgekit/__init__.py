@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from edgekit.benchmark.bench import bench
     from edgekit.benchmark.plan import BenchPlan
     from edgekit.benchmark.report import Bench
+    from edgekit.benchmark.runner import RunnerOptions
     from edgekit.bundle.inspect import inspect
     from edgekit.bundle.manifest import Manifest
     from edgekit.bundle.opening import open_bundle
@@ -54,6 +55,7 @@ __all__ = [
     "Package",
     "ParityReport",
     "Recipe",
+    "RunnerOptions",
     "TextOptions",
     "Trim",
     "__version__",
@@ -70,11 +72,11 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AdapterBundle": "edgekit.conversion.adapter.making",
     "ApkOptions": "edgekit.packaging.targets.apk.target",
     "AppOptions": "edgekit.packaging.app",
-    "AdapterBundle": "edgekit.conversion.adapter.making",
-    "BenchPlan": "edgekit.benchmark.plan",
     "Bench": "edgekit.benchmark.report",
+    "BenchPlan": "edgekit.benchmark.plan",
     "Checkpoint": "edgekit.checkpoint",
     "Conversion": "edgekit.conversion.convert",
     "EdgekitError": "edgekit.errors",
@@ -85,6 +87,7 @@ _HOMES = {
     "Package": "edgekit.packaging.result",
     "ParityReport": "edgekit.validation.result",
     "Recipe": "edgekit.recipes",
+    "RunnerOptions": "edgekit.benchmark.runner",
     "TextOptions": "edgekit.conversion.options",
     "Trim": "edgekit.conversion.options",
     "adapter": "edgekit.conversion.adapter.making",

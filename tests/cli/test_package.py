@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from edgekit import TextOptions
 from edgekit.packaging.targets.apk.keys import DEBUG_KEYSTORE, DEBUG_PASSWORD, PASSWORD_VARIABLE, debug_key
 from tests.cli.running import Cli
+from tests.conftest import EXAMPLE
+from tests.fixtures.bundles import Bundles
 
 
-@pytest.fixture
-def demo(cli: Cli, tmp_path: Path) -> Path:
-    assert cli("demo", "-o", tmp_path / "demo", "--quiet").code == 0
-    return tmp_path / "demo"
+@pytest.fixture(scope="module")
+def demo(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `edgekit demo` leaves."""
+    folder = tmp_path_factory.mktemp("cli") / "demo"
+    text = TextOptions(answer_schema=EXAMPLE / "answer-schema.json")
+    bundles.copy(folder, name="settings-navigator", text=text)
+    shutil.copy(EXAMPLE / "edgekit.toml", folder)
+    return folder
 
 
 @pytest.fixture
@@ -58,28 +66,23 @@ def test_one_base_and_its_adapters_are_told_one_by_one(
     assert told["adapter_sizes"]["merged"] == 2 * told["model"]["size"]
 
 
-def test_presets_that_were_edited_survive_the_next_demo(cli: Cli, demo: Path) -> None:
+def test_presets_that_were_edited_survive_the_next_demo(cli: Cli, tmp_path: Path) -> None:
+    demo = tmp_path / "demo"
+    assert cli("demo", "-o", demo, "--quiet").code == 0
+    assert (demo / "edgekit.toml").read_text() == (EXAMPLE / "edgekit.toml").read_text()
     (demo / "edgekit.toml").write_text('label = "Mine"')
     assert cli("demo", "-o", demo, "--quiet").code == 0
     assert (demo / "edgekit.toml").read_text() == 'label = "Mine"'
 
 
-@pytest.mark.parametrize("way", ["variable", "own variable", "file"])
-def test_a_keystores_password_comes_from_anywhere_but_the_command_line(
-    cli: Cli, demo: Path, tmp_path: Path, keystore: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
-    options: list[object] = []
-    if way == "variable":
-        monkeypatch.setenv(PASSWORD_VARIABLE, DEBUG_PASSWORD)
-    elif way == "own variable":
-        monkeypatch.setenv("SECRET", DEBUG_PASSWORD)
-        options = ["--keystore-password-env", "SECRET"]
-    else:
-        (tmp_path / "password").write_text(DEBUG_PASSWORD + "\n")
-        options = ["--keystore-password-file", tmp_path / "password"]
-    done = cli("package", demo, "-o", tmp_path / "out", "--keystore", keystore, *options, "--json")
+def test_an_app_is_signed_with_a_keystore(cli: Cli, demo: Path, tmp_path: Path, keystore: Path) -> None:
+    (tmp_path / "password").write_text(DEBUG_PASSWORD + "\n")
+    words = ("--keystore", keystore, "--keystore-password-file", tmp_path / "password", "--version", "3.0+5")
+    done = cli("package", demo, "-o", tmp_path / "out", *words, "--json")
     assert done.code == 0, done.err
     assert done.json["signer"]["debug_key"] is False
+    assert done.json["apk"] == str(tmp_path / "out/settings-navigator-3.0.apk")
+    assert (done.json["identity"]["version_code"], done.json["device"]) == (5, None)
 
 
 def test_without_a_password_and_without_a_terminal_it_says_how(

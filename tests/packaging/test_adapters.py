@@ -24,10 +24,9 @@ from edgekit.runtime.ask.protocol import Decoding
 from edgekit.runtime.ask.session import ask
 from edgekit.text.generation import parse_sampler
 from tests.conftest import EXAMPLE, SENTIMENT, TRIAGE
-from tests.packaging.targets.apk.tools import apksig
-from tests.packaging.test_package import assets_of
+from tests.packaging.conftest import MODEL
+from tests.packaging.targets.apk.tools import apksig, assets_of
 
-MODEL = "settings-navigator.litertlm"
 KEYS = "id adapter title description system_prompt examples golden actions quality".split()
 
 

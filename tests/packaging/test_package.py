@@ -1,9 +1,7 @@
-"""`edgekit.package` on the demo bundle, all targets."""
+"""`edgekit.package`: from a bundle to an output that is whole, or to one clear error."""
 
 from __future__ import annotations
 
-import json
-import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -14,59 +12,9 @@ import pytest
 import edgekit
 from edgekit.errors import BundleError, EdgekitError, InputError
 from edgekit.packaging import package as packaging
-from edgekit.packaging.app import AppOptions
-from edgekit.packaging.targets.apk.archive import read_members, read_packed, unpack
-from edgekit.packaging.targets.apk.assemble import ASSETS
 from edgekit.packaging.targets.apk.target import ApkOptions
-from edgekit.packaging.targets.apk.verify import verify_apk
 from edgekit.packaging.targets.packs import PackOptions
-from edgekit.packaging.targets.project import (
-    SAMPLE_ID,
-    SAMPLE_PACKAGE,
-    jni_name,
-    rename_source,
-)
-
-MODEL = "settings-navigator.litertlm"
-
-
-def assets_of(apk: Path) -> dict[str, bytes]:
-    with apk.open("rb") as file:
-        return {
-            member.name.removeprefix(ASSETS): unpack(read_packed(file, member), member, apk)
-            for member in read_members(file, apk)
-            if member.name.startswith(ASSETS)
-        }
-
-
-def test_the_apk_holds_the_bundle_and_its_task(navigator: Path, tmp_path: Path) -> None:
-    result = edgekit.package(
-        navigator,
-        "apk",
-        tmp_path / "out",
-        options=ApkOptions(application_id="com.example.a", version="2.0+7"),
-    )
-    assert result.path == tmp_path / "out/settings-navigator-2.0.apk"
-    assert verify_apk(result.path).fingerprint == result.written.facts["signer"]["sha256"]
-    assets = assets_of(result.path)
-    assert sorted(assets) == ["NOTICE", "edgekit.json", MODEL, "tasks.json"]
-    for name in ("edgekit.json", "NOTICE", MODEL):
-        assert assets[name] == (navigator / name).read_bytes()
-    offer = json.loads(assets["tasks.json"])
-    assert list(offer) == ["schema_version", "title", "tasks"]
-    assert (offer["schema_version"], offer["title"]) == (2, "Settings navigator")
-    (task,) = offer["tasks"]
-    assert (task["id"], task["adapter"]) == ("base", None)
-    assert (task["title"], task["quality"], len(task["actions"])) == ("Settings navigator", None, 30)
-    assert task["golden"][0] == {
-        "prompt": "my screen is too dark",
-        "answer": '{"screen": "display", "setting": "brightness", "action": "increase"}',
-    }
-    assert result.written.facts["identity"]["version_code"] == 7
-    assert result.play.fit == "base"
-    assert json.loads(json.dumps(result.to_json()))["signer"]["debug_key"] is True
-    with pytest.raises(InputError, match="there is an app already"):
-        edgekit.package(navigator, "apk", tmp_path / "out", options=ApkOptions(version="2.0+7"))
+from tests.fixtures.bundles import model_of
 
 
 def test_the_verdict_of_validate_goes_along_when_it_is_about_this_bundle(
@@ -84,106 +32,6 @@ def test_the_verdict_of_validate_goes_along_when_it_is_about_this_bundle(
     stale = edgekit.package(bundle, "assets", tmp_path / "two")
     assert stale.source.task.quality is None
     assert any("another model file" in note for note in stale.notes)
-
-
-def test_the_project_is_the_developers_own(navigator: Path, tmp_path: Path) -> None:
-    result = edgekit.package(
-        navigator,
-        "project",
-        tmp_path / "app",
-        options=AppOptions(application_id="com.example.my_app", version="1.2+3"),
-        label="Bob's & co",
-    )
-    folder = result.output
-    texts = {
-        path.relative_to(folder).as_posix(): path.read_text(encoding="utf-8")
-        for path in folder.rglob("*")
-        if path.is_file()
-        and path.suffix in (".kt", ".gradle", ".xml", ".c", ".h", ".toml", ".pro", ".txt", ".md")
-    }
-    spellings = (SAMPLE_PACKAGE, SAMPLE_ID, SAMPLE_PACKAGE.replace(".", "/"), jni_name(SAMPLE_PACKAGE))
-    assert [name for name, text in texts.items() if any(spelling in text for spelling in spellings)] == []
-    build = texts["app/build.gradle"]
-    assert "namespace = 'com.example.my_app'" in build
-    assert "applicationId = 'com.example.my_app'" in build
-    assert "abiFilters.addAll(['arm64-v8a'])" in build
-    assert "testOptions" not in build and "testImplementation" not in build
-    assert "rootProject.name = 'settings-navigator'" in texts["settings.gradle"]
-    assert 'versionCode = "3"' in texts["gradle/libs.versions.toml"]
-    assert 'versionName = "1.2"' in texts["gradle/libs.versions.toml"]
-    assert ">Bob\\'s &amp; co<" in texts["app/src/main/res/values/strings.xml"]
-    # Each source lies where its package says, and the C functions have the names that JNI looks for.
-    for name, text in texts.items():
-        if name.endswith(".kt"):
-            package = re.search(r"^package (\S+)", text, re.MULTILINE)
-            assert package is not None
-            assert Path(name).parent.as_posix().endswith("kotlin/" + package[1].replace(".", "/"))
-    natives = [
-        text
-        for name, text in texts.items()
-        if re.search(r"^\s*(private |internal )?external fun", text, re.M)
-    ]
-    assert natives
-    assert "Java_com_example_my_1app_engine_Native_" in texts["app/src/main/cpp/shim.h"]
-    assert (folder / "app/src/main/jniLibs/arm64-v8a/liblitert-lm.so").stat().st_size > 30e6
-    assert (folder / "app/src/main/assets/edgekit" / MODEL).read_bytes() == (navigator / MODEL).read_bytes()
-    assert not (folder / "app/src/test").exists()
-    assert (folder / "gradlew").stat().st_mode & 0o111
-
-
-def test_words_of_kotlin_in_an_id_are_quoted_where_kotlin_reads_them() -> None:
-    source = "package dev.edgekit.sample.engine\n\nimport dev.edgekit.sample.R\n"
-    assert rename_source(source, "com.example.fun", kotlin=True) == (
-        "package com.example.`fun`.engine\n\nimport com.example.`fun`.R\n"
-    )
-    assert rename_source("namespace = 'dev.edgekit.sample'", "com.example.fun", kotlin=False) == (
-        "namespace = 'com.example.fun'"
-    )
-
-
-def test_assets_come_with_what_an_app_needs(navigator: Path, tmp_path: Path) -> None:
-    out = edgekit.package(navigator, "assets", tmp_path / "out").output
-    assert (out / "assets/edgekit" / MODEL).read_bytes() == (navigator / MODEL).read_bytes()
-    assert "noCompress 'litertlm', 'tflite', 'json', 'NOTICE'" in (out / "edgekit.gradle").read_text()
-    assert (
-        'noCompress += listOf("litertlm", "tflite", "json", "NOTICE")'
-        in (out / "edgekit.gradle.kts").read_text()
-    )
-    kotlin = (out / "SettingsNavigator.kt").read_text()
-    model = json.loads((navigator / "edgekit.json").read_text())["model"]
-    for words in (
-        f'MODEL_FILE = "{MODEL}"',
-        f'MODEL_SHA256 = "{model["sha256"]}"',
-        "MAX_TOKENS = 4096",
-        "SamplerConfig(topK = 1,",
-        "enableResponseFormat = true",
-        "SuppressTokensConfig(listOf(1) + (15..142).toList())",
-        "<end_of_turn> (6), <eos> (1)",
-    ):
-        assert words in kotlin
-    literals = re.findall(r'^ +("\{.*|".*")(?: \+|,)$', kotlin, re.MULTILINE)
-    schema = "".join(json.loads(literal.replace("\\$", "$")) for literal in literals)
-    assert json.loads(schema) == json.loads((navigator / "edgekit.json").read_text())["answer"]["schema"]
-
-
-@pytest.mark.parametrize("target", ["ai-pack", "asset-pack"])
-def test_a_pack_is_a_module(navigator: Path, tmp_path: Path, target: str) -> None:
-    out = edgekit.package(
-        navigator, target, tmp_path / "out", options=PackOptions(delivery="on-demand", pack_name="navigator")
-    ).output
-    build = (out / "navigator/build.gradle").read_text()
-    assert f"id 'com.android.{target}'" in build
-    assert "packName = 'navigator'" in build
-    assert "deliveryType = 'on-demand'" in build
-    assert (out / "navigator/src/main/assets/edgekit" / MODEL).is_file()
-    assert "include ':navigator'" in (out / "settings.gradle.fragment").read_text()
-    assert "assetPacks += [':navigator']" in (out / "app.build.gradle.fragment").read_text()
-    assert 'PACK = "navigator"' in (out / "SettingsNavigatorPack.kt").read_text()
-    install_time = edgekit.package(
-        navigator, target, tmp_path / "it", options=PackOptions(delivery="install-time")
-    ).output
-    assert not (install_time / "SettingsNavigatorPack.kt").exists()
-    assert "copyOut" in (install_time / "SettingsNavigator.kt").read_text()
 
 
 BAD: list[tuple[Callable[[], dict[str, Any]], str]] = [
@@ -217,9 +65,10 @@ def test_bad_input_is_one_clear_error_and_leaves_nothing(
 
 def test_a_bundle_that_was_changed_is_refused(navigator: Path, tmp_path: Path) -> None:
     bundle = shutil.copytree(navigator, tmp_path / "bundle")
-    data = bytearray((bundle / MODEL).read_bytes())
+    model = model_of(bundle)
+    data = bytearray(model.read_bytes())
     data[-100] ^= 1
-    (bundle / MODEL).write_bytes(data)
+    model.write_bytes(data)
     with pytest.raises(BundleError, match="SHA-256"):
         edgekit.package(bundle, "assets", tmp_path / "out")
     assert not (tmp_path / "out").exists()
@@ -227,7 +76,7 @@ def test_a_bundle_that_was_changed_is_refused(navigator: Path, tmp_path: Path) -
 
 def test_what_is_no_bundle_is_refused(navigator: Path, tmp_path: Path, demo_path: Path) -> None:
     bare = tmp_path / "bare.litertlm"
-    shutil.copy(navigator / MODEL, bare)
+    shutil.copy(model_of(navigator), bare)
     with pytest.raises(BundleError, match="no manifest"):
         edgekit.package(bare, "assets", tmp_path / "out")
     graph = edgekit.convert(demo_path, tmp_path / "graph", file_format="tflite", check=False).bundle

@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
+from edgekit.packaging.targets.apk.archive import read_members, read_packed, unpack
+from edgekit.packaging.targets.apk.assemble import ASSETS
+
 APKSIG = "com.android.tools.build:apksig:9.5.0"
 APKTOOL = "org.apktool:apktool-lib:3.0.3"
 JUDGE = Path(__file__).with_name("Judge.java")
@@ -58,3 +61,13 @@ def keytool(*words: str | Path) -> None:
     if shutil.which("keytool") is None:
         pytest.skip("keytool is not there")
     subprocess.run(["keytool", *map(str, words)], capture_output=True, text=True, check=True)
+
+
+def assets_of(apk: Path) -> dict[str, bytes]:
+    """What lies in an app's assets/edgekit."""
+    with apk.open("rb") as file:
+        return {
+            member.name.removeprefix(ASSETS): unpack(read_packed(file, member), member, apk)
+            for member in read_members(file, apk)
+            if member.name.startswith(ASSETS)
+        }

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-import edgekit
 from edgekit.bundle.opening import open_bundle
 from edgekit.packaging.offer import Offer, Task
 from edgekit.packaging.presets import Presets
 from edgekit.packaging.source import Source
+from tests.fixtures.bundles import Bundles
 
 TASK = Task(
     "base",
@@ -24,10 +23,8 @@ TASK = Task(
 
 
 @pytest.fixture(scope="session")
-def source(demo_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Source:
-    folder = tmp_path_factory.mktemp("gallery") / "navigator"
-    edgekit.convert(demo_path, folder)
-    opened = open_bundle(folder)
+def source(bundles: Bundles) -> Source:
+    opened = open_bundle(bundles())
     assert opened.manifest is not None
     offer = Offer(TASK.title, (TASK,))
     return Source(opened.directory, opened.manifest, opened.model_path, Presets(), offer)

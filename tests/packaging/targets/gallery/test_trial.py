@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.errors import MissingToolError
 from edgekit.packaging.golden import Golden
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery import trial
 from edgekit.packaging.targets.gallery.trial import Trial, try_gallery_runtime
+from edgekit.progress import Progress
 from tests.packaging.targets.gallery.conftest import with_task
 
 
@@ -22,10 +24,49 @@ def really(tried: Trial) -> Trial:
     return tried
 
 
+OPENED = {
+    "version": "0.11.0",
+    "start_id": 2,
+    "stop_ids": [[1]],
+    "suppressed": [],
+    "max_tokens": None,
+    "takes_sidecars": False,
+    "seconds": 0.1,
+}
+REPLY = {
+    "text": "nonsense",
+    "ending": "end_of_turn",
+    "stats": {
+        "prompt_tokens": 1,
+        "generated_tokens": 1,
+        "time_to_first_token": 0.1,
+        "prefill_tokens_per_second": 1.0,
+        "decode_tokens_per_second": 1.0,
+    },
+}
+ANSWERS = {
+    "open": {"opened": OPENED},
+    "prompt": {"prompt": {"text": "x"}},
+    "ids": {"ids": [3]},
+    "begin": {"begun": None},
+    "say": {"reply": REPLY},
+    "end": {"ended": None},
+}
+"""A release that answers nonsense, by what it is asked (`edgekit.runtime.ask.protocol`)."""
+
+LOOP = f"""
+ANSWERS = {ANSWERS!r}
+for line in sys.stdin:
+    request = json.loads(line)
+    asked(request)
+    print(json.dumps({{"n": request["n"], **ANSWERS[request["ask"]]}}), flush=True)
+"""
+
+
 def stand_in(folder: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
     """Let a script answer in the place of that release's Python."""
     python = folder / "python"
-    python.write_text(f"#!{sys.executable}\nimport json, sys\n{script}\n")
+    python.write_text(f"#!{sys.executable}\nimport json, os, signal, sys\n{script}\n")
     python.chmod(0o755)
     monkeypatch.setattr(trial, "environment", lambda release, progress: python)
 
@@ -54,11 +95,13 @@ def test_a_bundle_that_asks_for_a_newer_release_fails_without_a_trial(source: So
 def test_prompts_reach_it_as_lists_of_parts(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    asked = tmp_path / "asked.json"
-    stand_in(tmp_path, monkeypatch, f"open({str(asked)!r}, 'w').write(sys.stdin.read())")
+    seen = tmp_path / "asked.jsonl"
+    note = f"def asked(request): print(json.dumps(request), file=open({str(seen)!r}, 'a'))"
+    stand_in(tmp_path, monkeypatch, note + LOOP)
     golden = with_task(source, golden=(Golden("what time is it", "x"),))
     try_gallery_runtime(golden)
-    prompts = [messages[0]["content"] for messages in json.loads(asked.read_text())["prompts"]]
+    requests = [json.loads(line) for line in seen.read_text().splitlines()]
+    prompts = [request["message"]["content"] for request in requests if request["ask"] == "say"]
     texts = ["what time is it", *source.task.examples]
     assert prompts == [[{"type": "text", "text": text}] for text in texts]
 
@@ -66,16 +109,7 @@ def test_prompts_reach_it_as_lists_of_parts(
 def test_another_answer_is_a_warning_with_both(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stand_in(
-        tmp_path,
-        monkeypatch,
-        """
-print(json.dumps({"opened": {"start_id": 2, "stop_ids": [[1]]}}))
-for prompt in json.load(sys.stdin)["prompts"]:
-    print(json.dumps({"answer": {"text": "nonsense", "ids": [3], "tokens": 2, "ended": True}}))
-print(json.dumps({"done": True}))
-""",
-    )
+    stand_in(tmp_path, monkeypatch, "def asked(request): pass" + LOOP)
     tried = try_gallery_runtime(source)
     assert tried.outcome == "warning"
     assert "answers “my screen is too dark” with “nonsense”" in tried.sentence
@@ -85,12 +119,12 @@ print(json.dumps({"done": True}))
 def test_a_crash_in_the_middle_of_an_answer_fails(
     source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    script = """
-import os, signal
-print(json.dumps({"opened": {"start_id": 2, "stop_ids": [[1]]}}), flush=True)
-os.kill(os.getpid(), signal.SIGSEGV)
+    crash = """
+def asked(request):
+    if request["ask"] == "say":
+        os.kill(os.getpid(), signal.SIGSEGV)
 """
-    stand_in(tmp_path, monkeypatch, script)
+    stand_in(tmp_path, monkeypatch, crash + LOOP)
     tried = try_gallery_runtime(source)
     assert tried.outcome == "failed"
     assert "SIGSEGV" in tried.sentence
@@ -107,18 +141,14 @@ def test_without_the_vulkan_loader_it_is_not_tried(
     assert "libvulkan1" in tried.sentence
 
 
-def test_without_a_network_it_is_not_tried(
-    source: Source, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_where_that_release_cannot_be_installed_it_is_not_tried(
+    source: Source, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("XDG_CACHE_HOME", "EDGEKIT_CACHE", "PIP_CACHE_DIR"):
-        monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")
-    monkeypatch.delenv("PIP_EXTRA_INDEX_URL", raising=False)
-    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-    monkeypatch.setenv("PIP_RETRIES", "0")
-    tried = try_gallery_runtime(source)
-    assert tried.outcome == "skipped"
-    assert (
-        "not tried on the Gallery's runtime 0.11.0: litert-lm-api 0.11.0 cannot be installed"
-        in tried.sentence
+    def fail(release: str, progress: Progress) -> Path:
+        raise MissingToolError(f"litert-lm-api {release} cannot be installed (no network)")
+
+    monkeypatch.setattr(trial, "environment", fail)
+    reason = "litert-lm-api 0.11.0 cannot be installed (no network)"
+    assert try_gallery_runtime(source) == Trial(
+        "skipped", f"not tried on the Gallery's runtime 0.11.0: {reason}"
     )

@@ -14,7 +14,7 @@ from edgekit.runtime.ask.child import start_child
 from edgekit.runtime.ask.protocol import Decoding, Reply
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import parse_sampler
-from edgekit.text.template import Message
+from edgekit.text.messages import Message
 
 if TYPE_CHECKING:
     from edgekit.bundle.adapter.opening import Adapter

@@ -31,8 +31,8 @@ from edgekit.runtime.reference import Reference
 from edgekit.scoring.positions import LogitDistance, PositionScores, join, score_positions
 from edgekit.scoring.scorer import CHUNK, EMBEDDING
 from edgekit.text.data import Row
+from edgekit.text.messages import Message
 from edgekit.text.settle import Text
-from edgekit.text.template import Message
 
 _FORMAT = 1
 _PACKAGES = ("torch", "transformers", "peft")

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import InputError, MissingToolError
+from edgekit.text.messages import Message, text_of
 from edgekit.text.prompts import PROMPTS
-from edgekit.text.template import Message
 
 FIELDS = ("prompt", "messages", "expected")
 _MAX_CELL = 1 << 24
@@ -47,14 +47,6 @@ class Data:
         """Every text in the rows: what each message says, and what is expected."""
         said = [text_of(message) for row in self.rows for message in row.messages]
         return list(dict.fromkeys([*said, *(row.expected for row in self.rows if row.expected)]))
-
-
-def text_of(message: Message) -> str:
-    """The text of a message, whose content is a string or a list of parts."""
-    content = message["content"]
-    if isinstance(content, str):
-        return content
-    return "".join(part.get("text", "") for part in content)
 
 
 def read_data(

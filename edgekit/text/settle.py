@@ -9,7 +9,9 @@ from itertools import islice
 from pathlib import Path
 
 from edgekit.text.generation import GenerationDefaults, Sampler, read_generation
-from edgekit.text.template import ChatTemplate, DeviceTemplate, for_device, read_chat_template
+from edgekit.text.template.parse import ChatTemplate, read_chat_template
+from edgekit.text.template.render import DeviceTemplate
+from edgekit.text.template.rewrite import for_device
 from edgekit.text.tokenizer import END_OF_TURN, Tokenizer, read_tokenizer
 
 

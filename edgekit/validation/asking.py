@@ -5,8 +5,8 @@ from __future__ import annotations
 from edgekit.runtime.ask.questions import Questions
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.data import Data
+from edgekit.text.messages import Message
 from edgekit.text.prompts import AWKWARD
-from edgekit.text.template import Message
 from edgekit.validation.side import Side
 
 

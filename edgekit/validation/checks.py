@@ -10,8 +10,8 @@ from edgekit.runtime.ask.protocol import Rendered
 from edgekit.runtime.ask.questions import Voice
 from edgekit.scoring.answers import first_difference
 from edgekit.scoring.reference import MergeSection
+from edgekit.text.messages import Message
 from edgekit.text.prompts import AWKWARD, UNREPRODUCIBLE
-from edgekit.text.template import Message
 from edgekit.validation.result import (
     Check,
     CheckName,

@@ -9,7 +9,8 @@ import pytest
 
 from edgekit.errors import InputError, MissingToolError
 from edgekit.stats import Interval
-from edgekit.text.data import Row, built_in, parse_fields, read_data, text_of
+from edgekit.text.data import Row, built_in, parse_fields, read_data
+from edgekit.text.messages import text_of
 from edgekit.validation.result import ParityReport
 
 

@@ -10,15 +10,10 @@ from typing import Any
 import pytest
 
 from edgekit.errors import CheckpointError, TemplateError
-from edgekit.text.template import (
-    GEMMA_TEMPLATE,
-    PROBES,
-    ChatTemplate,
-    for_device,
-    read_chat_template,
-    render,
-    render_for_device,
-)
+from edgekit.text.template.parse import GEMMA_TEMPLATE, ChatTemplate, read_chat_template
+from edgekit.text.template.render import render, render_for_device
+from edgekit.text.template.rewrite import for_device
+from edgekit.text.template.verify import PROBES
 
 SPECIAL = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>", "unk_token": "<unk>"}
 STOPS = ("<end_of_turn>", "<eos>")

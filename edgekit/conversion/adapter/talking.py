@@ -14,14 +14,10 @@ from edgekit.bundle.manifest import StopToken
 from edgekit.bundle.opening import Bundle
 from edgekit.errors import AdapterError, TemplateError
 from edgekit.text.generation import read_generation
-from edgekit.text.template import (
-    DeviceTemplate,
-    Message,
-    for_device,
-    has_chat_template,
-    read_chat_template,
-    render_for_device,
-)
+from edgekit.text.messages import Message
+from edgekit.text.template.parse import has_chat_template, read_chat_template
+from edgekit.text.template.render import DeviceTemplate, render_for_device
+from edgekit.text.template.rewrite import for_device
 from edgekit.text.tokenizer import TokenNames, read_token_names
 
 _BASE_OF_ITS_OWN = (

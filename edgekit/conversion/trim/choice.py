@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from edgekit.conversion.trim.alphabets import Alphabet
 from edgekit.errors import InputError, TemplateError
 from edgekit.text.answers import AnswerFormat
+from edgekit.text.messages import Message
 from edgekit.text.settle import Text
-from edgekit.text.template import Message, render
+from edgekit.text.template.render import render
 from edgekit.text.vocabulary import SPACE, Vocabulary
 
 DEFAULT_KEEP = 32_000

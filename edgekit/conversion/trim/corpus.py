@@ -8,8 +8,9 @@ from pathlib import Path
 
 from edgekit.errors import InputError, TemplateError
 from edgekit.text.data import Row, read_data
+from edgekit.text.messages import Message
 from edgekit.text.settle import Text
-from edgekit.text.template import Message, render
+from edgekit.text.template.render import render
 
 _ROWS = (".jsonl", ".json", ".csv", ".tsv")
 _MAX_TEXT_BYTES = 1 << 30

@@ -20,7 +20,7 @@ from edgekit.checkpoint.open import Checkpoint
 from edgekit.checkpoint.safetensors import FLOAT_DTYPES, WeightTensor
 from edgekit.records.documents import read_json_object
 from edgekit.text.generation import GENERATION_CONFIG
-from edgekit.text.template import TEMPLATE_FILE, TEMPLATE_JSON
+from edgekit.text.template.parse import TEMPLATE_FILE, TEMPLATE_JSON
 from edgekit.text.tokenizer import (
     SPECIAL_TOKENS_MAP,
     TOKENIZER_CONFIG,

@@ -28,7 +28,7 @@ from typing import Literal
 
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import Sampler
-from edgekit.text.template import Message
+from edgekit.text.messages import Message
 
 Ending = Literal["end_of_turn", "length", "context", "cancelled"]
 """Why an answer ended: after a stop token, at the limit of the call, because the cache is full, or because the caller

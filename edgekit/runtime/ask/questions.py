@@ -19,7 +19,7 @@ from edgekit.runtime.ask.protocol import Decoding, Rendered, Turn
 from edgekit.runtime.ask.session import Session, ask
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import GREEDY
-from edgekit.text.template import Message
+from edgekit.text.messages import Message
 
 
 @dataclass(frozen=True)

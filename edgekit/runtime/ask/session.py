@@ -15,7 +15,7 @@ from edgekit.records.codec import decode, plain
 from edgekit.records.documents import Json
 from edgekit.runtime.ask.child import Child, EngineError, start_child
 from edgekit.runtime.ask.protocol import AS_BUNDLED, Decoding, Open, Opened, Rendered, Reply, Turn
-from edgekit.text.template import Message
+from edgekit.text.messages import Message
 
 T = TypeVar("T")
 

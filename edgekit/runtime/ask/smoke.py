@@ -12,7 +12,7 @@ from edgekit.runtime.ask.child import EngineError, start_child
 from edgekit.runtime.ask.protocol import Decoding, Reply, Turn
 from edgekit.runtime.ask.session import Session, ask
 from edgekit.text.answers import AnswerFormat
-from edgekit.text.template import Message
+from edgekit.text.messages import Message
 
 SMOKE_TOKENS = 8
 _HELLO: tuple[Message, ...] = ({"role": "user", "content": "Hello"},)

@@ -11,7 +11,7 @@ import pytest
 from edgekit.conversion.trim.corpus import read_corpora
 from edgekit.errors import InputError
 from edgekit.text.settle import Text
-from edgekit.text.template import ChatTemplate
+from edgekit.text.template.parse import ChatTemplate
 
 
 def write(path: Path, *rows: object) -> Path:

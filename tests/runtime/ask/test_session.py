@@ -21,7 +21,10 @@ from edgekit.runtime.reference import Reference
 from edgekit.text.answers import parse_regex
 from edgekit.text.generation import GREEDY, Sampler
 from edgekit.text.settle import read_text
-from edgekit.text.template import PROBES, ChatTemplate, for_device, render
+from edgekit.text.template.parse import ChatTemplate
+from edgekit.text.template.render import render
+from edgekit.text.template.rewrite import for_device
+from edgekit.text.template.verify import PROBES
 from tests.fixtures.tokenizers import (
     awkward_strings,
     only_json,

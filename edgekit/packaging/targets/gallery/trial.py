@@ -13,7 +13,7 @@ from edgekit.packaging.targets.gallery.settings import GALLERY_RUNTIME
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.questions import Questions, Refusal, Said, ask_engine
 from edgekit.runtime.releases import PACKAGE, environment
-from edgekit.text.template import Message
+from edgekit.text.messages import Message
 
 _MOST_PROMPTS = 3
 _MOST_TOKENS = 64

@@ -1,0 +1,17 @@
+"""The turns of a conversation, as chat templates and the engine take them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Message = Mapping[str, Any]
+"""One turn: "role" and "content", a string or a list of parts such as {"type": "text", "text": …}."""
+
+
+def text_of(message: Message) -> str:
+    """The text of a message, whose content is a string or a list of parts."""
+    content = message["content"]
+    if isinstance(content, str):
+        return content
+    return "".join(part.get("text", "") for part in content)

@@ -1,0 +1,74 @@
+"""Rendering a conversation: as Transformers does, and as the engine should."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from edgekit.errors import TemplateError
+from edgekit.text.messages import Message
+from edgekit.text.template.parse import ChatTemplate, compile_template
+
+
+@dataclass(frozen=True)
+class DeviceTemplate:
+    """A template as the engine gets it, and what was found out about it on the way."""
+
+    source: str
+    writes_bos: bool
+    """Whether Transformers' prompt starts with the BOS token; the engine must then be told to write it."""
+    supports_system: bool
+    """Whether a system message reaches the prompt."""
+    end_of_turn: str | None
+    """The token that ends the model's turn; None when the template writes none."""
+    after_end_of_turn: str
+    """What stands between the model's end of turn and the next turn, usually a newline."""
+    notes: tuple[str, ...] = ()
+
+
+def render(
+    template: ChatTemplate,
+    messages: Sequence[Message],
+    *,
+    special_tokens: Mapping[str, str],
+    add_generation_prompt: bool = False,
+) -> str:
+    """Render a conversation exactly as Transformers' `apply_chat_template(tokenize=False)` does.
+
+    special_tokens: by Transformers' names, such as {"bos_token": "<bos>", "eos_token": "<eos>"}.
+    Raises TemplateError when the template fails on this conversation (some do so on purpose).
+    """
+    return render_source(template.source, template.origin, messages, special_tokens, add_generation_prompt)
+
+
+def render_for_device(
+    device: DeviceTemplate, messages: Sequence[Message], *, add_generation_prompt: bool = False
+) -> str:
+    """Render the rewritten template with Jinja2: what the engine should make of it."""
+    return render_source(device.source, "the rewritten chat template", messages, {}, add_generation_prompt)
+
+
+def render_source(
+    source: str,
+    origin: str,
+    messages: Sequence[Message],
+    special_tokens: Mapping[str, str],
+    add_generation_prompt: bool,
+) -> str:
+    """Render a template's text; raises TemplateError, at `origin`, when it fails on this conversation."""
+    from jinja2.exceptions import TemplateError as JinjaError
+
+    compiled = compile_template(source, origin)
+    try:
+        return str(
+            compiled.render(
+                messages=[dict(message) for message in messages],
+                tools=None,
+                documents=None,
+                add_generation_prompt=add_generation_prompt,
+                **special_tokens,
+            )
+        )
+    except (JinjaError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
+        # A template is a program: besides Jinja's own errors it can raise what any expression can.
+        raise TemplateError(f"the chat template fails: {error}", where=origin) from error

@@ -12,7 +12,7 @@ from edgekit.text.generation import GenerationDefaults, Sampler, read_generation
 from edgekit.text.template.parse import ChatTemplate, read_chat_template
 from edgekit.text.template.render import DeviceTemplate
 from edgekit.text.template.rewrite import for_device
-from edgekit.text.tokenizer import END_OF_TURN, Tokenizer, read_tokenizer
+from edgekit.text.tokenizer.read import END_OF_TURN, Tokenizer, read_tokenizer
 
 
 @dataclass(frozen=True)

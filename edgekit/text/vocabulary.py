@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import TokenizerError
-from edgekit.text.tokenizer import read_document, read_model
+from edgekit.text.tokenizer.document import read_document
+from edgekit.text.tokenizer.sentencepiece import read_model
 
 SPACE = "▁"  # U+2581 stands for a space inside a piece
 _RESERVED = "<unused"  # Gemma's rows for tokens that a fine-tune may define

@@ -18,7 +18,7 @@ from edgekit.runtime.ask.questions import Answer, Voice
 from edgekit.scoring.reference import ForcedText
 from edgekit.scoring.scorer import Scorer
 from edgekit.stats import Floats, mean_interval, quantile_interval
-from edgekit.text.tokenizer import load_decoder
+from edgekit.text.tokenizer.read import load_decoder
 from edgekit.validation.result import RemovedMass
 
 

@@ -18,7 +18,7 @@ from edgekit.text.messages import Message
 from edgekit.text.template.parse import has_chat_template, read_chat_template
 from edgekit.text.template.render import DeviceTemplate, render_for_device
 from edgekit.text.template.rewrite import for_device
-from edgekit.text.tokenizer import TokenNames, read_token_names
+from edgekit.text.tokenizer.files import TokenizerSettings, read_settings
 
 _BASE_OF_ITS_OWN = (
     "convert a base that has them with --adapters 16, "
@@ -32,7 +32,7 @@ def read_chat_template_for(directory: Path, base: Bundle) -> tuple[str | None, t
     With it come notes for the user. Raises TemplateError for a template that the engine cannot render, AdapterError
     when it ends the model's turn with a token at which the base does not stop, or names tokens that the base lacks.
     """
-    names = read_token_names(directory)
+    names = read_settings(directory)
     _refuse_new_tokens(names, base, directory)
     if not has_chat_template(directory):
         return None, ()
@@ -71,7 +71,7 @@ def read_stop_tokens(directory: Path, base: Bundle) -> tuple[StopToken, ...]:
     return stops
 
 
-def _refuse_new_tokens(names: TokenNames, base: Bundle, directory: Path) -> None:
+def _refuse_new_tokens(names: TokenizerSettings, base: Bundle, directory: Path) -> None:
     assert base.manifest is not None
     rows = base.manifest.architecture.vocab_size
     if base.manifest.vocabulary is not None:

@@ -21,14 +21,9 @@ from edgekit.checkpoint.safetensors import FLOAT_DTYPES, WeightTensor
 from edgekit.records.documents import read_json_object
 from edgekit.text.generation import GENERATION_CONFIG
 from edgekit.text.template.parse import TEMPLATE_FILE, TEMPLATE_JSON
-from edgekit.text.tokenizer import (
-    SPECIAL_TOKENS_MAP,
-    TOKENIZER_CONFIG,
-    TOKENIZER_JSON,
-    TOKENIZER_MODEL,
-    read_document,
-    read_model,
-)
+from edgekit.text.tokenizer.document import read_document
+from edgekit.text.tokenizer.files import SPECIAL_TOKENS_MAP, TOKENIZER_CONFIG, TOKENIZER_JSON, TOKENIZER_MODEL
+from edgekit.text.tokenizer.sentencepiece import read_model
 from edgekit.text.vocabulary import merge_pair
 
 VOCABULARY_TENSORS = ("model.embed_tokens.weight", "lm_head.weight")

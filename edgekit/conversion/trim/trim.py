@@ -18,7 +18,7 @@ from edgekit.progress import SILENT, Progress
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import Sampler
 from edgekit.text.settle import Text, read_text
-from edgekit.text.tokenizer import Tokenizer
+from edgekit.text.tokenizer.read import Tokenizer
 from edgekit.text.vocabulary import read_vocabulary
 
 _BATCH = 1000

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from edgekit.errors import CheckpointError, TokenizerError
-from edgekit.text.tokenizer import read_tokenizer
+from edgekit.text.tokenizer.read import read_tokenizer
 from tests.fixtures.tokenizers import (
     awkward_strings,
     demo_tokenizer,

@@ -1,16 +1,17 @@
 """Chat templates: rendered as Transformers renders them, and rewritten so that the engine does so, too.
 
-What the engine itself makes of the rewritten templates is checked in tests/runtime/test_engine.py.
+What the engine itself makes of the rewritten templates is checked in tests/runtime/ask/test_session.py.
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from edgekit.errors import CheckpointError, TemplateError
-from edgekit.text.template.parse import GEMMA_TEMPLATE, ChatTemplate, read_chat_template
+from edgekit.errors import TemplateError
+from edgekit.text.template.parse import GEMMA_TEMPLATE, ChatTemplate
 from edgekit.text.template.render import render, render_for_device
 from edgekit.text.template.rewrite import for_device
 from edgekit.text.template.verify import PROBES
@@ -211,56 +212,25 @@ def test_a_template_that_loses_the_question_is_refused() -> None:
         for_device(ChatTemplate("{{ bos_token }}Hello", "own"), special_tokens=SPECIAL)
 
 
-def test_a_template_that_does_not_compile_is_refused_with_its_line(tmp_path: Path) -> None:
-    (tmp_path / "chat_template.jinja").write_text("{{ bos_token }}\n{% for m in messages %}\n{% endif %}")
-    with pytest.raises(TemplateError, match="does not compile, line 3"):
-        read_chat_template(tmp_path)
-
-
 def test_templates_cannot_reach_out_of_the_sandbox() -> None:
     source = "{{ messages.__class__.__mro__[1].__subclasses__() }}{{ messages[0]['content'] }}"
     with pytest.raises(TemplateError):
         for_device(ChatTemplate(source, "evil"), special_tokens=SPECIAL)
 
 
-def test_the_jinja_file_wins_over_the_config(tmp_path: Path) -> None:
-    config = tmp_path / "tokenizer_config.json"
-    config.write_text(json.dumps({"chat_template": "from the config"}))
-    assert read_chat_template(tmp_path).source == "from the config"
-    (tmp_path / "chat_template.json").write_text(json.dumps({"chat_template": "from the json"}))
-    assert read_chat_template(tmp_path).source == "from the json"
-    (tmp_path / "chat_template.jinja").write_text("from the jinja file")
-    template = read_chat_template(tmp_path)
-    assert (template.source, template.origin) == ("from the jinja file", "chat_template.jinja")
-
-
-def test_of_named_templates_the_default_counts(tmp_path: Path) -> None:
-    named = [{"name": "tool_use", "template": "no"}, {"name": "default", "template": "yes"}]
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": named}))
-    assert read_chat_template(tmp_path).source == "yes"
-    (tmp_path / "tokenizer_config.json").write_text(json.dumps({"chat_template": named[:1]}))
-    with pytest.raises(TemplateError, match='none named "default"'):
-        read_chat_template(tmp_path)
-
-
-def test_without_a_template_the_checkpoint_speaks_gemma(tmp_path: Path) -> None:
-    template = read_chat_template(tmp_path)
-    assert "no chat template" in template.notes[0]
-    found = render(
-        template,
-        messages_of((("system", "Be brief."), ("user", " Hi "), ("assistant", "Yes"), ("user", "Go"))),
-        special_tokens=SPECIAL,
-        add_generation_prompt=True,
+@given(
+    st.sampled_from(sorted(TEMPLATES)), st.lists(st.text(max_size=20), min_size=1, max_size=5), st.booleans()
+)
+def test_whatever_is_said_the_rewriting_says_the_same(name: str, texts: list[str], generate: bool) -> None:
+    template = ChatTemplate(TEMPLATES[name], name)
+    device = for_device(template, special_tokens=SPECIAL, stop_tokens=STOPS)
+    roles = ("user", "assistant")
+    probe = tuple((roles[place % 2], text) for place, text in enumerate(texts))
+    parts = "lists of parts" in name
+    wanted = render(
+        template, messages_of(probe, parts), special_tokens=SPECIAL, add_generation_prompt=generate
     )
-    assert found == (
-        "<bos><start_of_turn>user\nBe brief.\n\nHi<end_of_turn>\n<start_of_turn>model\nYes<end_of_turn>\n"
-        "<start_of_turn>user\nGo<end_of_turn>\n<start_of_turn>model\n"
-    )
-
-
-@pytest.mark.parametrize("content", [b"\xff\xfe", b'{"chat_template": 3}'])
-def test_unreadable_templates_name_their_file(tmp_path: Path, content: bytes) -> None:
-    name = "chat_template.jinja" if content[0] == 0xFF else "tokenizer_config.json"
-    (tmp_path / name).write_bytes(content)
-    with pytest.raises((TemplateError, CheckpointError), match=name):
-        read_chat_template(tmp_path)
+    wanted = wanted.removeprefix("<bos>") if device.writes_bos else wanted
+    if not generate and len(texts) % 2 == 0:
+        wanted = wanted.removesuffix(device.after_end_of_turn)
+    assert render_for_device(device, messages_of(probe), add_generation_prompt=generate) == wanted

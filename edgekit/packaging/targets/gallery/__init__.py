@@ -4,7 +4,7 @@ settings    what the Gallery is told of sampling and length, and where its impor
 allowlist   the entries by which the Gallery knows a model (allowlist.schema.json: what one may hold)
 trial       the bundle on the Gallery's own, older engine
 card        what the import card tells (edgekit.packaging.targets.gallery.page writes it down)
-write       everything into a directory
+target      the options, and everything into a directory
 device      onto a phone over adb
 
 Written after the source of the Gallery 1.0.18; no phone with it was at hand.

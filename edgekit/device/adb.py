@@ -76,13 +76,14 @@ def find_adb() -> Path:
 
 
 def list_devices(adb: Path | None = None) -> tuple[ListedDevice, ...]:
-    """What adb sees, ready or not, in adb's order."""
-    done = _run([str(adb or find_adb()), "devices", "-l"], _COMMAND_SECONDS)
+    """What adb sees, ready or not, in adb's order. Raises MissingToolError when it cannot tell."""
+    remedy = "restart its server: adb kill-server, then adb devices"
+    try:
+        done = _run([str(adb or find_adb()), "devices", "-l"], _COMMAND_SECONDS)
+    except subprocess.TimeoutExpired as error:
+        raise MissingToolError(f"adb does not answer within {error.timeout:g} s", remedy=remedy) from error
     if done.code != 0:
-        raise MissingToolError(
-            f"adb cannot list devices: {_last_line(done.err)}",
-            remedy="restart its server: adb kill-server, then adb devices",
-        )
+        raise MissingToolError(f"adb cannot list devices: {_last_line(done.err)}", remedy=remedy)
     return parse_devices(done.out)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.device.adb import ListedDevice, choose_devices, find_adb, parse_devices
+from edgekit.device.adb import ListedDevice, choose_devices, find_adb, list_devices, parse_devices
 from edgekit.errors import MissingToolError
 
 LISTING = """List of devices attached
@@ -88,3 +88,19 @@ def test_without_adb_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingToolError, match=r"edgekit\[device\]"):
         find_adb()
+
+
+@pytest.mark.parametrize(
+    ("body", "says"),
+    [("exec sleep 60", "does not answer within 0.5 s"), ("echo no server >&2; exit 1", "no server")],
+)
+def test_an_adb_that_cannot_tell_is_a_missing_tool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, says: str
+) -> None:
+    monkeypatch.setattr("edgekit.device.adb._COMMAND_SECONDS", 0.5)
+    own = tmp_path / "adb"
+    own.write_text(f"#!/bin/sh\n{body}\n")
+    own.chmod(0o755)
+    with pytest.raises(MissingToolError, match=says) as raised:
+        list_devices(own)
+    assert "kill-server" in str(raised.value.remedy)

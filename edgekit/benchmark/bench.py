@@ -12,7 +12,7 @@ from typing import Final
 
 from edgekit.benchmark import runners as known
 from edgekit.benchmark.compare import Comparison, compare
-from edgekit.benchmark.limits import Limit, parse_limit, passed_limits
+from edgekit.benchmark.limits import Limit, broken_limits, parse_limit
 from edgekit.benchmark.plan import BenchPlan, check_plan, preset_plan
 from edgekit.benchmark.report import Bench, result_json
 from edgekit.benchmark.result import BenchResult, read_result
@@ -93,7 +93,7 @@ def bench(
     results = [*(result for target in targets for result in target), *peers]
     problems = [str(error) for error in lost]
     problems += [f"{result.target}: {failure}" for result in results for failure in result.failures]
-    problems += passed_limits(limits, ours, comparisons)
+    problems += broken_limits(limits, ours, comparisons)
     report = Bench(tuple(results), tuple(comparisons), tuple(problems), ())
     directory = _report_directory(bundle, adapters, reports)
     return report if directory is None else replace(report, files=write_reports(report, ours, directory))

@@ -76,7 +76,7 @@ def _sign(sign: str) -> Literal["<", ">"]:
     return "<" if sign == "<" else ">"
 
 
-def passed_limits(
+def broken_limits(
     limits: Sequence[Limit], results: Sequence[BenchResult], comparisons: Sequence[Comparison]
 ) -> list[str]:
     """Return a sentence for every limit and case whose median (or ratio of medians) lies beyond it.

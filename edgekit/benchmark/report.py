@@ -18,8 +18,8 @@ class Bench:
     """What `bench` gives.
 
     results: of each target the bundle's, then those of the bundles that took turns with it; then those of the peers.
-    comparisons: against the baselines. problems: lost targets, failed cases, differing answers and limits that were
-    passed, a sentence each. files: the reports that were written.
+    comparisons: against the baselines. problems: lost targets, failed cases, differing answers and broken limits,
+    a sentence each. files: the reports that were written.
     """
 
     results: tuple[BenchResult, ...]

@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --con
 
 SPREAD := -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test check format graphs benchmarks android android-base clean
+.PHONY: demo test quick nightly coverage avx2 check format graphs benchmarks android android-base clean
 
 # The main job on the bundled demo model: convert, load in the LiteRT-LM engine, answer prompts.
 demo: $(VENV)/base
@@ -15,6 +15,24 @@ demo: $(VENV)/base
 # Lint, types, and every test on two cores; the first run also installs torch and the exporter (several GB).
 test: check
 	$(BIN)/python -m pytest $(SPREAD)
+
+# The same in two minutes, without what needs torch, the engine, or another program.
+quick: check
+	$(BIN)/python -m pytest $(SPREAD) -m "not slow" --ignore tests/examples
+
+# Every test, with 1,000 examples of each property instead of 50.
+nightly: check
+	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest $(SPREAD)
+
+coverage: $(VENV)/all
+	$(BIN)/python -m pytest $(SPREAD) --cov=edgekit --cov-report=term:skip-covered
+
+# What the kernels compute, on an emulated processor with AVX2 alone (CPU=EPYC: another). Needs qemu-user. Emulated gathers
+# go wrong in NumPy, so its AVX2 is off; programs that a test starts run on this machine's own processor.
+CPU ?= Haswell
+avx2: $(VENV)/all
+	NPY_DISABLE_CPU_FEATURES=X86_V3 qemu-x86_64 -cpu $(CPU) $(BIN)/python -m pytest -p no:xdist \
+	  tests/graph tests/scoring/test_scorer.py tests/runtime/test_interpreter.py tests/quantize 2>/dev/null
 
 check: $(VENV)/all
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ from edgekit.conversion.options import GraphOptions, TextOptions
 from edgekit.graph.library import CACHE_VARIABLE, cache_directory
 from edgekit.runtime.reference import Reference
 from tests.device.rig import CannotRun, Lab, open_lab
-from tests.fixtures import spreading
+from tests.fixtures import guard, spreading
 from tests.fixtures.bundles import Bundles, Kept
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network
@@ -41,7 +41,8 @@ BASE: dict[str, Any] = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.pluginmanager.register(spreading)
+    for plugin in (guard, spreading):
+        config.pluginmanager.register(plugin)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -31,6 +31,8 @@ from tests.fixtures.checkpoints import (
 )
 from tests.fixtures.tokenizers import only_json, only_model, with_added_tokens
 
+pytestmark = pytest.mark.slow
+
 RECIPES = ("int8", "int4", "int4-head", "int4-all", "int4-channel", "float32")
 PROMPTS = ("turn off wifi please", "skjermen er for lys", "音量を上げて")
 

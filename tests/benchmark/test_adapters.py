@@ -14,6 +14,8 @@ from edgekit.benchmark.report import result_json
 from edgekit.benchmark.result import BenchResult, read_result
 from edgekit.errors import AdapterError, BundleError, InputError
 
+pytestmark = pytest.mark.slow
+
 SMALL = BenchPlan((16,), (8,), threads=(1,), runs=2, check_prompt="the wifi does not work at all")
 
 

@@ -16,6 +16,8 @@ from edgekit.benchmark.result import read_result
 from edgekit.benchmark.runner import RunnerOptions
 from edgekit.errors import GateError, InputError, MissingToolError
 
+pytestmark = pytest.mark.slow
+
 SMALL = BenchPlan((32,), (16,), threads=(2,), runs=2)
 
 

@@ -25,6 +25,8 @@ from edgekit.bundle.opening import open_bundle
 from edgekit.bundle.subject import open_subject
 from tests.benchmark.greedy import greedy
 
+pytestmark = pytest.mark.slow
+
 
 def run_runner(argument: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(

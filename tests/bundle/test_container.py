@@ -99,6 +99,7 @@ def test_digest_size_and_progress(tmp_path: Path) -> None:
     assert result.sections == read_container(path).sections
 
 
+@pytest.mark.slow
 def test_the_same_input_gives_the_same_bytes() -> None:
     first, second = io.BytesIO(), io.BytesIO()
     write_container(first, sections(), METADATA)

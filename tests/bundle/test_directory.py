@@ -210,6 +210,7 @@ def test_the_output_path_is_a_file(tmp_path: Path) -> None:
     assert (tmp_path / "b").read_text() == "x"
 
 
+@pytest.mark.slow
 def test_a_directory_that_may_not_be_written(tmp_path: Path) -> None:
     """As an ordinary user, in a child process when the tests run as root."""
     (tmp_path / "locked").mkdir(mode=0o555)
@@ -261,6 +262,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(disk)], check=True)
 
 
+@pytest.mark.slow
 def test_a_disk_that_fills_up(small_disk: Path) -> None:
     write(small_disk / "b", "A", 3 << 20)
     full = pytest.raises(BundleError, match=r"not enough space: .*free")
@@ -273,6 +275,7 @@ def test_a_disk_that_fills_up(small_disk: Path) -> None:
     assert not (small_disk / "new").exists()
 
 
+@pytest.mark.slow
 def test_a_mount_point_itself_can_be_the_bundle(small_disk: Path) -> None:
     write(small_disk, "A", 1 << 20)
     write(small_disk, "B", 1 << 20, force=True)
@@ -302,6 +305,7 @@ def test_a_file_size_limit(tmp_path: Path) -> None:
 # ---------------------------------------- killed
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments(tmp_path: Path) -> None:
     """30 writers, each killed at a moment between its start and a little after its end."""
     target = tmp_path / "b"
@@ -327,6 +331,7 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     assert names(target) == WHOLE  # no leftovers
 
 
+@pytest.mark.slow
 def test_killed_before_every_single_step_of_the_commit(tmp_path: Path) -> None:
     """The child kills itself at the n-th rename, unlink, mkdir or rmdir, for every n until it gets
     through."""
@@ -373,6 +378,7 @@ def test_killed_before_every_single_step_of_the_commit(tmp_path: Path) -> None:
     assert outcomes.count("B") >= 6
 
 
+@pytest.mark.slow
 def test_a_killed_finish_is_finished_by_the_next(tmp_path: Path) -> None:
     """The recovery may be killed as well, again and again, one step further each time."""
     target = tmp_path / "b"
@@ -418,6 +424,7 @@ def _raise_when_committed(finish):  # type: ignore[no-untyped-def]
     return stop
 
 
+@pytest.mark.slow
 def test_leftovers_of_a_killed_first_run(tmp_path: Path) -> None:
     process = start(tmp_path / "b", "A", 100, 0.05)
     assert process.stdout is not None
@@ -449,6 +456,7 @@ def test_a_forged_commit_cannot_delete_outside(tmp_path: Path) -> None:
 # ---------------------------------------- two at once
 
 
+@pytest.mark.slow
 def test_two_at_once(tmp_path: Path) -> None:
     target = tmp_path / "b"
     first = start(target, "A", 20, 0.05)
@@ -460,6 +468,7 @@ def test_two_at_once(tmp_path: Path) -> None:
     assert letter_of(target) == "A"
 
 
+@pytest.mark.slow
 def test_many_at_once_leave_one_whole_bundle(tmp_path: Path) -> None:
     target = tmp_path / "b"
     for _ in range(3):

@@ -79,6 +79,7 @@ def test_a_checkpoint_reads_the_same_under_every_prefix(prefix: str, tie: bool, 
         {"vocab_size": 333},
     ],
 )
+@pytest.mark.slow
 def test_the_tensors_are_those_that_transformers_loads(options: dict[str, Any], tmp_path: Path) -> None:
     checkpoint = open_checkpoint(tiny_checkpoint(tmp_path, **options))
     reference = float_model(tmp_path).state_dict()

@@ -106,6 +106,7 @@ def test_texts_are_the_adapters_where_it_has_them(tmp_path: Path) -> None:
     assert open_checkpoint(adapter).generation_path == adapter
 
 
+@pytest.mark.slow
 def test_opening_needs_neither_torch_nor_transformers_nor_the_hub(tmp_path: Path) -> None:
     adapter = tiny_adapter(tmp_path / "adapter", tiny_checkpoint(tmp_path / "base"))
     program = f"""

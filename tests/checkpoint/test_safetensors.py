@@ -28,6 +28,7 @@ from tests.fixtures.mutations import damaged
 
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("shards", [1, 3])
+@pytest.mark.slow
 def test_values_are_those_of_the_safetensors_library(dtype: str, shards: int, tmp_path: Path) -> None:
     from safetensors.torch import load_file
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.conversion.convert import convert
 from tests.cli.running import Cli
+from tests.fixtures.bundles import Bundles
 
 
 @pytest.fixture
@@ -16,5 +16,5 @@ def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
 
 
 @pytest.fixture(scope="session")
-def bundle(tmp_path_factory: pytest.TempPathFactory, demo_path: Path) -> Path:
-    return convert(demo_path, tmp_path_factory.mktemp("cli") / "bundle", check=False).bundle
+def bundle(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return bundles.copy(tmp_path_factory.mktemp("cli") / "bundle")

@@ -12,6 +12,8 @@ import pytest
 import edgekit
 from tests.cli.running import ROOT, Cli, Terminal, child
 
+pytestmark = pytest.mark.slow
+
 COMMANDS = ("convert", "inspect", "chat", "recipes", "demo")
 HEAVY = {"torch", "tensorflow", "transformers", "scipy", "litert_lm", "ai_edge_quantizer", "numpy", "jax"}
 

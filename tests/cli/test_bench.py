@@ -17,6 +17,7 @@ from tests.fixtures.bundles import Bundles
 FEW = ("--prefill", "16", "--decode", "8", "--threads", "2", "--runs", "1")
 
 
+@pytest.mark.slow
 def test_the_table_the_markdown_and_the_json(
     cli: Cli, bundle: Path, bundles: Bundles, tmp_path: Path
 ) -> None:
@@ -45,6 +46,7 @@ def test_adapters_and_switching_are_named(
     assert told["switching"]["adapters"] == ["sentiment", "support-triage"]
 
 
+@pytest.mark.slow
 def test_exit_codes(cli: Cli, bundle: Path, tmp_path: Path) -> None:
     limit = cli("bench", bundle, *FEW, "-o", tmp_path, "--fail-if", "decode < 1e9")
     assert limit.code == 1 and "decode < 1e9" in limit.err

@@ -11,6 +11,8 @@ import pytest
 
 from tests.cli.running import Cli, Terminal, child
 
+pytestmark = pytest.mark.slow
+
 QUESTION = "turn off wifi please"
 SPEED = r"\[\d+ tokens, \d+ tokens/s, first after [\d.]+ ms\]"
 

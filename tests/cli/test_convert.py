@@ -11,6 +11,8 @@ from edgekit.conversion.convert import convert
 from tests.cli.running import Cli, Terminal, child
 from tests.fixtures.checkpoints import copy_demo_checkpoint
 
+pytestmark = pytest.mark.slow
+
 
 def test_says_what_was_written_and_what_to_type_next(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
     done = cli("convert", demo_path, "-o", tmp_path / "b")

@@ -12,6 +12,8 @@ from edgekit.cli.demo import PROMPTS_BY_VOICE
 from edgekit.examples import sentiment, settings_navigator, support_triage
 from tests.cli.running import Cli, Done, child
 
+pytestmark = pytest.mark.slow
+
 KEYS = {
     "base": {"screen", "setting", "action"},
     "sentiment": {"sentiment"},

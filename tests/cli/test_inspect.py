@@ -35,6 +35,7 @@ def test_an_adapter_bundle_as_json(cli: Cli, triage_adapter: Path) -> None:
     assert done.json == json.loads(json.dumps(inspect_adapter(triage_adapter).to_json()))
 
 
+@pytest.mark.slow
 def test_a_base_says_what_it_takes(cli: Cli, adapter_ready_bundle: Path, bundle: Path) -> None:
     done = cli("inspect", adapter_ready_bundle)
     assert done.code == 0, done.err

@@ -64,6 +64,7 @@ def test_inspect_tells_when_the_file_was_changed(cli: Cli, tmp_path: Path, demo_
     assert "THE FILE IS NOT ITS MANIFEST'S" in cli("inspect", path.parent).out
 
 
+@pytest.mark.slow
 def test_inspect_reads_what_the_stock_builder_wrote(cli: Cli, bundle: Path, tmp_path: Path) -> None:
     """Our own sections, packed again by Google's builder: the same model, and another container."""
     import litert_lm_builder as stock
@@ -123,6 +124,7 @@ def test_recipes_of_a_checkpoint(cli: Cli, demo_path: Path, tmp_path: Path) -> N
     assert cli("recipes", tmp_path / "absent").code == 2
 
 
+@pytest.mark.slow
 def test_the_demo_converts_and_answers(cli: Cli, tmp_path: Path) -> None:
     done = cli("demo", "-o", tmp_path / "d")
     assert done.code == 0, done.err

@@ -13,6 +13,8 @@ from tests.cli.running import Cli
 from tests.conftest import EXAMPLE
 from tests.fixtures.bundles import Bundles
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def demo(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -13,6 +13,8 @@ from edgekit.packaging.targets.apk.verify import verify_apk
 from tests.cli.running import Cli
 from tests.device.rig import Board, Lab
 
+pytestmark = pytest.mark.slow
+
 SCRIPTS = {
     "cmd": 'while [ "$1" != -S ]; do shift; done; head -c "$2" > /data/received.apk; echo Success',
     "pm": "echo package:/data/app/com.google.ai.edge.gallery/base.apk",

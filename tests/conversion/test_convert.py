@@ -24,6 +24,8 @@ from edgekit.graph.format import Form
 from tests.fixtures import damage
 from tests.fixtures.checkpoints import copy_demo_checkpoint, tiny_adapter, tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 
 

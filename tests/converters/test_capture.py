@@ -23,6 +23,8 @@ from edgekit_converters.ship import shipped_keys
 from tests.fixtures.checkpoints import tiny_checkpoint
 from tests.graph.linking import linked_model
 
+pytestmark = pytest.mark.slow
+
 CONVERT_IN_A_PROCESS = """
 import sys
 from edgekit.checkpoint import open_checkpoint

@@ -9,6 +9,8 @@ import pytest
 from edgekit.device.adb import ListedDevice, choose_devices, find_adb, list_devices, parse_devices
 from edgekit.errors import MissingToolError
 
+pytestmark = pytest.mark.slow
+
 LISTING = """List of devices attached
 8A2X0P            device usb:1-2 product:husky model:Pixel_8_Pro device:husky transport_id:3
 R5CT              unauthorized usb:1-3 transport_id:4

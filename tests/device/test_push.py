@@ -14,6 +14,8 @@ from edgekit.device.push import PushFile, clean, push
 from edgekit.errors import MissingToolError
 from tests.device.rig import Board, Lab, interrupted, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def board(lab: Lab) -> Board:

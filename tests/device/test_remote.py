@@ -17,6 +17,7 @@ def board(lab: Lab) -> Board:
     return board
 
 
+@pytest.mark.slow
 def test_an_undisturbed_script_keeps_its_exit_status_and_leaves_no_guard(board: Board) -> None:
     process = board.device.start(guarded("sh -c 'echo out; echo err >&2; exit 5'"))
     assert process.stdin and process.stdout and process.stderr

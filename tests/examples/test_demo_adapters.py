@@ -28,6 +28,8 @@ from training.phrases import (
     write_examples,
 )
 
+pytestmark = pytest.mark.slow
+
 CHECKPOINT = settings_navigator() / "checkpoint"
 ATTENTION = {"q_proj", "k_proj", "v_proj", "o_proj"}
 MLP = {"gate_proj", "up_proj", "down_proj"}

@@ -17,6 +17,8 @@ from training.loop import answer_all
 from training.phrases import LANGUAGES, split_frames, split_sentences, write_examples
 from training.settings import read_settings
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "settings-navigator"
 CHECKPOINT = EXAMPLE / "checkpoint"
 SCHEMA = json.loads((EXAMPLE / "answer-schema.json").read_text("utf-8"))

@@ -47,6 +47,7 @@ def test_several_stop_tokens_are_kept() -> None:
 
 
 @pytest.mark.parametrize("build", [config_document, old_config_document])
+@pytest.mark.slow
 def test_transformers_reads_the_same(build: Any, tmp_path: Path) -> None:
     from transformers import AutoConfig
 
@@ -72,6 +73,7 @@ def test_transformers_reads_the_same(build: Any, tmp_path: Path) -> None:
     assert {key: value for key, value in full.items() if key != "rope_theta"} == scaling
 
 
+@pytest.mark.slow
 def test_absent_keys_have_the_defaults_of_transformers(tmp_path: Path) -> None:
     from transformers import AutoConfig
 
@@ -110,6 +112,7 @@ def test_the_text_part_of_the_vision_model_is_used() -> None:
     assert config.rope_scaling == (("factor", 8.0), ("rope_type", "linear"))
 
 
+@pytest.mark.slow
 def test_expected_shapes_are_those_of_transformers() -> None:
     from transformers import Gemma3ForCausalLM, Gemma3TextConfig
 

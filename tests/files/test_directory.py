@@ -68,6 +68,7 @@ def test_a_run_killed_between_the_renames_loses_nothing(tmp_path: Path) -> None:
     assert (tmp_path / "out/a/text").read_text() == "one"
 
 
+@pytest.mark.slow
 def test_two_runs_do_not_mix(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path; from edgekit.files.directory import new_directory\n"

@@ -100,6 +100,7 @@ def test_a_name_as_long_as_the_file_system_takes(tmp_path: Path) -> None:
 # ---------------------------------------- other runs
 
 
+@pytest.mark.slow
 def test_two_at_once_wait_for_each_other_or_say_so(tmp_path: Path) -> None:
     path = tmp_path / "file"
     with holder(path) as other:
@@ -110,6 +111,7 @@ def test_two_at_once_wait_for_each_other_or_say_so(tmp_path: Path) -> None:
     assert [entry.name for entry in tmp_path.iterdir()] == ["file"]
 
 
+@pytest.mark.slow
 def test_what_a_killed_run_left_is_swept(tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"old")

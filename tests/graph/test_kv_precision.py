@@ -22,6 +22,8 @@ from edgekit.runtime.reference import Reference
 from edgekit.text.generation import GREEDY
 from tests.graph.linking import linked_model
 
+pytestmark = pytest.mark.slow
+
 WINDOW = 64
 PROMPTS = ("turn off wifi please", "skjermen er for lys", "音量を上げて")
 

@@ -16,6 +16,8 @@ from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
 from tests.graph.linking import Dequantized, linked, linked_model
 
+pytestmark = pytest.mark.slow
+
 FORMS: list[Form] = ["dynamic", "static"]
 TOLERANCE = 1e-4
 SLIDING_WINDOW = 64

@@ -24,7 +24,7 @@ from tests.checkpoint.refusals import refused
 from tests.fixtures.checkpoints import peft_adapter
 from tests.graph.linking import linked_model
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 TOLERANCE = 1e-4
 

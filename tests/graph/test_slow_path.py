@@ -26,6 +26,8 @@ from edgekit.runtime.interpreter import GraphInterpreter
 from tests.fixtures.bundles import Kept
 from tests.graph.linking import Dequantized, linked, linked_model
 
+pytestmark = pytest.mark.slow
+
 FORMS: list[Form] = ["dynamic", "static"]
 QUANTIZED = (schema.TensorType.INT8, schema.TensorType.INT4)
 RECIPES = ["int8", "int4", "int4-all", "int4-channel"]

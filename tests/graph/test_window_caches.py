@@ -18,6 +18,8 @@ from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
 from tests.graph.linking import linked_model
 
+pytestmark = pytest.mark.slow
+
 WINDOW, RING = 64, 80
 TOLERANCE = 1e-4
 

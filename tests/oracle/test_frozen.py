@@ -11,6 +11,8 @@ import pytest
 from edgekit.graph.library import CACHE_VARIABLE
 from tests.oracle import making
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="session")
 def frozen() -> dict[str, Any]:

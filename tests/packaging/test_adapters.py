@@ -27,6 +27,8 @@ from tests.conftest import EXAMPLE, SENTIMENT, TRIAGE
 from tests.packaging.conftest import MODEL
 from tests.packaging.targets.apk.tools import apksig, assets_of
 
+pytestmark = pytest.mark.slow
+
 KEYS = "id adapter title description system_prompt examples golden actions quality".split()
 
 

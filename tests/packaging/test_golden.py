@@ -13,6 +13,8 @@ from edgekit.errors import BundleError, InputError
 from edgekit.packaging.golden import Prompts, ask_engine, read_prompts
 from edgekit.runtime.chat import open_chat
 
+pytestmark = pytest.mark.slow
+
 
 def test_they_are_what_edgekit_chat_answers_greedily(navigator: Path) -> None:
     opened = open_bundle(navigator)

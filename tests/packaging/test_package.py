@@ -16,6 +16,8 @@ from edgekit.packaging.targets.apk.target import ApkOptions
 from edgekit.packaging.targets.packs import PackOptions
 from tests.fixtures.bundles import model_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_verdict_of_validate_goes_along_when_it_is_about_this_bundle(
     navigator: Path, tmp_path: Path

@@ -78,6 +78,7 @@ def run(added: PackageTarget[Any], capsys: pytest.CaptureFixture[str]) -> Callab
     return typed
 
 
+@pytest.mark.slow
 def test_it_is_packaged_by_the_public_function(
     added: PackageTarget[Any], navigator: Path, tmp_path: Path
 ) -> None:
@@ -91,6 +92,7 @@ def test_it_is_packaged_by_the_public_function(
     assert not (tmp_path / "two").exists()
 
 
+@pytest.mark.slow
 def test_its_flags_are_those_of_its_options(run: Callable[..., str], navigator: Path, tmp_path: Path) -> None:
     shown = run("--help")
     assert re.search(

@@ -15,6 +15,8 @@ from edgekit.errors import AdapterError, BundleError, InputError
 from edgekit.examples import sentiment
 from edgekit.runtime.chat import open_chat
 
+pytestmark = pytest.mark.slow
+
 LABELS = "(dim|bright)"
 QUESTION = "my screen is too dark"
 

@@ -66,6 +66,7 @@ def test_a_smaller_rank_is_padded(model: bytes, sentiment_adapter: Path) -> None
         (UP, (16, 7), r"the sidecar has \(16, 7\)"),
     ],
 )
+@pytest.mark.slow
 def test_what_does_not_fit_is_refused(model: bytes, name: str, shape: tuple[int, int], said: str) -> None:
     with pytest.raises(AdapterError, match=said):
         GraphInterpreter(model, adapter={name: np.ones(shape, np.float32)})
@@ -79,6 +80,7 @@ def test_a_plain_graph_takes_no_adapter(demo_path: Path, tmp_path: Path) -> None
         GraphInterpreter(path, adapter={DOWN: np.ones((16, 128), np.float32)})
 
 
+@pytest.mark.slow
 def test_a_base_computes_a_step(model: bytes, tmp_path: Path) -> None:
     path = tmp_path / "model.tflite"
     path.write_bytes(model)

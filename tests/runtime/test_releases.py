@@ -16,6 +16,7 @@ def test_versions_are_read_from_a_list() -> None:
         releases.parse_versions("0.11.0,latest")
 
 
+@pytest.mark.slow
 def test_a_release_that_cannot_be_had_is_a_missing_tool(
     user_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,6 +28,8 @@ from edgekit.scoring.scorer import CHUNK, GraphScorer, relink, scoring_key
 from edgekit.validation.side import Side
 from tests.conftest import TRIAGE
 
+pytestmark = pytest.mark.slow
+
 LENGTH = 2 * CHUNK + 7  # two whole chunks and a part, and twice the demo's sliding window
 
 

@@ -34,6 +34,8 @@ from tests.conftest import SENTIMENT, TRIAGE
 from tests.validation.adapted import Matrices, planted_adapter
 from tests.validation.planted import flip_a_byte
 
+pytestmark = pytest.mark.slow
+
 BRIEF = {"limit": 4, "max_tokens": 24, "report": False}
 """What planted faults are looked for with; the reference answers once, then comes from the cache."""
 

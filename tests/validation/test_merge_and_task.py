@@ -12,6 +12,8 @@ from edgekit.gates import Gates, Thresholds
 from edgekit.validation.answers import check_task, task_kind, worst_examples
 from edgekit.validation.result import GenerationRow
 
+pytestmark = pytest.mark.slow
+
 
 def adapter_of(base: Path, target: Path, spread: float) -> Path:
     """A LoRA adapter with random matrices, saved by peft."""

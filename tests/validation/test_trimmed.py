@@ -33,6 +33,8 @@ from edgekit.validation.trimmed import (
 from tests.conftest import EXAMPLE
 from tests.fixtures.checkpoints import tiny_checkpoint
 
+pytestmark = pytest.mark.slow
+
 # --- the arithmetic ------------------------------------------------------------------------------------------
 
 

@@ -25,6 +25,8 @@ from edgekit.validation import runtimes
 from edgekit.validation.result import ParityReport
 from tests.validation.planted import flip_a_byte, metadata, planted
 
+pytestmark = pytest.mark.slow
+
 ALWAYS = {"container", "tokens", "template", "stop", "logits", "generation", "task", "weights"}
 
 

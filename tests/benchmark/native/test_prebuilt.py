@@ -25,6 +25,8 @@ from edgekit.device.remote import guarded
 from edgekit.errors import EdgekitError, MissingToolError
 from edgekit.runtime.library import engine_library
 
+pytestmark = pytest.mark.slow
+
 BUNDLE = BundleIdentity("demo", "demo.litertlm", 11, "ab" * 32)
 PHONE = DeviceInfo("android", "8A2X0P", abi="arm64-v8a")
 

@@ -27,6 +27,8 @@ from edgekit.errors import MissingToolError
 from edgekit.progress import SILENT
 from tests.device.rig import Board, Lab, interrupted, wait_for
 
+pytestmark = pytest.mark.slow
+
 PLAN = BenchPlan(prefill=(32,), decode=(8,), runs=3, threads=(1,), check_prompt="my screen is too dark")
 LONG = BenchPlan(prefill=(128,), decode=(128,), runs=20_000)
 REPOSITORY = Path(__file__).parents[3]

@@ -27,6 +27,8 @@ from edgekit.progress import SILENT
 from tests.benchmark.greedy import greedy
 from tests.fixtures.bundles import model_of
 
+pytestmark = pytest.mark.slow
+
 SMALL = BenchPlan((32,), (16,), threads=(2,), runs=2)
 QUESTION = "my screen is too dark"
 ALONE = BenchPlan((16,), (8,), threads=(1,), runs=2, check_prompt="the wifi does not work at all")

@@ -42,6 +42,7 @@ def test_output_that_is_not_as_documented_is_a_failure(output: str) -> None:
     assert read_llama_bench(CASE, [output]).failure is not None
 
 
+@pytest.mark.slow
 def test_llama_bench_is_asked_for_the_same_context(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, values in (("pp", entry(256, 0, 470.0)), ("tg", entry(0, 128, 52.0))):
         (tmp_path / name).write_text(json.dumps([values]))
@@ -60,6 +61,7 @@ def test_llama_bench_is_asked_for_the_same_context(tmp_path: Path, monkeypatch: 
     assert "-p 0 -n 128 -d 256" in output
 
 
+@pytest.mark.slow
 def test_other_backends_are_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tool(tmp_path / "llama-bench", "exit 9")
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")

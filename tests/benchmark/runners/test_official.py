@@ -93,6 +93,7 @@ def test_text_without_figures_has_none() -> None:
     assert parse_output("usage: litert_lm_main --model_path=…") == parse_output("")
 
 
+@pytest.mark.slow
 def test_each_run_is_a_process_with_the_documented_flags(tmp_path: Path) -> None:
     (tmp_path / "sample").write_text(MILLISECONDS)
     runner = tool(tmp_path / "litert_lm_main", 'echo "$@" >> "$0.calls"; cat "$(dirname "$0")/sample"')
@@ -113,16 +114,19 @@ def test_each_run_is_a_process_with_the_documented_flags(tmp_path: Path) -> None
         ("kill -ABRT $$", "SIGABRT"),
     ],
 )
+@pytest.mark.slow
 def test_a_binary_that_fails_is_a_failure(tmp_path: Path, body: str, reason: str) -> None:
     runner = tool(tmp_path / "litert_lm_main", body)
     assert reason in str(measure_official(runner, PLAN, CASE, Path("m")).failure)
 
 
+@pytest.mark.slow
 def test_a_binary_that_is_not_there_is_a_missing_tool(tmp_path: Path) -> None:
     with pytest.raises(MissingToolError):
         measure_official(tmp_path / "absent", PLAN, CASE, Path("m"))
 
 
+@pytest.mark.slow
 def test_a_plan_is_measured_without_its_question(tmp_path: Path) -> None:
     (tmp_path / "sample").write_text(MILLISECONDS)
     binary = tool(tmp_path / "litert_lm_main", 'cat "$(dirname "$0")/sample"')

@@ -106,6 +106,7 @@ def test_what_was_damaged_is_named(
         open_adapter(adapter, open_bundle(adapter_ready_bundle))
 
 
+@pytest.mark.slow
 def test_the_trained_adapter_itself_is_told_from_a_sidecar(adapter_ready_bundle: Path) -> None:
     trained = Path(__file__).parents[3] / "examples" / "sentiment" / "adapter"
     with refused("as it was trained", "edgekit adapter", kind=AdapterError):

@@ -81,6 +81,7 @@ def partial_adapter(directory: Path, trained: Path, keep: tuple[str, ...]) -> Pa
         (("layers.5.self_attn.v_proj", "layers.1.mlp.down_proj"), {"v_proj": 1, "down_proj": 1}),
     ],
 )
+@pytest.mark.slow
 def test_projections_that_share_names_are_told_apart(
     tmp_path: Path, adapter_ready_bundle: Path, keep: tuple[str, ...], layers: Mapping[str, int]
 ) -> None:

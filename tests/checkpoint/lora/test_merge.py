@@ -85,6 +85,7 @@ def logits_of(checkpoint: Checkpoint, base: Path) -> np.ndarray[Any, Any]:
     ],
     ids=lambda options: "-".join(key for key in options if key != "target_modules") or "plain",
 )
+@pytest.mark.slow
 def test_bytes_are_those_of_merge_and_unload(options: dict[str, Any], dtype: str, tmp_path: Path) -> None:
     base = tiny_checkpoint(tmp_path / "base", dtype=dtype)
     adapted = peft_adapter(tmp_path / "adapter", base, **options)
@@ -101,6 +102,7 @@ def test_bytes_are_those_of_merge_and_unload(options: dict[str, Any], dtype: str
         assert np.array_equal(reference["lm_head.weight"], reference["model.embed_tokens.weight"])
 
 
+@pytest.mark.slow
 def test_rows_are_merged_alone(tmp_path: Path) -> None:
     base = tiny_checkpoint(tmp_path / "base", dtype="F32")
     peft_adapter(tmp_path / "adapter", base, target_modules=["q_proj", "embed_tokens"])
@@ -111,6 +113,7 @@ def test_rows_are_merged_alone(tmp_path: Path) -> None:
         assert not np.array_equal(whole, open_checkpoint(base).tensors[name].read())
 
 
+@pytest.mark.slow
 def test_trained_rows_are_found_in_every_part(tmp_path: Path) -> None:
     base = tiny_checkpoint(tmp_path / "base")
     peft_adapter(tmp_path / "adapter", base, target_modules=["q_proj"], trainable_token_indices=[300, 3, 150])
@@ -125,6 +128,7 @@ def test_trained_rows_are_found_in_every_part(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["BF16", "F32"])
+@pytest.mark.slow
 def test_dora_gives_the_model_that_was_trained(dtype: str, tmp_path: Path) -> None:
     base = tiny_checkpoint(tmp_path / "base", dtype=dtype)
     adapted = peft_adapter(tmp_path / "adapter", base, target_modules=PROJECTIONS, use_dora=True)
@@ -144,6 +148,7 @@ def test_dora_gives_the_model_that_was_trained(dtype: str, tmp_path: Path) -> No
     ],
     ids=["embedding", "head", "both", "both-as-one"],
 )
+@pytest.mark.slow
 def test_an_adapted_embedding_gives_the_model_that_was_trained(
     options: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -164,6 +169,7 @@ def test_an_adapted_embedding_gives_the_model_that_was_trained(
     ],
     ids=["saved-along", "rows-trained", "trained-whole"],
 )
+@pytest.mark.slow
 def test_a_vocabulary_that_grew_comes_with_the_adapter(options: dict[str, Any], tmp_path: Path) -> None:
     base = tiny_checkpoint(tmp_path / "base", dtype="F32")
     trained = logits(peft_adapter(tmp_path / "adapter", base, resize=326, **options))
@@ -172,6 +178,7 @@ def test_a_vocabulary_that_grew_comes_with_the_adapter(options: dict[str, Any], 
     assert np.abs(logits_of(checkpoint, base) - trained).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_an_untied_base_keeps_its_head(tmp_path: Path) -> None:
     base = tiny_checkpoint(tmp_path / "base", dtype="F32", tie=False)
     trained = logits(peft_adapter(tmp_path / "adapter", base, target_modules=["q_proj", "embed_tokens"]))
@@ -180,6 +187,7 @@ def test_an_untied_base_keeps_its_head(tmp_path: Path) -> None:
     assert np.abs(logits_of(checkpoint, base) - trained).max() < 1e-4
 
 
+@pytest.mark.slow
 def test_adapters_in_half_precision_are_merged_in_float32(tmp_path: Path) -> None:
     import torch
 
@@ -349,6 +357,7 @@ def test_an_adapter_that_cannot_be_merged_is_refused(
         open_checkpoint(tmp_path / "adapter")
 
 
+@pytest.mark.slow
 def test_dora_on_an_embedding_is_refused(tmp_path: Path) -> None:
     base = tiny_checkpoint(tmp_path / "base")
     peft_adapter(tmp_path / "adapter", base, target_modules=["embed_tokens"], use_dora=True)

@@ -19,7 +19,7 @@ from edgekit.runtime.ask.session import ask
 from tests.checkpoint.refusals import refused
 from tests.fixtures.checkpoints import edit_json, peft_adapter
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 SENTIMENT = Path(__file__).parents[3] / "examples" / "sentiment"
 

@@ -19,7 +19,7 @@ from edgekit.graph.slots import ATTENTION, TARGETS, AdapterSlot, adapter_slots, 
 from tests.checkpoint.refusals import refused
 from tests.fixtures.checkpoints import float_model, peft_adapter, write_safetensors
 
-pytestmark = pytest.mark.filterwarnings("ignore")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore")]
 
 RANK = 16
 

@@ -113,7 +113,9 @@ CORPUS = (
 )
 
 
-@pytest.fixture(params=["both", "only_json", "only_model", "with_added_tokens"])
+@pytest.fixture(
+    params=["both", "only_json", "only_model", pytest.param("with_added_tokens", marks=pytest.mark.slow)]
+)
 def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Checkpoint:
     directory = copy_demo_checkpoint(tmp_path / "checkpoint")
     variants = {"only_json": only_json, "only_model": only_model, "with_added_tokens": with_added_tokens}
@@ -163,6 +165,7 @@ def test_control_tokens_come_first_and_keep_their_meaning(checkpoint: Checkpoint
     assert {t: kept[n] for t, n in new.tokenizer.special.items()}.items() <= old.tokenizer.special.items()
 
 
+@pytest.mark.slow
 def test_transformers_reads_the_rebuilt_tokenizer_as_edgekit_does(
     checkpoint: Checkpoint, tmp_path: Path
 ) -> None:

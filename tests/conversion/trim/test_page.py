@@ -61,6 +61,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.mark.skipif(why_no_browser() is not None, reason=why_no_browser() or "")
 @pytest.mark.parametrize("width", [390, 1200])
+@pytest.mark.slow
 def test_it_fits_a_phone_and_a_desk(browser: Browser, tmp_path: Path, width: int) -> None:
     write_whole(tmp_path / "v.html", render_html(SURVEY))
     browser.open(tmp_path / "v.html", width=width)

@@ -41,6 +41,7 @@ def test_coverage_grows_with_the_size_and_is_whole_where_the_task_fits(survey: S
     assert all(size.unseen is not None and size.unseen <= 1 for size in survey.sizes)
 
 
+@pytest.mark.slow
 def test_what_fits_is_what_convert_takes(
     survey: Survey, demo_path: Path, english: Path, tmp_path: Path
 ) -> None:

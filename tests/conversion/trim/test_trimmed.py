@@ -27,6 +27,8 @@ from tests.conftest import EXAMPLE
 from tests.fixtures.checkpoints import copy_demo_checkpoint, peft_adapter
 from tests.fixtures.tokenizers import only_json, only_model
 
+pytestmark = pytest.mark.slow
+
 Row = dict[str, str]
 
 

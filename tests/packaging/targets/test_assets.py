@@ -6,7 +6,11 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.packaging.conftest import MODEL, Packaged
+
+pytestmark = pytest.mark.slow
 
 
 def test_assets_come_with_what_an_app_needs(navigator: Path, packaged: Packaged) -> None:

@@ -10,6 +10,8 @@ import edgekit
 from edgekit.packaging.targets.packs import PackOptions
 from tests.packaging.conftest import MODEL
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("target", ["ai-pack", "asset-pack"])
 def test_a_pack_is_a_module(navigator: Path, tmp_path: Path, target: str) -> None:

@@ -5,10 +5,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 import edgekit
 from edgekit.packaging.app import AppOptions
 from edgekit.packaging.targets.project import SAMPLE_ID, SAMPLE_PACKAGE, jni_name, rename_source
 from tests.packaging.conftest import MODEL
+
+pytestmark = pytest.mark.slow
 
 
 def test_the_project_is_the_developers_own(navigator: Path, tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ from edgekit.runtime.ask.protocol import Decoding
 from edgekit.runtime.ask.session import Session, ask
 from edgekit.text.generation import GREEDY
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = ("the wifi does not work at all", "gjør skjermen lysere, det haster")
 SWITCHES = 140
 EARLY = 60

@@ -18,6 +18,8 @@ from edgekit.runtime.ask.protocol import Decoding, Turn
 from edgekit.runtime.ask.session import Session, ask
 from edgekit.text.generation import GREEDY
 
+pytestmark = pytest.mark.slow
+
 HELLO = Turn(({"role": "user", "content": "my screen is too dark"},), Decoding(GREEDY, max_tokens=24))
 
 

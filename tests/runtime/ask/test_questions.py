@@ -18,6 +18,8 @@ from edgekit.text.generation import GREEDY
 from tests.fixtures.tokenizers import tokenizer_bundle
 from tests.runtime.ask.formats import schema
 
+pytestmark = pytest.mark.slow
+
 PROMPTS = tuple(
     ({"role": "user", "content": text},) for text in ("my screen is too dark", "skjermen er for lys")
 )

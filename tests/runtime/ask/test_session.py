@@ -36,6 +36,8 @@ from tests.fixtures.tokenizers import (
 from tests.runtime.ask.formats import DEMO_SCHEMA, schema
 from tests.text.test_template import SPECIAL, STOPS, TEMPLATES, messages_of
 
+pytestmark = pytest.mark.slow
+
 QUESTIONS = ("my screen is too dark", "skjermen er for lys", "音量を上げて", "turn bluetooth off")
 
 

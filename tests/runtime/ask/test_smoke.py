@@ -13,6 +13,8 @@ from edgekit.text.answers import AnswerFormat, parse_regex
 from tests.fixtures.tokenizers import tokenizer_bundle, with_other_merges
 from tests.runtime.ask.formats import DEMO_SCHEMA, schema
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize(
     ("answers", "reason"),

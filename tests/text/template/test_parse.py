@@ -12,6 +12,8 @@ from edgekit.text.template.parse import read_chat_template
 from edgekit.text.template.render import render
 from tests.text.template.test_rewrite import SPECIAL, messages_of
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_template_that_does_not_compile_is_refused_with_its_line(tmp_path: Path) -> None:
     (tmp_path / "chat_template.jinja").write_text("{{ bos_token }}\n{% for m in messages %}\n{% endif %}")

@@ -16,6 +16,8 @@ from edgekit.text.template.render import render, render_for_device
 from edgekit.text.template.rewrite import for_device
 from edgekit.text.template.verify import PROBES
 
+pytestmark = pytest.mark.slow
+
 SPECIAL = {"bos_token": "<bos>", "eos_token": "<eos>", "pad_token": "<pad>", "unk_token": "<unk>"}
 STOPS = ("<end_of_turn>", "<eos>")
 

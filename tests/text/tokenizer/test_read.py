@@ -47,6 +47,7 @@ def change(directory: Path, name: str, edit: Callable[[dict[str, Any]], Any]) ->
     ],
     ids=["both", "JSON", "model", "tokens added", "no SentencePiece equivalent", "neither, tokens added"],
 )
+@pytest.mark.slow
 def test_finds_the_ids_that_transformers_finds(
     tmp_path: Path, variants: tuple[Callable[[Path], None], ...], rows: int, kind: str
 ) -> None:
@@ -68,6 +69,7 @@ def test_finds_the_ids_that_transformers_finds(
     )
 
 
+@pytest.mark.slow
 def test_tokens_added_in_fine_tuning_keep_their_ids(tmp_path: Path) -> None:
     directory = demo_tokenizer(tmp_path)
     with_added_tokens(directory)
@@ -94,6 +96,7 @@ def test_tokens_added_in_fine_tuning_keep_their_ids(tmp_path: Path) -> None:
     ids=["added_tokens.json", "added_tokens_decoder", "extra_special_tokens"],
 )
 @pytest.mark.parametrize("variant", [only_json, only_model], ids=["JSON", "model"])
+@pytest.mark.slow
 def test_tokens_that_stand_only_in_the_small_files_count(
     tmp_path: Path, variant: Callable[[Path], None], name: str, content: dict[str, Any]
 ) -> None:
@@ -108,6 +111,7 @@ def test_tokens_that_stand_only_in_the_small_files_count(
 
 @pytest.mark.parametrize("written", [True, False, None])
 @pytest.mark.parametrize("variant", [only_json, only_model], ids=["JSON", "model"])
+@pytest.mark.slow
 def test_says_whether_a_bos_is_put_before_a_text(
     tmp_path: Path, variant: Callable[[Path], None], written: bool | None
 ) -> None:
@@ -122,6 +126,7 @@ def test_says_whether_a_bos_is_put_before_a_text(
     assert read_tokenizer(directory, rows=2048).adds_bos is (wanted("x").input_ids[0] == wanted.bos_token_id)
 
 
+@pytest.mark.slow
 def test_a_json_without_its_bos_rule_adds_none_whatever_the_config_says(tmp_path: Path) -> None:
     directory = demo_tokenizer(tmp_path)
     change(directory, "tokenizer.json", lambda d: d.update(post_processor=None))
@@ -174,6 +179,7 @@ def test_a_tokenizer_that_only_the_json_can_express_says_where_they_differ(tmp_p
     assert "its merges make" in note
 
 
+@pytest.mark.slow
 def test_merges_in_another_order_are_noticed_by_what_they_do(tmp_path: Path) -> None:
     """Each piece has its merges together here, so only the comparison can tell."""
     directory = demo_tokenizer(tmp_path)

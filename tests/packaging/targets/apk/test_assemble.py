@@ -37,6 +37,8 @@ from tests.packaging.damage import damaged
 from tests.packaging.targets.apk.making import IDENTITY, MODEL
 from tests.packaging.targets.apk.tools import aapt2, apksig
 
+pytestmark = pytest.mark.slow
+
 
 def members_of(path: Path) -> dict[str, Member]:
     with path.open("rb") as file:

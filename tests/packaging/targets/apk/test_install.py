@@ -18,6 +18,8 @@ from edgekit.progress import Advance
 from tests.device.rig import Board, Lab
 from tests.packaging.targets.apk.making import IDENTITY
 
+pytestmark = pytest.mark.slow
+
 PACKAGE_MANAGER = r"""
 echo "cmd $*" >> /data/called
 while [ "$1" != -S ]; do shift; done

@@ -29,6 +29,8 @@ from edgekit.packaging.targets.apk.keys import (
 from tests.packaging.damage import damaged
 from tests.packaging.targets.apk.tools import keytool
 
+pytestmark = pytest.mark.slow
+
 PASSWORD = "pass word"
 
 

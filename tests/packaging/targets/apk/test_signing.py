@@ -16,6 +16,8 @@ from edgekit.packaging.targets.apk.keys import SigningKey, open_keystore
 from edgekit.packaging.targets.apk.verify import verify_apk
 from tests.packaging.targets.apk.tools import apksig, keytool
 
+pytestmark = pytest.mark.slow
+
 GOOD = "v2=true v3=true warnings=0"
 PASSWORD = "in the test"
 

@@ -16,6 +16,7 @@ from tests.packaging.conftest import MODEL
 from tests.packaging.targets.apk.tools import assets_of
 
 
+@pytest.mark.slow
 def test_the_apk_holds_the_bundle_and_its_task(navigator: Path, tmp_path: Path) -> None:
     result = edgekit.package(
         navigator,
@@ -54,6 +55,7 @@ def keystore(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize("way", ["said", "given", "variable", "own variable", "file"])
+@pytest.mark.slow
 def test_a_keystores_password_comes_from_anywhere_but_the_command_line(
     keystore: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:

@@ -41,6 +41,7 @@ def test_the_schema_is_one() -> None:
     jsonschema.Draft202012Validator.check_schema(DOCUMENT)
 
 
+@pytest.mark.slow
 def test_a_pushed_bundle_is_read_from_where_adb_puts_it(source: Source, models: Any) -> None:
     check(models)
     (entry,) = models["models"]
@@ -60,6 +61,7 @@ def test_a_hosted_bundle_is_named_by_its_commit(source: Source) -> None:
     assert not {"url", "localModelFilePathOverride"} & entry.keys()
 
 
+@pytest.mark.slow
 def test_a_hosted_bundle_without_a_commit_is_named_by_its_digest(source: Source) -> None:
     models = hosted_list(source, Hosting(url=URL))
     check(models)

@@ -20,6 +20,8 @@ from edgekit.packaging.targets.gallery.allowlist import deep_link
 from edgekit.packaging.targets.gallery.device import open_gallery, push_to_gallery
 from tests.device.rig import Board, Lab
 
+pytestmark = pytest.mark.slow
+
 PACKAGE_MANAGER = """
 echo "pm $*" >> /data/called
 cat /data/pm-answer

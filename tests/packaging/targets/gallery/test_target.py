@@ -18,6 +18,8 @@ from edgekit.packaging.target import Written
 from edgekit.packaging.targets.gallery.allowlist import SCHEMA
 from edgekit.packaging.targets.gallery.target import GALLERY, GalleryOptions
 
+pytestmark = pytest.mark.slow
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 

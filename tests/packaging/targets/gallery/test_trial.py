@@ -17,6 +17,8 @@ from edgekit.packaging.targets.gallery.trial import Trial, try_gallery_runtime
 from edgekit.progress import Progress
 from tests.packaging.targets.gallery.conftest import with_task
 
+pytestmark = pytest.mark.slow
+
 
 def really(tried: Trial) -> Trial:
     if tried.outcome == "skipped":

@@ -94,7 +94,7 @@ _HOMES = {
     "bench": "edgekit.benchmark.bench",
     "convert": "edgekit.conversion.convert",
     "inspect": "edgekit.bundle.inspect",
-    "open_bundle": "edgekit.bundle.manifest",
+    "open_bundle": "edgekit.bundle.opening",
     "open_checkpoint": "edgekit.checkpoint",
     "package": "edgekit.packaging.package",
     "read_recipe": "edgekit.recipes",

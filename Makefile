@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --con
 
 SPREAD := -n 2 --dist loadgroup --no-loadscope-reorder
 
-.PHONY: demo test quick nightly coverage avx2 check format graphs benchmarks android android-base clean
+.PHONY: demo test quick nightly coverage avx2 check format docs graphs benchmarks android android-base clean
 
 # The main job on the bundled demo model: convert, load in the LiteRT-LM engine, answer prompts.
 demo: $(VENV)/base
@@ -45,6 +45,11 @@ format: $(VENV)/all
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# The documentation site, into build/site; a link that leads nowhere is an error.
+docs: $(VENV)/docs
+	$(BIN)/python -m docs.generate
+	$(BIN)/zensical build --clean --strict
+
 # Capture the graphs that ship inside edgekit anew.
 graphs: $(VENV)/all
 	$(BIN)/python -m edgekit_converters.ship
@@ -72,6 +77,10 @@ $(VENV)/bin/python:
 
 $(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
 	$(PIP) --editable .
+	touch $@
+
+$(VENV)/docs: $(VENV)/base
+	$(PIP) --editable ".[docs]"
 	touch $@
 
 $(VENV)/android: $(VENV)/base

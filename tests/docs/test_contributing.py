@@ -1,0 +1,28 @@
+"""What CONTRIBUTING.md says of adding something, followed to the letter."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from edgekit.conversion.convert import convert
+from edgekit.recipes import read_recipe
+from tests.docs.conftest import DEMO
+from tests.docs.pages import ROOT
+
+
+def test_a_recipe_is_one_file(tmp_path: Path) -> None:
+    (tmp_path / "mixed.toml").write_text(_lines_for("A recipe", "toml"), encoding="utf-8")
+    recipe = read_recipe(tmp_path / "mixed.toml")
+    assert recipe.description == "8-bit attention, the rest in 4 bits"
+    made = convert(DEMO / "checkpoint", tmp_path / "bundle", recipe=tmp_path / "mixed.toml", check=False)
+    schemes = made.manifest.recipe.schemes
+    assert schemes["model.layers.0.self_attn.q_proj.weight"].startswith("int8")
+    assert schemes["model.layers.0.mlp.up_proj.weight"] == "int4 block 32"
+
+
+def _lines_for(heading: str, language: str) -> str:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition(f"### {heading}\n")[2]
+    found = re.search(rf"^```{language}\n(.*?)^```$", text, re.M | re.S)
+    assert found is not None
+    return found[1]

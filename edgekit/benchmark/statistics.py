@@ -1,6 +1,6 @@
 """What the runs say: the figures of each run, and their medians with their spread.
 
-The definitions are those of docs/reference/bench.md. Warm-up runs are left out everywhere.
+The definitions are those of docs/how-to/slow.md. Warm-up runs are left out everywhere.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def convert(
     form: Annotated[
         Literal["dynamic", "static"],
         typer.Option(
-            help="dynamic (grows with the conversation; CPU) or static (Google's form; any backend)."
+            help="dynamic (grows with the conversation; CPU) or static (fixed shapes, as in Google's files)."
         ),
     ] = "dynamic",
     kv_layout: Annotated[

@@ -27,7 +27,7 @@ class GraphOptions:
     """How the graph of a bundle is made.
 
     form: "dynamic" (caches grow with the conversation; for the CPU) or "static" (fixed shapes, as in Google's own
-    files; for any backend).
+    files).
     kv_layout: what sliding layers remember: "full" for every position, or in the dynamic form "window" for the last
     ones only; then a long conversation takes a fraction of the memory.
     kv_precision: of keys and values: "float32", or "float16", which takes less memory and more time.

@@ -8,7 +8,7 @@
     granularity = "channel"                  # "channel", or "block-32", "block-64", "block-128", "block-256"
     algorithm = "min-max"                    # "min-max" (default), "octav", "mse"
 
-    [gates]                                  # what a bundle of this recipe is held to; see docs/reference/validate.md
+    [gates]                                  # what a bundle of this recipe is held to; see `edgekit.gates`
     max_kl = 0.02
 
 Norms stay float32 and no rule applies to them.

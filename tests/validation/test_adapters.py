@@ -505,7 +505,7 @@ def test_a_release_on_which_an_adapter_has_no_effect_is_told(
     change: str,
     said: str | None,
 ) -> None:
-    """Each stands for a release; docs/reference/validate.md tells what real ones do: 0.11.0 is the second."""
+    """Each stands for a release; 0.11.0 really is as the second."""
     changed = change.format(empty=adapter_ready_bundle / "empty.lora.tflite")
     python = another_release(tmp_path, changed)
     monkeypatch.setattr(runtimes, "environment", lambda release, progress: python)

@@ -68,6 +68,7 @@ def test_pictures_are_small() -> None:
         assert picture.stat().st_size < 200_000, picture
 
 
+@pytest.mark.slow
 def test_the_site_builds_and_every_link_of_it_leads_somewhere(tmp_path: Path) -> None:
     pytest.importorskip("zensical", reason="the site is built with the extra `docs`")
     sources, config = tmp_path / "docs", tmp_path / "mkdocs.yml"

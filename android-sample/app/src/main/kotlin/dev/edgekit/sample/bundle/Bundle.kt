@@ -8,6 +8,7 @@ import java.io.File
  * The parts of `edgekit.json` that the app uses.
  *
  * @property adapters what the model takes of adapters; null when it takes none
+ * @property suppressedTokens ids that an answer under a format must not contain; null in a manifest that does not say
  */
 data class Manifest(
     val model: BundleFile,
@@ -20,6 +21,7 @@ data class Manifest(
     val licence: String?,
     val examples: List<String>,
     val adapters: AdapterInputs? = null,
+    val suppressedTokens: List<Int>? = null,
 )
 
 /** @property sha256 hexadecimal */

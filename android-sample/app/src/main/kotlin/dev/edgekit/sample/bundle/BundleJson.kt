@@ -14,9 +14,9 @@ internal const val SIDECAR_SUFFIX = ".tflite"
 /** The task of a bundle that has no others. */
 internal const val ONLY_TASK = "base"
 
-private const val MANIFEST_SCHEMA = 1L
-private const val TASKS_SCHEMA = 2L
-private const val ADAPTER_SCHEMA = 1L
+private val MANIFEST_SCHEMAS = 1L..2L
+private val TASKS_SCHEMAS = 2L..2L
+private val ADAPTER_SCHEMAS = 1L..1L
 
 private val DIGEST = Regex("[0-9a-f]{64}")
 private val TASK_ID = Regex("[a-z0-9-]+")
@@ -25,7 +25,7 @@ private val PLAIN_NAME = Regex("""[^./\\\p{Cntrl}][^/\\\p{Cntrl}]{0,250}""")
 /** Reads `edgekit.json`. Throws [BundleFailure.Unreadable], which names the key. */
 internal fun parseManifest(text: String): Manifest {
     val json = StrictObject.read(MANIFEST, text)
-    json.checkSchema(MANIFEST_SCHEMA)
+    json.checkSchema(MANIFEST_SCHEMAS)
     val model = bundleFile(json.at("model"), MODEL_SUFFIX)
     return Manifest(
         model = model,
@@ -38,13 +38,14 @@ internal fun parseManifest(text: String): Manifest {
         licence = json.textOrNull("licence"),
         examples = json.texts("examples"),
         adapters = json.atOrNull("adapters")?.let { adapterInputs(it, json.at("architecture")) },
+        suppressedTokens = json.idsOrNull("suppressed_tokens"),
     )
 }
 
 /** Reads `tasks.json`. Throws [BundleFailure.Unreadable], which names the key. */
 internal fun parseTasks(text: String): Offer {
     val json = StrictObject.read(TASKS, text)
-    json.checkSchema(TASKS_SCHEMA)
+    json.checkSchema(TASKS_SCHEMAS)
     val tasks = json.objects("tasks").map(::task)
     if (tasks.isEmpty()) json.wrong("tasks", "a list of at least one task")
     if (tasks.distinctBy { it.id }.size < tasks.size) json.wrong("tasks", "a list of tasks with different ids")
@@ -54,7 +55,7 @@ internal fun parseTasks(text: String): Offer {
 /** Reads `adapters/FOLDER/adapter.json`. Throws [BundleFailure.Unreadable], which names the key. */
 internal fun parseAdapter(folder: String, text: String): AdapterManifest {
     val json = StrictObject.read("$ADAPTERS/$folder/$ADAPTER_MANIFEST", text)
-    json.checkSchema(ADAPTER_SCHEMA)
+    json.checkSchema(ADAPTER_SCHEMAS)
     val base = json.at("base")
     val source = json.at("source")
     return AdapterManifest(
@@ -112,10 +113,10 @@ private fun adapterInputs(json: StrictObject, architecture: StrictObject): Adapt
     return AdapterInputs(rank, targets, bundleFile(json.at("empty"), SIDECAR_SUFFIX), bytes)
 }
 
-private fun StrictObject.checkSchema(known: Long) {
+private fun StrictObject.checkSchema(known: LongRange) {
     val version = whole("schema_version")
-    if (version > known) wrong("schema_version", "at most $known, the newest that this app knows: it is $version")
-    if (version < known) wrong("schema_version", "$known: it is $version")
+    if (version > known.last) wrong("schema_version", "at most ${known.last}, the newest that this app knows: it is $version")
+    if (version < known.first) wrong("schema_version", "at least ${known.first}: it is $version")
 }
 
 private fun bundleFile(json: StrictObject, suffix: String): BundleFile {

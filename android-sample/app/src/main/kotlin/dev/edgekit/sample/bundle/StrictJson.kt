@@ -47,6 +47,11 @@ internal class StrictObject private constructor(
     fun texts(key: String): List<String> =
         list(key).mapIndexed { index, value -> value as? String ?: wrong("$key[$index]", "a text") }
 
+    /** Ids of tokens; null when the key is missing or null. */
+    fun idsOrNull(key: String): List<Int>? = if (!has(key)) null else list(key).mapIndexed { index, value ->
+        (value as? Int)?.takeIf { it >= 0 } ?: wrong("$key[$index]", "the id of a token")
+    }
+
     /** The object under a key as JSON. */
     fun source(key: String): String = (get(key) as? JSONObject ?: wrong(key, "an object")).toString()
 

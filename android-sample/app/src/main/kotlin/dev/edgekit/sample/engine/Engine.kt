@@ -15,6 +15,7 @@ enum class Backend { CPU, GPU }
  * @property threads of the CPU backend; null leaves the choice to the engine
  * @property minimumRuntime the oldest runtime that may open it, besides what the file itself asks for
  * @property adapters null when the model takes none
+ * @property suppressedInFormats ids that an answer under a format must not contain; null lets the engine find them out
  */
 data class EngineSettings(
     val model: File,
@@ -24,6 +25,7 @@ data class EngineSettings(
     val threads: Int? = null,
     val minimumRuntime: String? = null,
     val adapters: AdapterSupport? = null,
+    val suppressedInFormats: List<Int>? = null,
 )
 
 /**

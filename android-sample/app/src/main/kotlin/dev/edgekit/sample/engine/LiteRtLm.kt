@@ -20,7 +20,7 @@ class LiteRtLm(private val loadLibraries: () -> Unit = { System.loadLibrary("edg
         val holds = Native.contextTokensOf(path.encodeToByteArray())
         val maxTokens = if (holds > 0) minOf(settings.maxTokens, holds) else settings.maxTokens
         settings.cacheDir?.mkdirs()
-        return LiteRtLmEngine({ openNative(settings, maxTokens) }, maxTokens, settings.adapters)
+        return LiteRtLmEngine({ openNative(settings, maxTokens) }, maxTokens, settings.adapters, settings.suppressedInFormats)
     }
 
     private fun openNative(settings: EngineSettings, maxTokens: Int): Long {
@@ -73,11 +73,13 @@ internal fun isOlder(one: String, other: String): Boolean {
 /**
  * @param openNative opens the engine itself; throws [EngineFailure]
  * @param adapters null when the model takes none
+ * @param suppressed as in [EngineSettings]
  */
 internal class LiteRtLmEngine(
     private val openNative: () -> Long,
     val maxTokens: Int,
     private val adapters: AdapterSupport?,
+    suppressed: List<Int>?,
 ) : Engine {
     private var native = openNative()
     private val conversations = mutableSetOf<LiteRtLmConversation>()
@@ -106,7 +108,7 @@ internal class LiteRtLmEngine(
      * the others for text. It takes the token of a byte for its spelling as well, `<0x22>`, which would let a quote
      * into a JSON string.
      */
-    val suppressedInFormats: IntArray by lazy { (stopIds.drop(1) + asciiByteIds()).toIntArray() }
+    val suppressedInFormats: IntArray by lazy { (suppressed ?: (stopIds.drop(1) + asciiByteIds())).toIntArray() }
 
     override fun countTokens(text: String): Int = tokenize(text).size
 

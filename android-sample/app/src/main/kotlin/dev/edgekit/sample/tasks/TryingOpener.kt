@@ -34,6 +34,7 @@ class TryingOpener(
             cacheDir = cacheOf(bundle),
             minimumRuntime = bundle.manifest?.minimumRuntime,
             adapters = bundle.adapterSupport,
+            suppressedInFormats = bundle.manifest?.suppressedTokens,
         )
         when (wanted) {
             Backend.CPU -> ChosenEngine(loader.open(settings), Backend.CPU, null)

@@ -71,9 +71,20 @@ class BundleJsonTest {
 
     @Test
     fun `a newer schema is refused, whatever else is in it`() {
-        refusedManifest("schema_version") { put("schema_version", 2).remove("model") }
+        refusedManifest("schema_version") { put("schema_version", 3).remove("model") }
+        refusedManifest("schema_version") { put("schema_version", 0) }
         refusedTasks("schema_version", """{"schema_version": 3}""")
         refusedTasks("schema_version", """{"schema_version": 1, "title": "T"}""")
+    }
+
+    @Test
+    fun `a manifest of schema 1 does not say what is suppressed in formats`() {
+        assertEquals(129, parseManifest(manifest).suppressedTokens!!.size)
+        val first = edit(manifest) { put("schema_version", 1).remove("suppressed_tokens") }
+        assertNull(parseManifest(first).suppressedTokens)
+        assertEquals(emptyList<Int>(), parseManifest(edit(manifest) { put("suppressed_tokens", JSONArray()) }).suppressedTokens)
+        refusedManifest("suppressed_tokens[1]") { put("suppressed_tokens", JSONArray(listOf(1, "2"))) }
+        refusedManifest("suppressed_tokens[0]") { put("suppressed_tokens", JSONArray(listOf(-1))) }
     }
 
     @Test

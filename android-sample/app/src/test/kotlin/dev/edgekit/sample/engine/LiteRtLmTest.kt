@@ -2,6 +2,7 @@ package dev.edgekit.sample.engine
 
 import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.sample.bundle.parseManifest
 import java.io.File
 import java.io.RandomAccessFile
 import kotlinx.coroutines.CompletableDeferred
@@ -83,10 +84,18 @@ class LiteRtLmTest {
 
     @Test
     fun `the tokens that a format does not understand are those of ASCII bytes and all stop tokens but the first`() {
-        val real = engine as LiteRtLmEngine
+        val real = engine as LiteRtLmEngine // opened without a manifest
         assertEquals(listOf(6, 1), real.stopIds)
         assertEquals(listOf(1) + real.tokenize("\u0001\u007F").let { (first, last) -> (first - 1)..last }, real.suppressedInFormats.toList())
         assertEquals(129, real.suppressedInFormats.size)
+        val manifest = parseManifest(File(Demo.assets, "edgekit.json").readText())
+        assertEquals(manifest.suppressedTokens, real.suppressedInFormats.toList())
+    }
+
+    @Test
+    fun `what the manifest suppresses is not asked of the engine`() {
+        val settings = EngineSettings(Demo.model, MAX_TOKENS, suppressedInFormats = listOf(1, 2))
+        Demo.loader.open(settings).use { assertEquals(listOf(1, 2), (it as LiteRtLmEngine).suppressedInFormats.toList()) }
     }
 
     @Test

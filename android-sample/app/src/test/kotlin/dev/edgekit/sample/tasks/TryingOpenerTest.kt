@@ -44,6 +44,14 @@ class TryingOpenerTest {
     }
 
     @Test
+    fun `the engine is told what the manifest suppresses in formats`() {
+        val bundle = bundle.run { copy(manifest = manifest!!.copy(suppressedTokens = listOf(1, 238))) }
+        runBlocking { opener.open(bundle, Backend.CPU) {} }
+        open(Backend.CPU)
+        assertEquals(listOf(listOf(1, 238), null), opened.map { it.suppressedInFormats })
+    }
+
+    @Test
     fun `a GPU is tried with an adapter, and only once`() {
         assertEquals(Backend.GPU, open(Backend.GPU).backend)
         assertEquals(listOf("mood.lora.tflite", "mood.lora.tflite"), engines.flatMap { it.conversations }.map { it.adapter?.name })

@@ -6,13 +6,14 @@ recipe, which the bundle's manifest carries. docs/figures.md has measurements.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from edgekit.errors import InputError
+from edgekit.records.codec import decode_toml
+from edgekit.records.documents import read_toml_table
 
 CONFIG_NAME = "edgekit.toml"
 
@@ -120,24 +121,14 @@ def read_thresholds(path: Path) -> Thresholds:
 
     Raises InputError, naming the key, for what is no threshold.
     """
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot be read ({error})", where=path) from error
-    table: Any = document.get("validate", {})
-    known = {f.name for f in fields(Thresholds)}
+    table = read_toml_table(path).get("validate", {})
     if not isinstance(table, dict):
         raise InputError('"validate" is not a table', where=path)
-    for key, value in table.items():
-        if key.replace("-", "_") not in known:
-            raise InputError(
-                f'"{key}" in [validate] is no threshold',
-                where=path,
-                remedy=f"known are {', '.join(sorted(known))}",
-            )
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            raise InputError(f'"{key}" in [validate] is not a number', where=path)
-    return Thresholds(**{key.replace("-", "_"): float(value) for key, value in table.items()})
+    return decode_toml(
+        Thresholds,
+        {key.replace("-", "_"): value for key, value in table.items()},
+        where=f"{path}: [validate]",
+    )
 
 
 def line(gate: Gate) -> str:

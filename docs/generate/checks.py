@@ -22,16 +22,10 @@ def _gates() -> list[str]:
     from edgekit.gates import Thresholds
     from edgekit.recipes import shipped_recipes
 
-    recipes = [(recipe.name, _thresholds(recipe)) for recipe in shipped_recipes()]
+    recipes = [(recipe.name, recipe.gates) for recipe in shipped_recipes()]
     names = [field.name for field in fields(Thresholds)]
     rows = [[f"`{name}`", *(_told(getattr(of, name)) for _, of in recipes)] for name in names]
     return [docstring(Thresholds), table(["gate", *(f"`{name}`" for name, _ in recipes)], rows)]
-
-
-def _thresholds(recipe: object) -> object:
-    from edgekit import gates
-
-    return getattr(recipe, "gates", None) or gates.DEFAULTS[recipe.name]  # type: ignore[attr-defined]
 
 
 def _told(threshold: float | None) -> str:

@@ -45,7 +45,7 @@ def _flags(options: type) -> Iterator[list[str]]:
 def _runners(package: ModuleType) -> list[str]:
     """Each runner of the tuple: how it is named, and its module's docstring."""
     parts: list[str] = []
-    for kind in getattr(package, "KINDS", ()):
+    for kind in package.KINDS:
         told = docstring(importlib.import_module(kind.make.__module__))
         parts += [f"## {kind.name}", f"`{kind.option} {kind.name}{kind.value}`: {sentence(kind.tells)}", told]
     return parts

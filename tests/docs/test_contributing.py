@@ -14,6 +14,7 @@ from tests.docs.pages import ROOT
 def test_a_recipe_is_one_file(tmp_path: Path) -> None:
     (tmp_path / "mixed.toml").write_text(_lines_for("A recipe", "toml"), encoding="utf-8")
     recipe = read_recipe(tmp_path / "mixed.toml")
+    assert recipe.gates.max_kl == 0.1
     assert recipe.description == "8-bit attention, the rest in 4 bits"
     made = convert(DEMO / "checkpoint", tmp_path / "bundle", recipe=tmp_path / "mixed.toml", check=False)
     schemes = made.manifest.recipe.schemes

@@ -18,7 +18,8 @@ import numpy as np
 from safetensors.numpy import save_file
 from sentencepiece import sentencepiece_model_pb2
 
-from edgekit.families.gemma3 import expected_shapes, read_config
+from edgekit.families.config import read_architecture
+from edgekit.families.gemma3 import tensors as expected_shapes
 
 DEMO = Path(__file__).parents[1] / "examples" / "settings-navigator" / "checkpoint"
 VOCABULARY = 262_144
@@ -54,7 +55,7 @@ def _write_weights(directory: Path, seed: int) -> None:
     """Norms are random too, and the <pad> row is zero, as Transformers initialises it."""
     generator = np.random.default_rng(seed)
     tensors = {}
-    for name, shape in expected_shapes(read_config(directory)).items():
+    for name, shape in expected_shapes(read_architecture(directory)).items():
         values = generator.standard_normal(shape, dtype=np.float32) * np.float32(0.02)
         tensors[name] = values.astype(ml_dtypes.bfloat16)
     tensors["model.embed_tokens.weight"][0] = 0

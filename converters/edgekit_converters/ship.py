@@ -7,15 +7,17 @@ import dataclasses
 import time
 from pathlib import Path
 
-from edgekit.graph.format import AdapterInputs, Architecture, Form, GraphKey, write_graph
-from edgekit.graph.library import GEMMA_3_270M, SHIPPED, STATIC_PREFILL_LENGTHS
+from edgekit.families.base import Architecture
+from edgekit.families.gemma3 import GEMMA_3_270M
+from edgekit.graph.format import AdapterInputs, Form, GraphKey, write_graph
+from edgekit.graph.library import SHIPPED, STATIC_PREFILL_LENGTHS
 from edgekit.graph.slots import ATTENTION, RANKS, TARGETS
 from edgekit_converters.gemma3 import capture
 
 _PERIOD = ("sliding_attention",) * 5 + ("full_attention",)
 
 ARCHITECTURES = {
-    "270m": GEMMA_3_270M,
+    "270m": GEMMA_3_270M.free(),
     "demo": Architecture(
         hidden_size=256,
         intermediate_size=384,

@@ -57,7 +57,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Architecture:
+class ArchitectureUse:
     """The model's shape; all sizes count elements."""
 
     family: str
@@ -157,7 +157,7 @@ class Manifest:
 
     model: ModelFile
     source: Source
-    architecture: Architecture
+    architecture: ArchitectureUse
     recipe: RecipeUse
     graph: GraphUse
     kv_length: int

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from edgekit.families.gemma3 import SLIDING, Gemma3Config
+from edgekit.families.base import SLIDING, Architecture
 from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Form
 from edgekit.text.settle import Text
 
@@ -62,7 +62,7 @@ def build_llm_metadata(
 
 
 def build_executor_metadata(
-    config: Gemma3Config, *, form: Form, kv_length: int, ring_length: int | None = None
+    architecture: Architecture, *, form: Form, kv_length: int, ring_length: int | None = None
 ) -> ExecutorMetadata:
     """Build the ExecutorMetadata: each layer's cache, by name, and how long it may become.
 
@@ -77,7 +77,7 @@ def build_executor_metadata(
     metadata = executor_metadata_pb2.ExecutorMetadata()
     executor = metadata.llm_executor_metadata
     kinds = executor_metadata_pb2.StateBuffer
-    for layer, layer_type in enumerate(config.layer_types):
+    for layer, layer_type in enumerate(architecture.layer_types):
         local = ring_length is not None and layer_type == SLIDING
         key_kind = kinds.TYPE_LOCAL_KEY_CACHE if local else kinds.TYPE_GLOBAL_KEY_CACHE
         value_kind = kinds.TYPE_LOCAL_VALUE_CACHE if local else kinds.TYPE_GLOBAL_VALUE_CACHE
@@ -94,10 +94,12 @@ def build_executor_metadata(
                 type=kind,
                 sequence_axis=axis,
                 maximum_sequence_length=ring_length if local else kv_length,
-                minimum_sequence_length=config.sliding_window if local else None,
+                minimum_sequence_length=architecture.sliding_window if local else None,
             )
     # How far the engine may go back: what was written over in a ring is gone.
-    executor.max_history_size = kv_length if ring_length is None else ring_length - config.sliding_window
+    executor.max_history_size = (
+        kv_length if ring_length is None else ring_length - architecture.sliding_window
+    )
     return metadata
 
 

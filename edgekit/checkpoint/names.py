@@ -1,11 +1,4 @@
-"""From the names that training tools give tensors to the names of `Gemma3ForCausalLM`, each checked against
-the config.
-
-Tools wrap a model in modules of their own, and each wrapper puts its name before (torch.compile: `_orig_mod`,
-DataParallel: `module`, PEFT: `base_model.model`, the vision model: `language_model`) or in between
-(`base_layer`). All of them only say how a model was wrapped, so all are taken away; what is left is the
-tensor's place in the model.
-"""
+"""The tensors of a checkpoint by their names in the model, each checked against the architecture."""
 
 from __future__ import annotations
 
@@ -15,54 +8,35 @@ from pathlib import Path
 
 from edgekit.checkpoint.safetensors import FLOAT_DTYPES, StoredTensor, WeightTensor, same_bytes, some
 from edgekit.errors import CheckpointError
-from edgekit.families.gemma3 import Gemma3Config, expected_shapes
+from edgekit.families import family_named
+from edgekit.families.base import EMBEDDING, HEAD, Architecture
 
-EMBEDDING = "model.embed_tokens.weight"
-HEAD = "lm_head.weight"
-
-_WRAPPERS_BEFORE = {"module", "model", "base_model", "language_model"}
-_WRAPPERS_ANYWHERE = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "base_layer"}
-_VISION = {"vision_tower", "multi_modal_projector", "vision_model", "embed_vision"}
-_BUFFERS = ("inv_freq", "embed_scale", "position_ids")  # recomputed from the config by every runtime
+_BUFFERS = ("inv_freq", "embed_scale", "position_ids")  # recomputed from the architecture by every runtime
 _LORA = ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector")
 
 
-def canonical_name(stored: str) -> str:
-    """Take the wrappers off a stored name: `base_model.model.model.layers.0…` → `model.layers.0…`.
-
-    Names that are not of a Gemma 3 text model come out stripped but otherwise as they are.
-    """
-    parts = [part for part in stored.split(".") if part not in _WRAPPERS_ANYWHERE]
-    while len(parts) > 1 and parts[0] in _WRAPPERS_BEFORE:
-        del parts[0]
-    if "modules_to_save" in parts:  # PEFT's trained copy: embed_tokens.modules_to_save.default.weight
-        parts.remove("modules_to_save")
-    if len(parts) > 2 and parts[-2] == "default" and parts[-1] == "weight":
-        del parts[-2]
-    core = ".".join(parts)
-    return core if parts[0] == "lm_head" or is_vision(core) else f"model.{core}"
-
-
 def canonical_tensors(
-    stored: Mapping[str, StoredTensor], config: Gemma3Config, *, where: Path
-) -> tuple[Gemma3Config, dict[str, WeightTensor]]:
+    stored: Mapping[str, StoredTensor], architecture: Architecture, *, where: Path
+) -> tuple[Architecture, dict[str, WeightTensor]]:
     """Map stored tensors to the model's, all there, of the right shape, and with one truth about the output
     head.
 
-    stored: tensors by stored name. where: the checkpoint directory, named by errors. Returns the config, with
-    `tie_word_embeddings` as the weights have it, and the tensors in the order of `expected_shapes`. Raises
+    stored: tensors by stored name. where: the checkpoint directory, named by errors. Returns the architecture, with
+    `tied_embedding` as the weights have it, and the tensors in the order of the family's `tensors`. Raises
     CheckpointError for tensors that are missing, unexpected, of another shape or dtype, for an adapter that
-    was not merged, and for a head that contradicts the config.
+    was not merged, and for a head that contradicts the architecture.
     """
-    named = _named(stored, config, where)
-    config = _settle_head(named, config, where)
-    check_tensors(named, config, where=where)
-    return config, {name: named[name] for name in expected_shapes(config)}
+    named = _named(stored, architecture, where)
+    architecture = _settle_head(named, architecture, where)
+    check_tensors(named, architecture, where=where)
+    return architecture, {
+        name: named[name] for name in family_named(architecture.family).tensors(architecture)
+    }
 
 
-def check_tensors(named: Mapping[str, WeightTensor], config: Gemma3Config, *, where: Path) -> None:
-    """Raise CheckpointError unless the tensors are exactly those of the config, in shape and dtype."""
-    shapes = expected_shapes(config)
+def check_tensors(named: Mapping[str, WeightTensor], architecture: Architecture, *, where: Path) -> None:
+    """Raise CheckpointError unless the tensors are exactly those of the architecture, in shape and dtype."""
+    shapes = family_named(architecture.family).tensors(architecture)
     missing = [name for name in shapes if name not in named]
     if missing:
         raise CheckpointError(
@@ -80,10 +54,12 @@ def check_tensors(named: Mapping[str, WeightTensor], config: Gemma3Config, *, wh
             remedy="check that config.json belongs to these weights (number of layers, architecture)",
         )
     for name, shape in shapes.items():
-        _check_tensor(named[name], shape, config)
+        _check_tensor(named[name], shape, architecture)
 
 
-def _named(stored: Mapping[str, StoredTensor], config: Gemma3Config, where: Path) -> dict[str, WeightTensor]:
+def _named(
+    stored: Mapping[str, StoredTensor], architecture: Architecture, where: Path
+) -> dict[str, WeightTensor]:
     """Tensors by canonical name, without vision tower, buffers and copies."""
     unmerged = [name for name in stored if set(_LORA).intersection(name.split("."))]
     if unmerged:
@@ -93,11 +69,12 @@ def _named(stored: Mapping[str, StoredTensor], config: Gemma3Config, where: Path
             remedy="save model.merge_and_unload() instead, or save the adapter with model.save_pretrained() "
             "and pass its directory",
         )
-    retrained = {canonical_name(name) for name in stored if ".modules_to_save." in name}
+    family = family_named(architecture.family)
+    retrained = {family.canonical(name) for name in stored if ".modules_to_save." in name}
     named: dict[str, WeightTensor] = {}
     for stored_name, tensor in stored.items():
-        name = canonical_name(stored_name)
-        if name.endswith(_BUFFERS) or (config.conditional and is_vision(name)):
+        name = family.canonical(stored_name)
+        if name.endswith(_BUFFERS) or (architecture.conditional and family.left_out(name)):
             continue
         if ".original_module." in stored_name and name.replace(".original_module", "") in retrained:
             continue  # PEFT keeps what it replaced next to the trained copy
@@ -113,31 +90,31 @@ def _named(stored: Mapping[str, StoredTensor], config: Gemma3Config, where: Path
     return named
 
 
-def _settle_head(named: dict[str, WeightTensor], config: Gemma3Config, where: Path) -> Gemma3Config:
-    """Drop a stored head that is the embedding; refuse one that the config would have ignored."""
+def _settle_head(named: dict[str, WeightTensor], architecture: Architecture, where: Path) -> Architecture:
+    """Drop a stored head that is the embedding; refuse one that the architecture would have ignored."""
     if EMBEDDING not in named or HEAD not in named:
-        return config
+        return architecture
     if same_bytes(named[EMBEDDING], named[HEAD]):
         del named[HEAD]
-        return replace(config, tie_word_embeddings=True)
-    if config.tie_word_embeddings:
+        return replace(architecture, tied_embedding=True)
+    if architecture.tied_embedding:
         raise CheckpointError(
             f"{HEAD} differs from {EMBEDDING}, yet config.json ties the two: loading would drop the head",
             where=where,
             remedy='if the head was trained, set "tie_word_embeddings" to false in config.json; if not, '
             "save the model again without it",
         )
-    return config
+    return architecture
 
 
-def _check_tensor(tensor: WeightTensor, expected: tuple[int, ...], config: Gemma3Config) -> None:
+def _check_tensor(tensor: WeightTensor, expected: tuple[int, ...], architecture: Architecture) -> None:
     if tensor.shape != expected:
         if tensor.name in (EMBEDDING, HEAD) and tensor.shape[1:] == expected[1:]:
             raise CheckpointError(
                 f"{tensor.name} has {tensor.shape[0]} rows, but vocab_size in config.json is "
-                f"{config.vocab_size}",
+                f"{architecture.vocab_size}",
                 where=tensor.source,
-                remedy="after adding tokens, call model.resize_token_embeddings() and save model and config "
+                remedy="after adding tokens, call model.resize_token_embeddings() and save model and architecture "
                 "together; or correct vocab_size in config.json",
             )
         raise CheckpointError(
@@ -151,8 +128,3 @@ def _check_tensor(tensor: WeightTensor, expected: tuple[int, ...], config: Gemma
             where=tensor.source,
             remedy="save the model in float: model.to(torch.bfloat16).save_pretrained(directory)",
         )
-
-
-def is_vision(name: str) -> bool:
-    """Tell whether a tensor or module belongs to the vision tower or its projector."""
-    return bool(_VISION.intersection(name.split(".")))

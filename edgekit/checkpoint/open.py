@@ -15,7 +15,8 @@ from edgekit.checkpoint.names import canonical_tensors
 from edgekit.checkpoint.safetensors import INDEX_FILE, SINGLE_FILE, WeightTensor, open_tensors
 from edgekit.checkpoint.source import locate
 from edgekit.errors import CheckpointError
-from edgekit.families.gemma3 import Gemma3Config, read_config
+from edgekit.families.base import Architecture
+from edgekit.families.config import read_architecture
 from edgekit.files.digest import file_digest
 from edgekit.progress import SILENT, Progress
 
@@ -51,9 +52,9 @@ class Checkpoint:
     base_path: Path | None
     """The directory of the adapter's base model; None for a full checkpoint."""
     adapter: AdapterConfig | None
-    config: Gemma3Config
+    architecture: Architecture
     tensors: Mapping[str, WeightTensor]
-    """By name in `Gemma3ForCausalLM`, in the order of `expected_shapes`; an adapter is merged on reading."""
+    """By name in `Gemma3ForCausalLM`, in the order of its family's `tensors`; an adapter is merged on reading."""
     text_path: Path
     """Where tokenizer and chat template are: the adapter's directory, or its base's if there are none."""
     generation_path: Path
@@ -84,8 +85,8 @@ def open_checkpoint(
                 where=path,
                 remedy="leave --base away, or pass the directory that holds adapter_config.json",
             )
-        config, tensors = _open_model(path)
-        return Checkpoint(path, found.name, None, None, config, tensors, path, path, read_notice(path))
+        architecture, tensors = _open_model(path)
+        return Checkpoint(path, found.name, None, None, architecture, tensors, path, path, read_notice(path))
 
     adapter = read_adapter_config(path)
     base_path = locate(base_source(adapter) if base is None else base, progress=progress).path
@@ -93,14 +94,14 @@ def open_checkpoint(
         raise CheckpointError(
             "the base is an adapter itself", where=base_path, remedy="merge it first and pass the whole model"
         )
-    config, tensors = merge_adapter(path, adapter, *_open_model(base_path))
+    architecture, tensors = merge_adapter(path, adapter, *_open_model(base_path))
     notices = dict.fromkeys(text for text in (read_notice(path), read_notice(base_path)) if text is not None)
     return Checkpoint(
         path=path,
         name=found.name,
         base_path=base_path,
         adapter=adapter,
-        config=config,
+        architecture=architecture,
         tensors=tensors,
         text_path=path if any((path / name).is_file() for name in _TOKENIZER_FILES) else base_path,
         generation_path=path if (path / "generation_config.json").is_file() else base_path,
@@ -139,9 +140,9 @@ def digest(checkpoint: Checkpoint) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _open_model(directory: Path) -> tuple[Gemma3Config, dict[str, WeightTensor]]:
-    config = read_config(directory)
-    return canonical_tensors(open_tensors(directory), config, where=directory)
+def _open_model(directory: Path) -> tuple[Architecture, dict[str, WeightTensor]]:
+    architecture = read_architecture(directory)
+    return canonical_tensors(open_tensors(directory), architecture, where=directory)
 
 
 def _holds_adapter(directory: Path) -> bool:

@@ -24,7 +24,7 @@ _NO_NOTICE = (
 
 def describe(job: Job, source_digest: str, written: Written) -> Manifest:
     """Make the manifest of what was written. source_digest: of the checkpoint's files."""
-    checkpoint, text, graph, config = job.checkpoint, job.text, job.graph, job.checkpoint.config
+    checkpoint, text, graph, shape = job.checkpoint, job.text, job.graph, job.checkpoint.architecture
     texts = {token_id: token for token, token_id in text.tokenizer.special.items()}
     notice = checkpoint.notice
     return Manifest(
@@ -35,16 +35,16 @@ def describe(job: Job, source_digest: str, written: Written) -> Manifest:
             base=None if checkpoint.base_path is None else checkpoint.base_path.name,
             adapter=None if checkpoint.adapter is None else _lora(checkpoint.adapter),
         ),
-        architecture=manifests.Architecture(
-            family="gemma3",
-            hidden_size=config.hidden_size,
-            layers=config.num_hidden_layers,
-            mlp_size=config.intermediate_size,
-            query_heads=config.num_attention_heads,
-            kv_heads=config.num_key_value_heads,
-            head_dim=config.head_dim,
-            vocab_size=config.vocab_size,
-            sliding_window=config.sliding_window,
+        architecture=manifests.ArchitectureUse(
+            family=shape.family,
+            hidden_size=shape.hidden_size,
+            layers=shape.layers,
+            mlp_size=shape.intermediate_size,
+            query_heads=shape.num_attention_heads,
+            kv_heads=shape.num_key_value_heads,
+            head_dim=shape.head_dim,
+            vocab_size=shape.vocab_size,
+            sliding_window=shape.sliding_window,
         ),
         recipe=manifests.RecipeUse(
             job.settings.recipe.name,

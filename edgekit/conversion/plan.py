@@ -147,7 +147,7 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
         text = read_text(
             checkpoint.text_path,
             generation_directory=checkpoint.generation_path,
-            rows=checkpoint.config.vocab_size,
+            rows=checkpoint.architecture.vocab_size,
             sampler=settings.sampler,
         )
     lap("read tokenizer and template")
@@ -155,14 +155,16 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
     if trimmed is not None:
         checkpoint, text = trimmed.checkpoint, trimmed.text
         lap("trim the vocabulary")
-    config, options = checkpoint.config, settings.graph
-    key = graph_key(config, options.form, options.kv_layout, settings.adapters, options.kv_precision)
+    options = settings.graph
+    key = graph_key(
+        checkpoint.architecture, options.form, options.kv_layout, settings.adapters, options.kv_precision
+    )
     graph = find_graph(key, progress)
     lap("find the graph")
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(settings.recipe, matrices)
     kv_length = options.kv_length if options.form == "static" else None
-    link = plan_link(graph, schemes, config.vocab_size, kv_length)
+    link = plan_link(graph, schemes, checkpoint.architecture.vocab_size, kv_length)
     sections = _small_sections(text, checkpoint, settings, key) if settings.file_format == "litertlm" else ()
     lap("plan the link")
     return Job(settings, checkpoint, text, graph, schemes, link, sections, trimmed)
@@ -180,7 +182,7 @@ def _answer_format(text: TextOptions, file_format: FileFormat) -> AnswerFormat |
 
 
 def _check_kv_length(options: GraphOptions, checkpoint: Checkpoint) -> None:
-    longest = checkpoint.config.max_position_embeddings
+    longest = checkpoint.architecture.max_position_embeddings
     shortest = SHORTEST_KV_LENGTH[options.form]
     if not shortest <= options.kv_length <= longest:
         raise InputError(
@@ -215,7 +217,7 @@ def _small_sections(
     ring_length = key.architecture.ring_length if key.kv_layout == "window" else None
     executor = serialize(
         build_executor_metadata(
-            checkpoint.config, form=key.form, kv_length=kv_length, ring_length=ring_length
+            checkpoint.architecture, form=key.form, kv_length=kv_length, ring_length=ring_length
         )
     )
     if text.tokenizer.kind == "sentencepiece":

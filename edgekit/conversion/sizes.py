@@ -6,9 +6,8 @@ from math import prod
 from pathlib import Path
 
 from edgekit.checkpoint import Checkpoint, open_checkpoint
-from edgekit.graph import find_graph
-from edgekit.graph.format import GraphKey
-from edgekit.graph.library import GEMMA_3_270M, GEMMA_3_VOCABULARY
+from edgekit.families.gemma3 import GEMMA_3_270M
+from edgekit.graph import find_graph, graph_key
 from edgekit.recipes import resolve, shipped_recipes
 from edgekit.recipes.recipe import stored_bytes
 
@@ -29,8 +28,8 @@ def _shapes(checkpoint: Checkpoint) -> tuple[dict[str, tuple[int, ...]], int]:
 
 
 def _gemma_3_270m() -> tuple[dict[str, tuple[int, ...]], int]:
-    graph = find_graph(GraphKey(GEMMA_3_270M, "dynamic"))
-    sizes = {graph.vocabulary: GEMMA_3_VOCABULARY}
+    graph = find_graph(graph_key(GEMMA_3_270M, "dynamic"))
+    sizes = {graph.vocabulary: GEMMA_3_270M.vocab_size}
     shapes = {c.tensor: tuple(sizes.get(size, size) for size in c.shape) for c in graph.constants}
     matrices = {c.tensor: shapes[c.tensor] for c in graph.constants if c.quantizable}
     return matrices, 4 * sum(prod(shape) for name, shape in shapes.items() if name not in matrices)

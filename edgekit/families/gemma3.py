@@ -16,74 +16,55 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from edgekit.errors import CheckpointError
-from edgekit.records.documents import read_json_object
+from edgekit.families.base import (
+    EMBEDDING,
+    FULL,
+    HEAD,
+    SLIDING,
+    Architecture,
+    Document,
+    Family,
+    FoldSite,
+    Shape,
+)
+from edgekit.families.keys import RESTORE, Keys, refuse_quantized
 
-SLIDING = "sliding_attention"
-FULL = "full_attention"
+NAME = "gemma3"
 
-_TEXT_ARCHITECTURES = {"Gemma3ForCausalLM", "Gemma3TextModel"}
-_CONDITIONAL_ARCHITECTURES = {"Gemma3ForConditionalGeneration", "Gemma3Model"}
-_RESTORE = "save model and config again with save_pretrained(), or take the value from the base's config.json"
+GEMMA_3_270M = Architecture(
+    hidden_size=640,
+    intermediate_size=2048,
+    num_attention_heads=4,
+    num_key_value_heads=1,
+    head_dim=256,
+    layer_types=((SLIDING,) * 5 + (FULL,)) * 3,
+    sliding_window=512,
+    query_pre_attn_scalar=256,
+    rms_norm_eps=1e-6,
+    hidden_activation="gelu_pytorch_tanh",
+    rope_theta=1_000_000.0,
+    rope_local_base_freq=10_000.0,
+    rope_scaling_factor=1.0,
+    tied_embedding=True,
+    family=NAME,
+    vocab_size=262_144,
+    max_position_embeddings=32_768,
+)
+
+_TEXT_CLASSES = {"Gemma3ForCausalLM", "Gemma3TextModel"}
+_CONDITIONAL_CLASSES = {"Gemma3ForConditionalGeneration", "Gemma3Model"}
 _MAX_LAYERS = 1024  # far above any Gemma 3 (62); keeps a damaged number from filling the memory with names
-_MAX_DIMENSION = 1 << 31
-_NO_BOUND = 1 << 62
 
 
-@dataclass(frozen=True)
-class Gemma3Config:
-    """What config.json says about a Gemma 3 text model: all that decides graph, shapes and token ids."""
+def read(document: Document, where: Path) -> Architecture:
+    """Make an architecture of a parsed config.json; `where` is the file that errors name.
 
-    vocab_size: int
-    hidden_size: int
-    intermediate_size: int
-    num_hidden_layers: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    head_dim: int
-    sliding_window: int
-    """Positions that a sliding-attention layer sees, itself included."""
-    layer_types: tuple[str, ...]
-    """One of "sliding_attention" and "full_attention" per layer."""
-    rope_theta: float
-    """Base of the rotary frequencies in full-attention layers."""
-    rope_local_base_freq: float
-    """Base of the rotary frequencies in sliding-attention layers."""
-    rope_scaling: tuple[tuple[str, str | float], ...] | None
-    """How full-attention layers scale their rotary frequencies: sorted (key, value) pairs, or None."""
-    query_pre_attn_scalar: float
-    rms_norm_eps: float
-    hidden_activation: str
-    max_position_embeddings: int
-    attn_logit_softcapping: float | None
-    final_logit_softcapping: float | None
-    tie_word_embeddings: bool
-    """Whether the output head is the embedding; False for a checkpoint with a head of its own."""
-    pad_token_id: int | None
-    bos_token_id: int | None
-    eos_token_ids: tuple[int, ...]
-    conditional: bool = False
-    """Whether this is the text part of `Gemma3ForConditionalGeneration`; its vision tower is left out."""
-
-
-def read_config(directory: Path) -> Gemma3Config:
-    """Read `config.json` of a checkpoint directory.
-
-    Raises CheckpointError, naming the file and the key, when the file is absent or damaged, when the model is
-    not a Gemma 3 text model, or when it is one that cannot be converted (quantized weights, bidirectional
-    attention, biases).
+    Raises CheckpointError for bidirectional attention, biases, soft caps, and rotary scaling that is not linear.
     """
-    path = directory / "config.json"
-    remedy = "pass a directory written by save_pretrained(): config.json next to model.safetensors"
-    return parse_config(read_json_object(path, remedy=remedy), where=path)
-
-
-def parse_config(document: Mapping[str, Any], *, where: Path) -> Gemma3Config:
-    """Make a Gemma3Config of a parsed config.json; `where` is the file that errors name."""
     conditional = _is_conditional(document, where)
     text: Mapping[str, Any] = document
     if conditional:
@@ -92,13 +73,11 @@ def parse_config(document: Mapping[str, Any], *, where: Path) -> Gemma3Config:
             raise CheckpointError(
                 "has no text_config, where Gemma3ForConditionalGeneration describes its text model",
                 where=where,
-                remedy=_RESTORE,
+                remedy=RESTORE,
             )
         text = nested
-    for level in (document, text):
-        _refuse_quantized(level, where)
-
-    keys = _Keys(text, where)
+    refuse_quantized(text, where)
+    keys = Keys(text, where)
     _refuse_unsupported(keys)
     layers = keys.integer("num_hidden_layers", high=_MAX_LAYERS)
     heads = keys.integer("num_attention_heads", 8)
@@ -107,55 +86,49 @@ def parse_config(document: Mapping[str, Any], *, where: Path) -> Gemma3Config:
         raise keys.error(
             f"num_attention_heads ({heads}) is not a multiple of num_key_value_heads ({kv_heads})"
         )
-    theta, local_base, scaling = _rope(keys)
-    outer = _Keys(document, where)
-    return Gemma3Config(
-        vocab_size=keys.integer("vocab_size", 262_208),
+    theta, local_base, factor = _rope(keys)
+    outer = Keys(document, where)
+    return Architecture(
         hidden_size=keys.integer("hidden_size"),
         intermediate_size=keys.integer("intermediate_size"),
-        num_hidden_layers=layers,
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
         head_dim=keys.integer("head_dim", 256),
-        sliding_window=keys.integer("sliding_window", 4096),
         layer_types=_layer_types(keys, layers),
-        rope_theta=theta,
-        rope_local_base_freq=local_base,
-        rope_scaling=scaling,
-        query_pre_attn_scalar=keys.number("query_pre_attn_scalar", 256.0),
+        sliding_window=keys.integer("sliding_window", 4096),
+        query_pre_attn_scalar=int(keys.number("query_pre_attn_scalar", 256.0)),
         rms_norm_eps=keys.number("rms_norm_eps", 1e-6),
         hidden_activation=keys.string("hidden_activation", "gelu_pytorch_tanh"),
-        max_position_embeddings=keys.integer("max_position_embeddings", 131_072),
-        attn_logit_softcapping=keys.optional_number("attn_logit_softcapping"),
-        final_logit_softcapping=keys.optional_number("final_logit_softcapping"),
+        rope_theta=theta,
+        rope_local_base_freq=local_base,
+        rope_scaling_factor=factor,
         # The model that was saved decides the tie, so the outer value goes before the text model's.
-        tie_word_embeddings=outer.boolean("tie_word_embeddings", keys.boolean("tie_word_embeddings", True)),
-        pad_token_id=keys.token_id("pad_token_id", 0),
-        bos_token_id=keys.token_id("bos_token_id", 2),
-        eos_token_ids=keys.token_ids("eos_token_id", (1,)),
+        tied_embedding=outer.boolean("tie_word_embeddings", keys.boolean("tie_word_embeddings", True)),
+        family=NAME,
+        vocab_size=keys.integer("vocab_size", 262_208),
+        max_position_embeddings=keys.integer("max_position_embeddings", 131_072),
         conditional=conditional,
     )
 
 
-def expected_shapes(config: Gemma3Config) -> dict[str, tuple[int, ...]]:
+def tensors(architecture: Architecture) -> dict[str, Shape]:
     """Name and shape of every tensor of the model, in the model's order.
 
     Names are those of Transformers' `Gemma3ForCausalLM`; matrices are (out, in), norms (features,).
     `lm_head.weight` comes last and only when the head is not tied to the embedding.
     """
-    hidden, inner = config.hidden_size, config.intermediate_size
-    queries = config.num_attention_heads * config.head_dim
-    keys = config.num_key_value_heads * config.head_dim
-    shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (config.vocab_size, hidden)}
-    for layer in range(config.num_hidden_layers):
+    hidden, inner = architecture.hidden_size, architecture.intermediate_size
+    queries, keys = architecture.query_size, architecture.key_size
+    shapes: dict[str, Shape] = {EMBEDDING: (architecture.vocab_size, hidden)}
+    for layer in range(architecture.layers):
         prefix = f"model.layers.{layer}"
         shapes |= {
             f"{prefix}.input_layernorm.weight": (hidden,),
             f"{prefix}.self_attn.q_proj.weight": (queries, hidden),
             f"{prefix}.self_attn.k_proj.weight": (keys, hidden),
             f"{prefix}.self_attn.v_proj.weight": (keys, hidden),
-            f"{prefix}.self_attn.q_norm.weight": (config.head_dim,),
-            f"{prefix}.self_attn.k_norm.weight": (config.head_dim,),
+            f"{prefix}.self_attn.q_norm.weight": (architecture.head_dim,),
+            f"{prefix}.self_attn.k_norm.weight": (architecture.head_dim,),
             f"{prefix}.self_attn.o_proj.weight": (hidden, queries),
             f"{prefix}.post_attention_layernorm.weight": (hidden,),
             f"{prefix}.pre_feedforward_layernorm.weight": (hidden,),
@@ -165,52 +138,89 @@ def expected_shapes(config: Gemma3Config) -> dict[str, tuple[int, ...]]:
             f"{prefix}.post_feedforward_layernorm.weight": (hidden,),
         }
     shapes["model.norm.weight"] = (hidden,)
-    if not config.tie_word_embeddings:
-        shapes["lm_head.weight"] = (config.vocab_size, hidden)
+    if not architecture.tied_embedding:
+        shapes[HEAD] = (architecture.vocab_size, hidden)
     return shapes
 
 
-def _is_conditional(document: Mapping[str, Any], where: Path) -> bool:
-    """Tell Gemma3ForConditionalGeneration from Gemma3ForCausalLM; refuse every other architecture."""
-    declared = document.get("architectures")
-    architectures = [declared] if isinstance(declared, str) else declared
-    if architectures is not None and not (
-        isinstance(architectures, list) and all(isinstance(name, str) for name in architectures)
-    ):
-        raise CheckpointError('key "architectures" is not a list of names', where=where, remedy=_RESTORE)
-    model_type = document.get("model_type")
-    if architectures:
-        if model_type in ("gemma3_text", "gemma3", None):
-            if _TEXT_ARCHITECTURES.intersection(architectures):
-                return False
-            if _CONDITIONAL_ARCHITECTURES.intersection(architectures):
-                return True
-    elif model_type in ("gemma3_text", "gemma3"):
-        return bool(model_type == "gemma3")
-    found = ", ".join(architectures) if architectures else f"model_type {model_type!r}"
-    if architectures and model_type not in ("gemma3_text", "gemma3", None):
-        found = f"{found} (model_type {model_type!r})"
+def canonical(stored: str) -> str:
+    """Take the wrappers off a stored name: `base_model.model.model.layers.0…` → `model.layers.0…`.
+
+    Tools wrap a model in modules of their own, and each wrapper puts its name before (torch.compile: `_orig_mod`,
+    DataParallel: `module`, PEFT: `base_model.model`, the vision model: `language_model`) or in between
+    (`base_layer`). All of them only say how a model was wrapped, so all are taken away; what is left is the
+    tensor's place in the model. Names that are not of a Gemma 3 text model come out stripped but otherwise as they are.
+    """
+    parts = [part for part in stored.split(".") if part not in _WRAPPERS_ANYWHERE]
+    while len(parts) > 1 and parts[0] in _WRAPPERS_BEFORE:
+        del parts[0]
+    if "modules_to_save" in parts:  # PEFT's trained copy: embed_tokens.modules_to_save.default.weight
+        parts.remove("modules_to_save")
+    if len(parts) > 2 and parts[-2] == "default" and parts[-1] == "weight":
+        del parts[-2]
+    core = ".".join(parts)
+    return core if parts[0] == "lm_head" or left_out(core) else f"model.{core}"
+
+
+def left_out(name: str) -> bool:
+    """Tell whether a tensor or module belongs to the vision tower or its projector."""
+    return bool(_VISION.intersection(name.split(".")))
+
+
+def folds(architecture: Architecture) -> tuple[FoldSite, ...]:
+    """Every exact site of a Gemma 3 (derived from modeling_gemma3.py).
+
+    Not among them, since they are not exact: rows of q and k (their norms mix the head's channels), rows of gate (GELU
+    is not homogeneous), rows of o and down (the norms behind them absorb only one number for all channels).
+    """
+    hidden, groups = architecture.hidden_size, architecture.num_key_value_heads
+    sites = []
+    for layer in range(architecture.layers):
+        prefix = f"model.layers.{layer}"
+
+        def names(*projections: str, prefix: str = prefix) -> tuple[str, ...]:
+            return tuple(f"{prefix}.{projection}_proj.weight" for projection in projections)
+
+        queries = names("self_attn.q", "self_attn.k", "self_attn.v")
+        gates = names("mlp.gate", "mlp.up")
+        (values,), (output,), (up,), (down,) = map(
+            names, ("self_attn.v", "self_attn.o", "mlp.up", "mlp.down")
+        )
+        repeats = architecture.num_attention_heads // groups
+        sites += [
+            FoldSite(f"{prefix}: norm to q, k, v", f"{prefix}.input_layernorm.weight", queries, hidden),
+            FoldSite(f"{prefix}: v to o", values, (output,), architecture.key_size, groups, repeats),
+            FoldSite(
+                f"{prefix}: norm to gate, up", f"{prefix}.pre_feedforward_layernorm.weight", gates, hidden
+            ),
+            FoldSite(f"{prefix}: up to down", up, (down,), architecture.intermediate_size),
+        ]
+    if not architecture.tied_embedding:
+        sites.append(FoldSite("norm to head", "model.norm.weight", (HEAD,), hidden))
+    return tuple(sites)
+
+
+def _is_conditional(document: Document, where: Path) -> bool:
+    """Tell Gemma3ForConditionalGeneration from Gemma3ForCausalLM; refuse what has another head."""
+    declared = document.get("architectures") or []
+    classes = [declared] if isinstance(declared, str) else declared
+    if not classes:
+        return bool(document.get("model_type") == "gemma3")
+    if _TEXT_CLASSES.intersection(classes):
+        return False
+    if _CONDITIONAL_CLASSES.intersection(classes):
+        return True
     raise CheckpointError(
-        f"this is not a Gemma 3 language model but {found}",
+        f"this is not a Gemma 3 language model but {', '.join(classes)}",
         where=where,
         remedy="edgekit converts Gemma3ForCausalLM, and the text part of Gemma3ForConditionalGeneration",
     )
 
 
-def _refuse_quantized(document: Mapping[str, Any], where: Path) -> None:
-    quantization = document.get("quantization_config") or document.get("quantization")
-    if not quantization:
-        return
-    method = quantization.get("quant_method", "unnamed") if isinstance(quantization, dict) else "unnamed"
-    raise CheckpointError(
-        f"the weights are already quantized (quantization_config: {method})",
-        where=where,
-        remedy="convert the checkpoint in float: merge the adapter into the bf16 base model and save that, "
-        "or pass the adapter with --base and the float base",
-    )
-
-
-def _refuse_unsupported(keys: _Keys) -> None:
+def _refuse_unsupported(keys: Keys) -> None:
+    for cap in ("attn_logit_softcapping", "final_logit_softcapping"):
+        if keys.values.get(cap) is not None:
+            raise keys.error(f"{cap} is set: Gemma 3 has no soft caps, and its graph computes none")
     bidirectional = keys.values.get("use_bidirectional_attention")
     if bidirectional:
         raise keys.error(
@@ -220,7 +230,7 @@ def _refuse_unsupported(keys: _Keys) -> None:
         raise keys.error("attention_bias is true: Gemma 3 graphs have no biases")
 
 
-def _layer_types(keys: _Keys, layers: int) -> tuple[str, ...]:
+def _layer_types(keys: Keys, layers: int) -> tuple[str, ...]:
     declared = keys.values.get("layer_types")
     if declared is None:
         spelling = (
@@ -235,23 +245,21 @@ def _layer_types(keys: _Keys, layers: int) -> tuple[str, ...]:
     return tuple(declared)
 
 
-def _rope(keys: _Keys) -> tuple[float, float, tuple[tuple[str, str | float], ...] | None]:
-    """(base of full layers, base of sliding layers, scaling of full layers) from either spelling."""
+def _rope(keys: Keys) -> tuple[float, float, float]:
+    """(base of full layers, base of sliding layers, linear scaling of full layers) from either spelling."""
     theta = keys.number("rope_theta", 1_000_000.0)
     local_base = keys.number("rope_local_base_freq", 10_000.0)
     scaling = keys.mapping("rope_scaling")
     parameters = keys.mapping("rope_parameters")
     if parameters is not None:
-        full = _Keys(parameters, keys.where, "rope_parameters.").mapping(FULL) or {}
-        sliding = _Keys(parameters, keys.where, "rope_parameters.").mapping(SLIDING) or {}
+        full = Keys(parameters, keys.where, "rope_parameters.").mapping(FULL) or {}
+        sliding = Keys(parameters, keys.where, "rope_parameters.").mapping(SLIDING) or {}
         if not full and not sliding and parameters:
             raise keys.error(
                 f"rope_parameters has neither {FULL} nor {SLIDING}, so the two bases are not known"
             )
-        theta = _Keys(full, keys.where, f"rope_parameters.{FULL}.").number("rope_theta", theta)
-        local_base = _Keys(sliding, keys.where, f"rope_parameters.{SLIDING}.").number(
-            "rope_theta", local_base
-        )
+        theta = Keys(full, keys.where, f"rope_parameters.{FULL}.").number("rope_theta", theta)
+        local_base = Keys(sliding, keys.where, f"rope_parameters.{SLIDING}.").number("rope_theta", local_base)
         local_type = sliding.get("rope_type", "default")
         if local_type != "default":
             raise keys.error(
@@ -261,89 +269,55 @@ def _rope(keys: _Keys) -> tuple[float, float, tuple[tuple[str, str | float], ...
     return theta, local_base, _scaling(keys, scaling)
 
 
-def _scaling(keys: _Keys, scaling: Mapping[str, Any] | None) -> tuple[tuple[str, str | float], ...] | None:
+def _scaling(keys: Keys, scaling: Mapping[str, Any] | None) -> float:
     if not scaling:
-        return None
+        return 1.0
     kind = scaling.get("rope_type", scaling.get("type", "default"))
     if kind == "default":
-        return None
-    if not isinstance(kind, str):
-        raise keys.error(f"rope_scaling has the type {kind!r}, not a name")
-    pairs: dict[str, str | float] = {"rope_type": kind}
-    for key, value in scaling.items():
-        if key in ("rope_type", "type", "rope_theta") or value is None:
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-            raise keys.error(f"rope_scaling.{key} is {value!r}, not a number")
-        pairs[key] = float(value)
-    if kind == "linear" and not float(pairs.get("factor", 0.0)) > 0:
-        raise keys.error("rope_scaling is linear but has no positive factor")
-    return tuple(sorted(pairs.items()))
+        return 1.0
+    if kind != "linear":
+        raise keys.error(f"rope_scaling has the type {kind!r}; the graph computes only linear scaling")
+    factor = scaling.get("factor")
+    if isinstance(factor, bool) or not isinstance(factor, int | float) or not 0 < factor < math.inf:
+        raise keys.error(f"rope_scaling is linear but has no positive factor ({factor!r})")
+    return float(factor)
 
 
-class _Keys:
-    """Typed reading of a JSON object's keys, with errors that name file and key."""
+_WRAPPERS_BEFORE = {"module", "model", "base_model", "language_model"}
+_WRAPPERS_ANYWHERE = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "base_layer"}
+_VISION = {"vision_tower", "multi_modal_projector", "vision_model", "embed_vision"}
 
-    def __init__(self, values: Mapping[str, Any], where: Path, prefix: str = "") -> None:
-        self.values = values
-        self.where = where
-        self.prefix = prefix
+_LAYER, _BLOCK = "model.layers.{n}.", "blk.{n}."
+_GGUF = {
+    "attn_norm": "input_layernorm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_q_norm": "self_attn.q_norm",
+    "attn_k_norm": "self_attn.k_norm",
+    "attn_output": "self_attn.o_proj",
+    "post_attention_norm": "post_attention_layernorm",
+    "ffn_norm": "pre_feedforward_layernorm",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+    "post_ffw_norm": "post_feedforward_layernorm",
+}
 
-    def error(self, message: str) -> CheckpointError:
-        return CheckpointError(message, where=self.where, remedy=_RESTORE)
-
-    def integer(
-        self, key: str, default: int | None = None, *, low: int = 1, high: int = _MAX_DIMENSION
-    ) -> int:
-        value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-            raise self.error(f'key "{self.prefix}{key}" is {value!r}, not an integer from {low} to {high}')
-        return value
-
-    def number(self, key: str, default: float) -> float:
-        value = self._get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= _NO_BOUND:
-            raise self.error(f'key "{self.prefix}{key}" is {value!r}, not a positive number')
-        return float(value)
-
-    def optional_number(self, key: str) -> float | None:
-        return None if self.values.get(key) is None else self.number(key, 1.0)
-
-    def string(self, key: str, default: str) -> str:
-        value = self._get(key, default)
-        if not isinstance(value, str):
-            raise self.error(f'key "{self.prefix}{key}" is {value!r}, not a string')
-        return value
-
-    def boolean(self, key: str, default: bool) -> bool:
-        value = self._get(key, default)
-        if not isinstance(value, bool):
-            raise self.error(f'key "{self.prefix}{key}" is {value!r}, not true or false')
-        return value
-
-    def mapping(self, key: str) -> Mapping[str, Any] | None:
-        value = self.values.get(key)
-        if value is not None and not isinstance(value, dict):
-            raise self.error(f'key "{self.prefix}{key}" is {value!r}, not an object')
-        return value
-
-    def token_id(self, key: str, default: int) -> int | None:
-        # Unlike the others, null means something here: there is no such token.
-        if key in self.values and self.values[key] is None:
-            return None
-        return self.integer(key, default, low=0)
-
-    def token_ids(self, key: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        value = self.values.get(key, list(default))
-        ids = [] if value is None else value if isinstance(value, list) else [value]
-        if not all(isinstance(i, int) and not isinstance(i, bool) and 0 <= i < _MAX_DIMENSION for i in ids):
-            raise self.error(f'key "{self.prefix}{key}" is {value!r}, not a token id or a list of them')
-        return tuple(ids)
-
-    def _get(self, key: str, default: Any) -> Any:
-        value = self.values.get(key)
-        if value is None:
-            value = default
-        if value is None:
-            raise self.error(f'key "{self.prefix}{key}" is missing')
-        return value
+FAMILY = Family(
+    name=NAME,
+    title="Gemma 3",
+    model_types=frozenset({"gemma3_text", "gemma3"}),
+    classes=frozenset(_TEXT_CLASSES | _CONDITIONAL_CLASSES),
+    read=read,
+    tensors=tensors,
+    canonical=canonical,
+    left_out=left_out,
+    gguf_names={
+        "token_embd.weight": EMBEDDING,
+        **{f"{_BLOCK}{theirs}.weight": f"{_LAYER}{ours}.weight" for theirs, ours in _GGUF.items()},
+        "output_norm.weight": "model.norm.weight",
+        "output.weight": HEAD,
+    },
+    folds=folds,
+)

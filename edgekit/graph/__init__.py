@@ -1,11 +1,10 @@
 """Captured graphs: their format, the library of shipped ones, and the linker that puts weights into them."""
 
-from edgekit.graph.format import Architecture, Constant, Graph, GraphKey, read_graph, write_graph
+from edgekit.graph.format import Constant, Graph, GraphKey, read_graph, write_graph
 from edgekit.graph.library import find_graph, graph_key
 from edgekit.graph.linker import Link, Slot, plan_link
 
 __all__ = [
-    "Architecture",
     "Constant",
     "Graph",
     "GraphKey",

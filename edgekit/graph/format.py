@@ -19,11 +19,12 @@ import json
 import zipfile
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import IO, Any, Literal
 
 from edgekit.errors import GraphError
+from edgekit.families.base import Architecture
 from edgekit.records.codec import decode
 from edgekit.records.documents import parse_json_object
 
@@ -65,35 +66,20 @@ KvPrecision = Literal["float32", "float16"]
 Transform = Literal["as-is", "one-plus", "positions"]
 
 
-@dataclass(frozen=True)
-class Architecture:
-    """What a graph depends on: the shape of a text-only Gemma 3, without its vocabulary and its weights."""
+_ARCHITECTURE = tuple(f.name for f in fields(Architecture) if f.default is MISSING)
+"""The fields of an architecture that a graph depends on, in the order in which they stand in its table."""
 
-    hidden_size: int
-    intermediate_size: int
-    num_attention_heads: int
-    num_key_value_heads: int
-    head_dim: int
-    layer_types: tuple[str, ...]
-    sliding_window: int
-    query_pre_attn_scalar: int
-    rms_norm_eps: float
-    hidden_activation: str
-    rope_theta: float
-    rope_local_base_freq: float
-    rope_scaling_factor: float
-    tied_embedding: bool
 
-    def fingerprint(self) -> str:
-        """Eight hexadecimal digits that tell architectures apart in file names."""
-        text = json.dumps([FORMAT_VERSION, asdict(self)], sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:8]
+def architecture_json(architecture: Architecture) -> dict[str, Any]:
+    """An architecture as a graph's table says it; of Gemma 3, the first family, without the family's name."""
+    named = {} if architecture.family == "gemma3" else {"family": architecture.family}
+    return {**{name: getattr(architecture, name) for name in _ARCHITECTURE}, **named}
 
-    @property
-    def ring_length(self) -> int:
-        """Positions in the cache of a sliding layer that keeps a ring: the window, and a quarter of it that the
-        engine may take back."""
-        return self.sliding_window + self.sliding_window // 4
+
+def fingerprint(architecture: Architecture) -> str:
+    """Eight hexadecimal digits that tell architectures apart in file names."""
+    text = json.dumps([FORMAT_VERSION, architecture_json(architecture)], sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 @dataclass(frozen=True)
@@ -131,7 +117,8 @@ class GraphKey:
         if self.adapters is not None:
             letters = "".join(target[0] for target in self.adapters.targets)
             purpose += f"-adapter{self.adapters.rank}-{letters}"
-        return f"gemma3-{self.architecture.fingerprint()}-{self.form}{lengths}{purpose}{GRAPH_SUFFIX}"
+        name = f"{self.architecture.family}-{fingerprint(self.architecture)}"
+        return f"{name}-{self.form}{lengths}{purpose}{GRAPH_SUFFIX}"
 
 
 @dataclass(frozen=True)
@@ -275,7 +262,7 @@ def _member(archive: zipfile.ZipFile, name: str) -> bytes:
 def _to_json(graph: Graph) -> dict[str, Any]:
     return {
         "format_version": FORMAT_VERSION,
-        "architecture": asdict(graph.key.architecture),
+        "architecture": architecture_json(graph.key.architecture),
         "form": graph.key.form,
         "prefill_lengths": graph.key.prefill_lengths,
         **({"scoring": True} if graph.key.scoring else {}),

@@ -9,12 +9,11 @@ from pathlib import Path
 from typing import cast
 
 from edgekit.errors import GraphError, MissingToolError
-from edgekit.families.gemma3 import FULL, SLIDING, Gemma3Config
+from edgekit.families.base import Architecture
 from edgekit.files.lock import lock
 from edgekit.files.whole import whole
 from edgekit.graph.format import (
     AdapterInputs,
-    Architecture,
     Form,
     Graph,
     GraphKey,
@@ -28,24 +27,6 @@ from edgekit.progress import SILENT, Progress
 SHIPPED = Path(__file__).parent / "shipped"
 CACHE_VARIABLE = "EDGEKIT_CACHE"
 STATIC_PREFILL_LENGTHS = (32, 128, 512)
-
-GEMMA_3_270M = Architecture(
-    hidden_size=640,
-    intermediate_size=2048,
-    num_attention_heads=4,
-    num_key_value_heads=1,
-    head_dim=256,
-    layer_types=((SLIDING,) * 5 + (FULL,)) * 3,
-    sliding_window=512,
-    query_pre_attn_scalar=256,
-    rms_norm_eps=1e-6,
-    hidden_activation="gelu_pytorch_tanh",
-    rope_theta=1_000_000.0,
-    rope_local_base_freq=10_000.0,
-    rope_scaling_factor=1.0,
-    tied_embedding=True,
-)
-GEMMA_3_VOCABULARY = 262_144
 
 Capture = Callable[[GraphKey, Progress], Graph]
 
@@ -96,11 +77,11 @@ def _read_cached(path: Path, key: GraphKey) -> Graph:
 
 
 def _converter(key: GraphKey) -> Capture:
-    found = entry_points(group="edgekit.converters", name="gemma3")
+    found = entry_points(group="edgekit.converters", name=key.architecture.family)
     if not found:
         architecture = key.architecture
         raise MissingToolError(
-            f"no graph ships for this shape ({len(architecture.layer_types)} layers, hidden size "
+            f"no graph ships for this shape ({architecture.layers} layers, hidden size "
             f"{architecture.hidden_size}, {key.form}); it must be captured once, which needs torch",
             remedy='pip install "edgekit[convert]", then convert again (a few minutes the first time)',
         )
@@ -114,43 +95,14 @@ def _converter(key: GraphKey) -> Capture:
 
 
 def graph_key(
-    config: Gemma3Config,
+    architecture: Architecture,
     form: Form,
     kv_layout: KvLayout = "full",
     adapters: AdapterInputs | None = None,
     kv_precision: KvPrecision = "float32",
 ) -> GraphKey:
-    """The graph that a checkpoint's configuration asks for.
-
-    Raises GraphError for a rotary scaling or a soft cap that the capture does not trace.
-    """
-    scaling = dict(config.rope_scaling or ())
-    kind = scaling.get("rope_type", "default")
-    if kind not in ("default", "linear"):
-        raise GraphError(
-            f"rotary scaling {kind!r} is not supported, only linear scaling is",
-            where="config.json: rope_scaling",
-        )
-    for key in ("attn_logit_softcapping", "final_logit_softcapping"):
-        if getattr(config, key) is not None:
-            raise GraphError("soft caps are not supported; Gemma 3 has none", where=f"config.json: {key}")
-    architecture = Architecture(
-        hidden_size=config.hidden_size,
-        intermediate_size=config.intermediate_size,
-        num_attention_heads=config.num_attention_heads,
-        num_key_value_heads=config.num_key_value_heads,
-        head_dim=config.head_dim,
-        layer_types=config.layer_types,
-        sliding_window=config.sliding_window,
-        query_pre_attn_scalar=int(config.query_pre_attn_scalar),
-        rms_norm_eps=config.rms_norm_eps,
-        hidden_activation=config.hidden_activation,
-        rope_theta=float(config.rope_theta),
-        rope_local_base_freq=float(config.rope_local_base_freq),
-        rope_scaling_factor=float(scaling.get("factor", 1.0)),
-        tied_embedding=config.tie_word_embeddings,
-    )
+    """The graph that a checkpoint's architecture asks for."""
     lengths = STATIC_PREFILL_LENGTHS if form == "static" else ()
     return GraphKey(
-        architecture, form, lengths, kv_layout=kv_layout, adapters=adapters, kv_precision=kv_precision
+        architecture.free(), form, lengths, kv_layout=kv_layout, adapters=adapters, kv_precision=kv_precision
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edgekit.graph.format import Architecture
+from edgekit.families.base import Architecture
 
 RANKS = (16, 32)
 """The ranks that LiteRT-LM takes. Smaller adapters are padded with zeros."""
@@ -44,39 +44,30 @@ class AdapterSlot:
         return (rank, self.in_features), (rank, self.out_features)
 
 
-@dataclass(frozen=True)
-class LayerSizes:
-    """What the shapes of adapters depend on: the number of layers, and the widths inside one."""
-
-    layers: int
-    hidden: int
-    mlp: int
-    query: int
-    key: int
-
-
-def layer_sizes(architecture: Architecture) -> LayerSizes:
-    """The sizes of an architecture's layers."""
-    return LayerSizes(
-        layers=len(architecture.layer_types),
+def adapter_slots(architecture: Architecture, targets: Sequence[str] = TARGETS) -> tuple[AdapterSlot, ...]:
+    """List the slots of a graph, layer by layer."""
+    return slots_of(
+        layers=architecture.layers,
         hidden=architecture.hidden_size,
         mlp=architecture.intermediate_size,
-        query=architecture.num_attention_heads * architecture.head_dim,
-        key=architecture.num_key_value_heads * architecture.head_dim,
+        query=architecture.query_size,
+        key=architecture.key_size,
+        targets=targets,
     )
 
 
-def adapter_slots(sizes: LayerSizes, targets: Sequence[str] = TARGETS) -> tuple[AdapterSlot, ...]:
-    """List the slots of a graph, layer by layer."""
-    layers = sizes.layers
+def slots_of(
+    *, layers: int, hidden: int, mlp: int, query: int, key: int, targets: Sequence[str] = TARGETS
+) -> tuple[AdapterSlot, ...]:
+    """List the slots of a graph of so many layers, with these widths inside one."""
     shapes = {  # rows and columns of each projection
-        "q_proj": (sizes.query, sizes.hidden),
-        "k_proj": (sizes.key, sizes.hidden),
-        "v_proj": (sizes.key, sizes.hidden),
-        "o_proj": (sizes.hidden, sizes.query),
-        "gate_proj": (sizes.mlp, sizes.hidden),
-        "up_proj": (sizes.mlp, sizes.hidden),
-        "down_proj": (sizes.hidden, sizes.mlp),
+        "q_proj": (query, hidden),
+        "k_proj": (key, hidden),
+        "v_proj": (key, hidden),
+        "o_proj": (hidden, query),
+        "gate_proj": (mlp, hidden),
+        "up_proj": (mlp, hidden),
+        "down_proj": (hidden, mlp),
     }
     slots = []
     for layer in range(layers):

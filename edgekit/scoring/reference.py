@@ -175,7 +175,7 @@ def _ask(
         [*encode(row.expected), *stops[:1]] if row.expected is not None else continuation
         for row, continuation in zip(rows, continuations, strict=True)
     ]
-    texts = forced_texts(prompt_ids, forced, positions, checkpoint.config.max_position_embeddings)
+    texts = forced_texts(prompt_ids, forced, positions, checkpoint.architecture.max_position_embeddings)
     hidden = []
     with progress.step("the reference reads", sum(len(t.tokens) for t in texts), "tokens") as advance:
         for forced_text in texts:

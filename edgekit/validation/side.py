@@ -74,7 +74,7 @@ class Side:
         """
         model = model_bytes(read_container(self.path))
         adapter = None if self.adapter is None else read_sidecar(self.adapter.sidecar)
-        fallback = None if checkpoint is None else graph_key(checkpoint.config, "dynamic")
+        fallback = None if checkpoint is None else graph_key(checkpoint.architecture, "dynamic")
         key = None
         if self.manifest is not None:
             key = scoring_key(self.manifest.graph.id, fallback, adapters=self.takes_adapters)

@@ -17,9 +17,9 @@ from edgekit.checkpoint import Checkpoint
 from edgekit.checkpoint.lora.merge import module_in_peft, open_adapter_weights, sort_by_module
 from edgekit.checkpoint.safetensors import StoredTensor
 from edgekit.conversion.adapter.making import adapter_digest
+from edgekit.families import family_named
 from edgekit.files.digest import file_digest
-from edgekit.graph import graph_key
-from edgekit.graph.slots import AdapterSlot, adapter_slots, layer_sizes
+from edgekit.graph.slots import AdapterSlot, adapter_slots
 from edgekit.stats import Floats
 from edgekit.validation.checks import promise
 from edgekit.validation.result import AdapterRow, Check, ContainerItem, Status, WeightsSection
@@ -85,11 +85,9 @@ def check_sidecar(adapter: Adapter, checkpoint: Checkpoint) -> tuple[AdapterRow,
     """
     assert checkpoint.adapter is not None
     matrices = read_sidecar(adapter.sidecar)
-    parts = sort_by_module(open_adapter_weights(checkpoint.path), checkpoint.path, conditional=True)
-    slots = {
-        slot.module: slot
-        for slot in adapter_slots(layer_sizes(graph_key(checkpoint.config, "dynamic").architecture))
-    }
+    family = family_named(checkpoint.architecture.family)
+    parts = sort_by_module(open_adapter_weights(checkpoint.path), checkpoint.path, family, conditional=True)
+    slots = {slot.module: slot for slot in adapter_slots(checkpoint.architecture)}
     filled = [module for module, slot in slots.items() if slot.down in matrices or slot.up in matrices]
     rows = []
     for module in dict.fromkeys([*filled, *parts]):

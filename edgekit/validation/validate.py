@@ -181,10 +181,10 @@ class _Run:
                 remedy="name the directory that holds adapter_config.json, and with --base the adapter's base",
             )
         rows = self.side.rows
-        if rows is not None and rows != checkpoint.config.vocab_size:
+        if rows is not None and rows != checkpoint.architecture.vocab_size:
             raise InputError(
                 f"the bundle's vocabulary was trimmed from {rows:,} pieces, this checkpoint has "
-                f"{checkpoint.config.vocab_size:,}",
+                f"{checkpoint.architecture.vocab_size:,}",
                 where=checkpoint.path,
                 remedy="name the checkpoint that the bundle was made from",
             )
@@ -195,7 +195,7 @@ class _Run:
         self.text = read_text(
             checkpoint.text_path,
             generation_directory=checkpoint.generation_path,
-            rows=checkpoint.config.vocab_size,
+            rows=checkpoint.architecture.vocab_size,
         )
         self.identity = ReferenceIdentity(
             "checkpoint",
@@ -441,7 +441,7 @@ class _Run:
         manifest = self.side.manifest
         if manifest is None:
             return skipped("weights", "edgekit did not make the file, so its tensors have other names")
-        key = scoring_key(manifest.graph.id, graph_key(self.base.config, "dynamic"))
+        key = scoring_key(manifest.graph.id, graph_key(self.base.architecture, "dynamic"))
         assert key is not None
         graph = find_graph(without_scoring(key), self.progress)
         old_ids = self.side.old_ids

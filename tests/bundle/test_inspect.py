@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from edgekit.bundle.container import PREFILL_DECODE, SectionKind, read_container
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import (
-    Architecture,
+    ArchitectureUse,
     GraphUse,
     Manifest,
     ModelFile,
@@ -318,7 +318,7 @@ def test_a_bundle_with_its_manifest(tmp_path: Path) -> None:
     manifest = Manifest(
         model=ModelFile("m.litertlm", len(data), hashlib.sha256(data).hexdigest()),
         source=Source("x", "y"),
-        architecture=Architecture("gemma3_text", 64, 1, 128, 4, 1, 32, VOCABULARY),
+        architecture=ArchitectureUse("gemma3_text", 64, 1, 128, 4, 1, 32, VOCABULARY),
         recipe=RecipeUse("int4", {}),
         graph=GraphUse("g", "dynamic"),
         kv_length=2048,

@@ -13,7 +13,7 @@ from hypothesis import given
 
 from edgekit.bundle.manifest import (
     SCHEMA_VERSION,
-    Architecture,
+    ArchitectureUse,
     GraphUse,
     Manifest,
     ModelFile,
@@ -39,7 +39,7 @@ def manifest(**changes: Any) -> Manifest:
         source=Source(
             "org/navigator", "d" * 64, "google/gemma-3-270m-it", {"type": "lora", "rank": 16, "alpha": 32.5}
         ),
-        architecture=Architecture("gemma3_text", 640, 18, 2048, 4, 1, 256, 262_144, 512),
+        architecture=ArchitectureUse("gemma3_text", 640, 18, 2048, 4, 1, 256, 262_144, 512),
         recipe=RecipeUse(
             "int4", {"layers.1.mlp": "int4 block 32", "embed": "int8 channel", "layers.0.mlp": "int4"}
         ),
@@ -305,7 +305,7 @@ def test_opening_finishes_a_killed_commit(bundle: Path) -> None:
 
 # --- a trimmed vocabulary ----------------------------------------------------------------------------------------
 
-TRIMMED = Architecture("gemma3_text", 640, 18, 2048, 4, 1, 256, 5, 512)
+TRIMMED = ArchitectureUse("gemma3_text", 640, 18, 2048, 4, 1, 256, 5, 512)
 
 
 def test_a_trimmed_vocabulary_is_kept_as_stretches_of_old_ids(tmp_path: Path) -> None:

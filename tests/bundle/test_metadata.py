@@ -7,12 +7,12 @@ import pytest
 from litert_lm_builder.runtime.proto.llm_metadata_pb2 import LlmMetadata
 
 from edgekit.bundle.metadata import build_executor_metadata, build_llm_metadata, serialize
-from edgekit.families.gemma3 import read_config
+from edgekit.families.config import read_architecture
 from edgekit.graph.format import Form
 from edgekit.text.generation import GREEDY, Sampler
 from edgekit.text.settle import read_text
 from tests.fixtures.tokenizers import demo_tokenizer
-from tests.text.test_template import TEMPLATES
+from tests.text.template.test_rewrite import TEMPLATES
 
 END_OF_TURN, EOS, BOS, PAD = 6, 1, 2, 0
 
@@ -112,10 +112,10 @@ def test_the_same_checkpoint_gives_the_same_bytes(checkpoint: Path) -> None:
 def test_executor_metadata_names_every_cache_and_its_length(
     checkpoint: Path, form: Form, value_axis: int
 ) -> None:
-    config = read_config(checkpoint)
+    config = read_architecture(checkpoint)
     metadata = build_executor_metadata(config, form=form, kv_length=8192).llm_executor_metadata
     assert metadata.max_history_size == 8192
-    names = [f"kv_cache_{which}_{layer}" for layer in range(config.num_hidden_layers) for which in "kv"]
+    names = [f"kv_cache_{which}_{layer}" for layer in range(config.layers) for which in "kv"]
     assert [buffer.decode_input_name for buffer in metadata.state_buffers] == names
     assert {buffer.maximum_sequence_length for buffer in metadata.state_buffers} == {8192}
     assert [buffer.sequence_axis for buffer in metadata.state_buffers[:2]] == [2, value_axis]

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from edgekit.checkpoint import open_checkpoint
-from edgekit.checkpoint.names import canonical_name
-from edgekit.families.gemma3 import expected_shapes, read_config
+from edgekit.families.config import read_architecture
+from edgekit.families.gemma3 import canonical as canonical_name
+from edgekit.families.gemma3 import tensors as expected_shapes
 from tests.checkpoint.refusals import refused
 from tests.fixtures.checkpoints import (
     conditional_checkpoint,
@@ -61,7 +62,7 @@ def test_wrappers_are_taken_off(stored: str, canonical: str) -> None:
 def test_a_checkpoint_reads_the_same_under_every_prefix(prefix: str, tie: bool, tmp_path: Path) -> None:
     plain = open_checkpoint(tiny_checkpoint(tmp_path / "plain", tie=tie))
     prefixed = open_checkpoint(tiny_checkpoint(tmp_path / "prefixed", tie=tie, prefix=prefix))
-    assert list(plain.tensors) == list(prefixed.tensors) == list(expected_shapes(plain.config))
+    assert list(plain.tensors) == list(prefixed.tensors) == list(expected_shapes(plain.architecture))
     for name, tensor in plain.tensors.items():
         assert prefixed.tensors[name].name == name
         assert np.array_equal(tensor.read(), prefixed.tensors[name].read())
@@ -86,7 +87,7 @@ def test_the_tensors_are_those_that_transformers_loads(options: dict[str, Any], 
     for name, tensor in checkpoint.tensors.items():
         assert tensor.read().tobytes() == reference[name].numpy().tobytes(), name
     rest = set(reference) - set(checkpoint.tensors)
-    if checkpoint.config.tie_word_embeddings:
+    if checkpoint.architecture.tied_embedding:
         assert rest == {"lm_head.weight"}
         assert reference["lm_head.weight"].equal(reference["model.embed_tokens.weight"])
     else:
@@ -98,7 +99,7 @@ def test_the_vision_tower_is_left_out(prefix: str, tmp_path: Path) -> None:
     text = open_checkpoint(tiny_checkpoint(tmp_path / "text"))
     checkpoint = open_checkpoint(conditional_checkpoint(tmp_path / "vision", prefix=prefix))
     assert list(checkpoint.tensors) == list(text.tensors)
-    assert checkpoint.config.conditional
+    assert checkpoint.architecture.conditional
 
 
 # The head
@@ -107,13 +108,13 @@ def test_the_vision_tower_is_left_out(prefix: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("tie", [True, False])
 def test_a_stored_head_equal_to_the_embedding_is_tied(tie: bool, tmp_path: Path) -> None:
     checkpoint = open_checkpoint(tiny_checkpoint(tmp_path, tie=tie, head="equal"))
-    assert checkpoint.config.tie_word_embeddings
+    assert checkpoint.architecture.tied_embedding
     assert "lm_head.weight" not in checkpoint.tensors
 
 
 def test_a_head_of_its_own_is_kept(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(tiny_checkpoint(tmp_path, tie=False))
-    assert not checkpoint.config.tie_word_embeddings
+    assert not checkpoint.architecture.tied_embedding
     assert list(checkpoint.tensors)[-1] == "lm_head.weight"
 
 
@@ -135,7 +136,7 @@ def test_an_untied_head_that_is_absent_is_refused(tmp_path: Path) -> None:
 def rewrite(directory: Path, change: Any) -> Path:
     """Write a tiny checkpoint's weights again after `change(weights)`."""
     tiny_checkpoint(directory)
-    weights = random_weights(read_config(directory))
+    weights = random_weights(read_architecture(directory))
     change(weights)
     write_weights(directory, weights)
     return directory

@@ -36,7 +36,7 @@ class Listener:
         from edgekit.progress import SILENT
         return SILENT.step(name)
 
-find_graph(graph_key(open_checkpoint(sys.argv[1]).config, "dynamic"), Listener())
+find_graph(graph_key(open_checkpoint(sys.argv[1]).architecture, "dynamic"), Listener())
 """
 
 
@@ -65,8 +65,8 @@ def test_a_new_shape_is_captured_once_even_by_two_processes_and_computes_right(
     ]
 
     opened = open_checkpoint(checkpoint)
-    assert not opened.config.tie_word_embeddings
-    tokens = np.random.default_rng(3).integers(4, opened.config.vocab_size, 60).tolist()
+    assert not opened.architecture.tied_embedding
+    tokens = np.random.default_rng(3).integers(4, opened.architecture.vocab_size, 60).tolist()
     expected = reference_logits(checkpoint, tokens)
     stepped = GraphInterpreter(linked_model(opened), kv_length=64)
     np.testing.assert_allclose(stepped.logits(tokens), expected, atol=1e-4)
@@ -80,7 +80,7 @@ def test_without_the_convert_extra_a_new_shape_says_what_to_install(
 ) -> None:
     monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(library, "entry_points", lambda **_: ())
-    config = open_checkpoint(tiny_checkpoint(tmp_path / "new", layers=3)).config
+    config = open_checkpoint(tiny_checkpoint(tmp_path / "new", layers=3)).architecture
     with pytest.raises(MissingToolError, match=r"edgekit\[convert\]"):
         library.find_graph(graph_key(config, "dynamic"))
 

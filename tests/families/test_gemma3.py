@@ -7,21 +7,21 @@ from typing import Any
 
 import pytest
 
-from edgekit.families.gemma3 import expected_shapes, parse_config, read_config
+from edgekit.families.config import parse_architecture, read_architecture
+from edgekit.families.gemma3 import tensors as expected_shapes
 from tests.checkpoint.refusals import refused
 from tests.fixtures.checkpoints import config_document, old_config_document, write_json
 
 HERE = Path("config.json")
 READ_AS_IS = (
-    *("vocab_size", "hidden_size", "intermediate_size", "num_hidden_layers", "num_attention_heads"),
+    *("vocab_size", "hidden_size", "intermediate_size", "num_attention_heads"),
     *("num_key_value_heads", "head_dim", "sliding_window", "query_pre_attn_scalar", "rms_norm_eps"),
-    *("hidden_activation", "max_position_embeddings", "attn_logit_softcapping", "final_logit_softcapping"),
-    *("tie_word_embeddings", "pad_token_id", "bos_token_id"),
+    *("hidden_activation", "max_position_embeddings"),
 )
 
 
 def parse(document: dict[str, Any]) -> Any:
-    return parse_config(document, where=HERE)
+    return parse_architecture(document, where=HERE)
 
 
 def test_old_and_new_spelling_describe_the_same_model() -> None:
@@ -37,13 +37,8 @@ def test_the_values_are_those_of_the_file() -> None:
         512,
     )
     assert config.layer_types == ("sliding_attention", "full_attention")
-    assert (config.rope_theta, config.rope_local_base_freq, config.rope_scaling) == (1e6, 1e4, None)
-    assert (config.pad_token_id, config.bos_token_id, config.eos_token_ids) == (0, 2, (1,))
-    assert config.tie_word_embeddings and not config.conditional
-
-
-def test_several_stop_tokens_are_kept() -> None:
-    assert parse(config_document(eos_token_id=[1, 106])).eos_token_ids == (1, 106)
+    assert (config.rope_theta, config.rope_local_base_freq, config.rope_scaling_factor) == (1e6, 1e4, 1)
+    assert config.tied_embedding and not config.conditional
 
 
 @pytest.mark.parametrize("build", [config_document, old_config_document])
@@ -52,7 +47,7 @@ def test_transformers_reads_the_same(build: Any, tmp_path: Path) -> None:
     from transformers import AutoConfig
 
     scaling = {"rope_type": "linear", "factor": 8.0}
-    document = build(eos_token_id=[1, 106])
+    document = build()
     if "rope_parameters" in document:
         document["rope_parameters"]["full_attention"] |= scaling
         document["rope_parameters"]["full_attention"]["rope_theta"] = 500000.0
@@ -60,16 +55,16 @@ def test_transformers_reads_the_same(build: Any, tmp_path: Path) -> None:
         document |= {"rope_scaling": scaling, "rope_theta": 500000.0}
     write_json(tmp_path / "config.json", document)
     reference = AutoConfig.from_pretrained(tmp_path)
-    config = read_config(tmp_path)
+    config = read_architecture(tmp_path)
 
     for key in READ_AS_IS:
         assert getattr(config, key) == getattr(reference, key), key
+    assert config.tied_embedding == reference.tie_word_embeddings
     assert list(config.layer_types) == reference.layer_types
-    assert list(config.eos_token_ids) == reference.eos_token_id
     full = reference.rope_parameters["full_attention"]
     assert config.rope_theta == full["rope_theta"] == 500000.0
     assert config.rope_local_base_freq == reference.rope_parameters["sliding_attention"]["rope_theta"]
-    assert config.rope_scaling == (("factor", 8.0), ("rope_type", "linear"))
+    assert config.rope_scaling_factor == 8.0
     assert {key: value for key, value in full.items() if key != "rope_theta"} == scaling
 
 
@@ -85,11 +80,11 @@ def test_absent_keys_have_the_defaults_of_transformers(tmp_path: Path) -> None:
     }
     write_json(tmp_path / "config.json", minimal)
     reference = AutoConfig.from_pretrained(tmp_path)
-    config = read_config(tmp_path)
+    config = read_architecture(tmp_path)
     for key in READ_AS_IS:
         assert getattr(config, key) == getattr(reference, key), key
+    assert config.tied_embedding == reference.tie_word_embeddings
     assert list(config.layer_types) == reference.layer_types
-    assert config.eos_token_ids == (reference.eos_token_id,)
 
 
 def test_every_sixth_layer_is_full_attention_by_default() -> None:
@@ -109,7 +104,7 @@ def test_the_text_part_of_the_vision_model_is_used() -> None:
     }  # fmt: skip
     config = parse(document)
     assert config.conditional
-    assert config.rope_scaling == (("factor", 8.0), ("rope_type", "linear"))
+    assert config.rope_scaling_factor == 8.0
 
 
 @pytest.mark.slow
@@ -156,7 +151,7 @@ def test_other_models_are_refused_with_a_way_out(document: dict[str, Any], words
         ({"layer_types": ["sliding_attention"]}, "1 entries for num_hidden_layers 2"),
         ({"layer_types": ["sliding_attention", "linear_attention"]}, "layer_types"),
         ({"tie_word_embeddings": "yes"}, '"tie_word_embeddings"'),
-        ({"eos_token_id": [1, "106"]}, '"eos_token_id"'),
+        ({"attn_logit_softcapping": 50.0}, "soft caps"),
         ({"rope_parameters": {"rope_theta": 1e6, "rope_type": "default"}}, "rope_parameters"),
         ({"rope_parameters": {"full_attention": {}, "sliding_attention": {"rope_type": "linear"}}}, "linear"),
         ({"rope_parameters": 3}, '"rope_parameters" is 3'),
@@ -167,6 +162,21 @@ def test_other_models_are_refused_with_a_way_out(document: dict[str, Any], words
 def test_a_wrong_value_is_named_with_its_key(changes: dict[str, Any], words: str) -> None:
     with refused("config.json", words):
         parse(config_document(**changes))
+
+
+@pytest.mark.parametrize(
+    ("scaling", "words"),
+    [
+        ({"rope_type": "yarn", "factor": 8.0}, "'yarn'"),
+        ({"rope_type": ["linear"]}, "the type"),
+        ({"rope_type": "linear"}, "no positive factor"),
+        ({"rope_type": "linear", "factor": -1}, "no positive factor"),
+        ({"rope_type": "linear", "factor": True}, "no positive factor"),
+    ],
+)
+def test_rotary_scaling_that_no_graph_computes_is_refused(scaling: dict[str, Any], words: str) -> None:
+    with refused("config.json", "rope_scaling", words):
+        parse(old_config_document(rope_scaling=scaling))
 
 
 def test_a_vision_model_without_text_config_is_refused() -> None:
@@ -189,9 +199,9 @@ def test_a_vision_model_without_text_config_is_refused() -> None:
 def test_a_damaged_file_is_named(content: bytes, words: str, tmp_path: Path) -> None:
     (tmp_path / "config.json").write_bytes(content)
     with refused("config.json", words):
-        read_config(tmp_path)
+        read_architecture(tmp_path)
 
 
 def test_an_absent_file_is_named(tmp_path: Path) -> None:
     with refused("config.json", "no such file"):
-        read_config(tmp_path)
+        read_architecture(tmp_path)

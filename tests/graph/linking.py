@@ -27,11 +27,11 @@ def linked_model(
     kv_precision: KvPrecision = "float32",
 ) -> bytes:
     """The TFLite model that `edgekit convert` would put into a bundle."""
-    graph = find_graph(graph_key(checkpoint.config, form, kv_layout, adapters, kv_precision))
+    graph = find_graph(graph_key(checkpoint.architecture, form, kv_layout, adapters, kv_precision))
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(read_recipe(recipe), matrices)
     static = kv_length if form == "static" else None
-    return linked(graph, schemes, checkpoint.config.vocab_size, checkpoint.tensors, static)
+    return linked(graph, schemes, checkpoint.architecture.vocab_size, checkpoint.tensors, static)
 
 
 def linked(

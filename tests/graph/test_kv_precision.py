@@ -42,7 +42,7 @@ def cache_types(model: bytes) -> set[int]:
 def test_only_the_caches_are_narrower_and_logits_stay_near(
     demo: Checkpoint, reference: Reference, cache: KvLayout
 ) -> None:
-    tokens = np.random.default_rng(5).integers(6, demo.config.vocab_size, 4 * WINDOW).tolist()
+    tokens = np.random.default_rng(5).integers(6, demo.architecture.vocab_size, 4 * WINDOW).tolist()
     model = linked_model(demo, kv_layout=cache, kv_precision="float16")
     assert cache_types(model) == {schema.TensorType.FLOAT16}
     assert cache_types(linked_model(demo, kv_layout=cache)) == {schema.TensorType.FLOAT32}

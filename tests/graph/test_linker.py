@@ -34,7 +34,7 @@ def test_float_logits_equal_transformers_on_texts_longer_than_the_window(
     demo: Checkpoint, reference: Reference, form: Form
 ) -> None:
     model = linked_model(demo, form=form)
-    for tokens in texts(demo.config.vocab_size):
+    for tokens in texts(demo.architecture.vocab_size):
         assert len(tokens) > 2 * SLIDING_WINDOW
         decoded = GraphInterpreter(model, kv_length=256).logits(tokens)
         np.testing.assert_allclose(decoded, reference.logits(tokens), atol=TOLERANCE)
@@ -45,7 +45,7 @@ def test_prefill_leaves_the_cache_that_decoding_would(
     demo: Checkpoint, reference: Reference, form: Form
 ) -> None:
     model = linked_model(demo, form=form)
-    for split, tokens in zip((1, 31, 32, 65, 140), texts(demo.config.vocab_size), strict=True):
+    for split, tokens in zip((1, 31, 32, 65, 140), texts(demo.architecture.vocab_size), strict=True):
         runner = GraphInterpreter(model, kv_length=256)
         runner.prefill(tokens[:split])
         expected = reference.logits(tokens)[split:]
@@ -53,7 +53,7 @@ def test_prefill_leaves_the_cache_that_decoding_would(
 
 
 def test_a_dynamic_cache_may_grow_at_any_time(demo: Checkpoint, reference: Reference) -> None:
-    (tokens,) = texts(demo.config.vocab_size, count=1, length=300)
+    (tokens,) = texts(demo.architecture.vocab_size, count=1, length=300)
     runner = GraphInterpreter(linked_model(demo), kv_length=32)
     computed = []
     for position, token in enumerate(tokens):
@@ -66,7 +66,7 @@ def test_a_dynamic_cache_may_grow_at_any_time(demo: Checkpoint, reference: Refer
 
 @pytest.mark.parametrize("kv_length", [1024, 2048, 4096])
 def test_one_static_graph_serves_every_kv_length(demo: Checkpoint, kv_length: int) -> None:
-    (tokens,) = texts(demo.config.vocab_size, count=1)
+    (tokens,) = texts(demo.architecture.vocab_size, count=1)
     runner = GraphInterpreter(linked_model(demo, form="static", kv_length=kv_length))
     assert runner.kv_length == kv_length
     assert runner.prefill_lengths == (32, 128, 512)
@@ -81,7 +81,7 @@ def test_one_static_graph_serves_every_kv_length(demo: Checkpoint, kv_length: in
 def test_quantized_models_load_and_stay_near_the_checkpoint(
     demo: Checkpoint, reference: Reference, recipe: str, form: Form
 ) -> None:
-    (tokens,) = texts(demo.config.vocab_size, count=1, length=40)
+    (tokens,) = texts(demo.architecture.vocab_size, count=1, length=40)
     runner = GraphInterpreter(linked_model(demo, recipe, form), kv_length=64)
     computed, expected = runner.logits(tokens), reference.logits(tokens)
     correlation = np.corrcoef(computed.ravel(), expected.ravel())[0, 1]
@@ -101,26 +101,26 @@ ACCEPTED = [
 @pytest.mark.parametrize("scheme", ACCEPTED, ids=Scheme.label)
 def test_what_a_recipe_accepts_the_kernels_compute_right(demo: Checkpoint, scheme: Scheme) -> None:
     """Against the same values in float32: what differs is the activations' quantization alone."""
-    graph = find_graph(graph_key(demo.config, "dynamic"))
+    graph = find_graph(graph_key(demo.architecture, "dynamic"))
     matrices = {c.tensor: demo.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     fits = [name for name, (_, columns) in matrices.items() if columns % (scheme.block_size or 1) == 0]
     schemes = dict.fromkeys(matrices, FLOAT32) | dict.fromkeys(fits, scheme)
     assert "model.embed_tokens.weight" in fits
     rounded: dict[str, Any] = {name: Dequantized(demo.tensors[name], scheme) for name in fits}
-    (tokens,) = texts(demo.config.vocab_size, count=1, length=24)
+    (tokens,) = texts(demo.architecture.vocab_size, count=1, length=24)
     floats = dict.fromkeys(matrices, FLOAT32)
     models = [
-        linked(graph, schemes, demo.config.vocab_size, demo.tensors),
-        linked(graph, floats, demo.config.vocab_size, {**demo.tensors, **rounded}),
+        linked(graph, schemes, demo.architecture.vocab_size, demo.tensors),
+        linked(graph, floats, demo.architecture.vocab_size, {**demo.tensors, **rounded}),
     ]
     computed, expected = (GraphInterpreter(model, kv_length=32).logits(tokens).ravel() for model in models)
     assert np.corrcoef(computed, expected)[0, 1] > 0.99
 
 
 def test_weights_start_at_cache_lines_and_do_not_overlap(demo: Checkpoint) -> None:
-    graph = find_graph(graph_key(demo.config, "dynamic"))
+    graph = find_graph(graph_key(demo.architecture, "dynamic"))
     schemes = {c.tensor: Scheme(4, 32) for c in graph.constants if c.quantizable}
-    link = plan_link(graph, schemes, demo.config.vocab_size)
+    link = plan_link(graph, schemes, demo.architecture.vocab_size)
     end = len(link.head)
     for slot in link.slots:
         assert slot.offset % 64 == 0
@@ -134,7 +134,7 @@ def test_weights_start_at_cache_lines_and_do_not_overlap(demo: Checkpoint) -> No
 
 
 def test_blocks_must_divide_the_columns(demo: Checkpoint) -> None:
-    graph = find_graph(graph_key(demo.config, "dynamic"))
+    graph = find_graph(graph_key(demo.architecture, "dynamic"))
     schemes = {c.tensor: Scheme(4, 256) for c in graph.constants if c.quantizable}
     with pytest.raises(GraphError, match=r"blocks of 256 do not divide its 128 columns"):
-        plan_link(graph, schemes, demo.config.vocab_size)
+        plan_link(graph, schemes, demo.architecture.vocab_size)

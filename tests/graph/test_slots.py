@@ -14,9 +14,10 @@ from edgekit.conversion.adapter.matrices import adapter_matrices
 from edgekit.conversion.convert import convert
 from edgekit.conversion.options import FileFormat, GraphOptions
 from edgekit.errors import InputError
+from edgekit.families.gemma3 import FAMILY, GEMMA_3_270M
 from edgekit.graph.format import AdapterInputs
-from edgekit.graph.library import GEMMA_3_270M, SHIPPED, graph_key
-from edgekit.graph.slots import ATTENTION, RANKS, TARGETS, adapter_slots, layer_sizes
+from edgekit.graph.library import SHIPPED
+from edgekit.graph.slots import ATTENTION, RANKS, TARGETS, adapter_slots
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
 from edgekit_converters.ship import shipped_keys
@@ -31,7 +32,7 @@ TOLERANCE = 1e-4
 
 @pytest.fixture(scope="module")
 def tokens(demo: Checkpoint) -> list[int]:
-    ids: list[int] = np.random.default_rng(7).integers(6, demo.config.vocab_size, 40).tolist()
+    ids: list[int] = np.random.default_rng(7).integers(6, demo.architecture.vocab_size, 40).tolist()
     return ids
 
 
@@ -70,8 +71,8 @@ def test_with_an_adapter_it_is_peft(
 ) -> None:
     peft_adapter(tmp_path, demo_path, **options)
     expected = Reference(demo_path, text_directory=demo_path, adapter=tmp_path).logits(tokens)
-    slots = adapter_slots(layer_sizes(graph_key(demo.config, "dynamic").architecture))
-    matrices = adapter_matrices(tmp_path, read_adapter_config(tmp_path), slots, graph_rank)
+    slots = adapter_slots(demo.architecture)
+    matrices = adapter_matrices(tmp_path, read_adapter_config(tmp_path), slots, graph_rank, FAMILY)
     model = linked_model(demo, adapters=AdapterInputs(graph_rank, TARGETS))
     computed = GraphInterpreter(model, kv_length=64, adapter=matrices.by_input).logits(tokens)
     np.testing.assert_allclose(computed, expected, atol=TOLERANCE, rtol=TOLERANCE)
@@ -79,7 +80,7 @@ def test_with_an_adapter_it_is_peft(
 
 
 def test_every_projection_has_inputs_that_the_engine_fills_by_name() -> None:
-    slots = adapter_slots(layer_sizes(GEMMA_3_270M))
+    slots = adapter_slots(GEMMA_3_270M)
     assert len(slots) == 18 * 7
     by_module = {slot.module: slot for slot in slots}
     first, last = by_module["model.layers.0.self_attn.q_proj"], by_module["model.layers.17.mlp.down_proj"]

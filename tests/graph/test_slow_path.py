@@ -187,7 +187,7 @@ def test_a_quantized_model_is_the_quantizer_s(
 
 def dequantized_model(demo: Checkpoint, recipe: str, form: Form) -> bytes:
     """The float32 graph with the values that the recipe's codes and scales stand for."""
-    graph = find_graph(graph_key(demo.config, form))
+    graph = find_graph(graph_key(demo.architecture, form))
     matrices = {c.tensor: demo.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     rounded = {
         name: Dequantized(demo.tensors[name], scheme)
@@ -195,12 +195,12 @@ def dequantized_model(demo: Checkpoint, recipe: str, form: Form) -> bytes:
     }
     static = KV_LENGTH if form == "static" else None
     floats = dict.fromkeys(matrices, FLOAT32)
-    return linked(graph, floats, demo.config.vocab_size, {**demo.tensors, **rounded}, static)
+    return linked(graph, floats, demo.architecture.vocab_size, {**demo.tensors, **rounded}, static)
 
 
 def logits(demo: Checkpoint, model: bytes) -> NDArray[np.float32]:
     """Behind the last 30 of 90 random tokens, the first 60 of which are a prompt."""
-    tokens = np.random.default_rng(5).integers(4, demo.config.vocab_size, 90).tolist()
+    tokens = np.random.default_rng(5).integers(4, demo.architecture.vocab_size, 90).tolist()
     runner = GraphInterpreter(model, kv_length=128)
     runner.prefill(tokens[:60])
     return runner.logits(tokens[60:])

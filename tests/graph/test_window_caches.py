@@ -26,13 +26,13 @@ TOLERANCE = 1e-4
 
 @pytest.fixture(scope="module")
 def model(demo: Checkpoint) -> bytes:
-    assert demo.config.sliding_window == WINDOW
+    assert demo.architecture.sliding_window == WINDOW
     return linked_model(demo, kv_layout="window")
 
 
 @pytest.fixture(scope="module")
 def tokens(demo: Checkpoint) -> list[int]:
-    ids: list[int] = np.random.default_rng(5).integers(6, demo.config.vocab_size, 6 * WINDOW).tolist()
+    ids: list[int] = np.random.default_rng(5).integers(6, demo.architecture.vocab_size, 6 * WINDOW).tolist()
     return ids
 
 
@@ -157,7 +157,7 @@ def engine_scores(model: Path, prompts: list[str], text: str) -> float:
 
 
 def test_the_engine_is_told_how_far_it_may_go_back(demo: Checkpoint) -> None:
-    metadata = build_executor_metadata(demo.config, form="dynamic", kv_length=4096, ring_length=RING)
+    metadata = build_executor_metadata(demo.architecture, form="dynamic", kv_length=4096, ring_length=RING)
     executor = metadata.llm_executor_metadata
     assert executor.max_history_size == RING - WINDOW
     keys = [buffer for buffer in executor.state_buffers if "_k_" in buffer.decode_input_name]

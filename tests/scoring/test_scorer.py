@@ -18,7 +18,9 @@ from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
 from edgekit.conversion.options import GraphOptions
 from edgekit.errors import GraphError
+from edgekit.families.gemma3 import GEMMA_3_270M
 from edgekit.graph import find_graph
+from edgekit.graph.format import GraphKey
 from edgekit.quantize.solve import pack, quantize_tensor
 from edgekit.recipes.scheme import Scheme
 from edgekit.runtime.ask.questions import Voice
@@ -131,8 +133,6 @@ def test_a_scorer_begins_every_text_anew(int8_bundle: Path) -> None:
 
 
 def test_weights_of_another_architecture_are_refused(int8_bundle: Path) -> None:
-    from edgekit.graph.library import GEMMA_3_270M, GraphKey
-
     weights = stored_weights(model_bytes(read_container(open_bundle(int8_bundle).model_path)))
     with pytest.raises(GraphError, match="another shape"):
         relink(find_graph(GraphKey(GEMMA_3_270M, "dynamic", scoring=True)), weights)

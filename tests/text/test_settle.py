@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from edgekit.text.settle import read_text
-from edgekit.text.tokenizer import TOKENIZER_JSON
+from edgekit.text.tokenizer.files import TOKENIZER_JSON
 from tests.fixtures.tokenizers import demo_tokenizer, only_json
 
 

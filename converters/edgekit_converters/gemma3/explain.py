@@ -15,7 +15,8 @@ from ai_edge_litert import schema_py_generated as schema
 from numpy.typing import NDArray
 
 from edgekit.errors import GraphError
-from edgekit.graph.format import Architecture, TensorRef, Transform
+from edgekit.families.base import Architecture
+from edgekit.graph.format import TensorRef, Transform
 from edgekit_converters.gemma3 import rotary
 
 

@@ -21,7 +21,7 @@ import torch
 import transformers
 
 from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, GraphKey
-from edgekit.graph.slots import adapter_slots, layer_sizes
+from edgekit.graph.slots import adapter_slots
 from edgekit_converters.gemma3.caches import Steps, append, append_to_ring, sliding_mask
 from edgekit_converters.gemma3.rotary import frequencies
 
@@ -62,7 +62,7 @@ class Forward(torch.nn.Module):
         self.ring = key.architecture.ring_length if key.kv_layout == "window" else None
         self.frequencies = frequencies(key.architecture)
         self.activation = transformers.activations.ACT2FN[key.architecture.hidden_activation]
-        slots = adapter_slots(layer_sizes(key.architecture), key.adapters.targets) if key.adapters else ()
+        slots = adapter_slots(key.architecture, key.adapters.targets) if key.adapters else ()
         self.slots = {slot.module: slot for slot in slots}
         self.adapters: dict[str, torch.Tensor] = {}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from edgekit.graph.format import Architecture
+from edgekit.families.base import Architecture
 
 
 def frequencies(architecture: Architecture) -> dict[str, torch.Tensor]:

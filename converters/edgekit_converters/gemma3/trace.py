@@ -10,8 +10,9 @@ from typing import Any
 import torch
 import transformers
 
-from edgekit.graph.format import Architecture, GraphKey
-from edgekit.graph.slots import adapter_slots, layer_sizes
+from edgekit.families.base import Architecture
+from edgekit.graph.format import GraphKey
+from edgekit.graph.slots import adapter_slots
 from edgekit_converters.gemma3.caches import cache_shapes
 from edgekit_converters.gemma3.forward import ADAPTER_ARGUMENT, Forward
 
@@ -124,7 +125,7 @@ def _inputs(
         "mask": {2: tokens, 3: length},
     }
     if key.adapters is not None:
-        slots = adapter_slots(layer_sizes(key.architecture), key.adapters.targets)
+        slots = adapter_slots(key.architecture, key.adapters.targets)
         samples = {
             name.removeprefix(f"{ADAPTER_ARGUMENT}_"): torch.zeros(shape)
             for slot in slots

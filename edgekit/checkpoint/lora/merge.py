@@ -23,7 +23,7 @@ import numpy as np
 
 from edgekit.checkpoint.lazy import LoraTensor, Renamed, RowsReplaced
 from edgekit.checkpoint.lora.config import CONFIG_FILE, MERGE_FIRST, SAVE_AGAIN, AdapterConfig
-from edgekit.checkpoint.names import EMBEDDING, HEAD, canonical_name, check_tensors, is_vision
+from edgekit.checkpoint.names import check_tensors
 from edgekit.checkpoint.safetensors import (
     FLOAT_DTYPES,
     StoredTensor,
@@ -33,7 +33,8 @@ from edgekit.checkpoint.safetensors import (
     some,
 )
 from edgekit.errors import CheckpointError
-from edgekit.families.gemma3 import Gemma3Config
+from edgekit.families import family_named
+from edgekit.families.base import EMBEDDING, HEAD, Architecture, Family
 
 WEIGHTS_FILE = "adapter_model.safetensors"
 
@@ -53,20 +54,25 @@ _ROLES = {
 def merge_adapter(
     directory: Path,
     adapter: AdapterConfig,
-    config: Gemma3Config,
+    architecture: Architecture,
     base: Mapping[str, WeightTensor],
-) -> tuple[Gemma3Config, dict[str, WeightTensor]]:
+) -> tuple[Architecture, dict[str, WeightTensor]]:
     """Lay an adapter over its base; nothing is computed until a tensor is read.
 
-    directory: the adapter's. config, base: the base model's, by canonical name. Returns the config
-    (vocabulary and tied head as the adapter leaves them) and all tensors, in the order of `expected_shapes`.
+    directory: the adapter's. architecture, base: the base model's, by canonical name. Returns the architecture
+    (vocabulary and tied head as the adapter leaves them) and all tensors, in the order of `the family's `tensors``.
     Raises CheckpointError, naming the tensor with expected and found shape, when the adapter belongs to
     another base.
     """
-    parts = sort_by_module(open_adapter_weights(directory), directory, conditional=config.conditional)
+    parts = sort_by_module(
+        open_adapter_weights(directory),
+        directory,
+        family_named(architecture.family),
+        conditional=architecture.conditional,
+    )
     embedding = _adapted("model.embed_tokens", base[EMBEDDING], parts, adapter)
     head_base = base[HEAD] if HEAD in base else base[EMBEDDING]
-    config, head = _adapted_head(head_base, embedding, parts, adapter, config)
+    architecture, head = _adapted_head(head_base, embedding, parts, adapter, architecture)
     merged: dict[str, WeightTensor] = {}
     for name, tensor in base.items():
         if name not in (EMBEDDING, HEAD):
@@ -82,9 +88,9 @@ def merge_adapter(
             remedy="the adapter was trained on another model: pass its own base with --base",
         )
     rows = embedding.shape[0]
-    config = replace(config, vocab_size=rows)
-    check_tensors(merged, config, where=directory)
-    return config, merged
+    architecture = replace(architecture, vocab_size=rows)
+    check_tensors(merged, architecture, where=directory)
+    return architecture, merged
 
 
 def open_adapter_weights(directory: Path) -> dict[str, StoredTensor]:
@@ -113,7 +119,9 @@ def open_adapter_weights(directory: Path) -> dict[str, StoredTensor]:
     return tensors
 
 
-def sort_by_module(stored: Mapping[str, StoredTensor], directory: Path, *, conditional: bool) -> Parts:
+def sort_by_module(
+    stored: Mapping[str, StoredTensor], directory: Path, family: Family, *, conditional: bool
+) -> Parts:
     """Sort the adapter's tensors by module and role.
 
     conditional: whether the base has a vision part, whose tensors are left out.
@@ -121,8 +129,8 @@ def sort_by_module(stored: Mapping[str, StoredTensor], directory: Path, *, condi
     """
     parts: Parts = {}
     for stored_name, tensor in stored.items():
-        name, role = _module_and_role(stored_name)
-        if is_vision(name) and conditional:
+        name, role = _module_and_role(stored_name, family)
+        if conditional and family.left_out(name):
             continue  # it belongs to the part of the model that is left out
         if tensor.dtype not in FLOAT_DTYPES:
             raise CheckpointError(
@@ -147,18 +155,18 @@ def sort_by_module(stored: Mapping[str, StoredTensor], directory: Path, *, condi
     return parts
 
 
-def _module_and_role(stored_name: str) -> tuple[str, str | None]:
+def _module_and_role(stored_name: str, family: Family) -> tuple[str, str | None]:
     """Split `base_model.model.model.layers.0.self_attn.q_proj.lora_A.default.weight` into module and role."""
     components = stored_name.split(".")
     for marker, role in _ROLES.items():
         if marker in components:
             module = [part for part in components[: components.index(marker)] if part != "token_adapter"]
-            return canonical_name(".".join(module)), role
+            return family.canonical(".".join(module)), role
     if components[-1] != "weight":
-        return canonical_name(stored_name), None
+        return family.canonical(stored_name), None
     untrained = {"base_layer", "original_module"}.intersection(components)
     bare = [part for part in components if part not in ("token_adapter", "original_module")]
-    return canonical_name(".".join(bare)).removesuffix(".weight"), "base" if untrained else "weight"
+    return family.canonical(".".join(bare)).removesuffix(".weight"), "base" if untrained else "weight"
 
 
 def _adapted(module: str, base: WeightTensor, parts: Parts, adapter: AdapterConfig) -> WeightTensor:
@@ -255,29 +263,33 @@ def _with_tokens(
 
 
 def _adapted_head(
-    base: WeightTensor, embedding: WeightTensor, parts: Parts, adapter: AdapterConfig, config: Gemma3Config
-) -> tuple[Gemma3Config, WeightTensor | None]:
+    base: WeightTensor,
+    embedding: WeightTensor,
+    parts: Parts,
+    adapter: AdapterConfig,
+    architecture: Architecture,
+) -> tuple[Architecture, WeightTensor | None]:
     """The head as it was trained, and whether it is still the embedding; None when it is.
 
     base: the head before, which is the base's embedding when the two are tied.
     """
     own, of_embedding = parts.get("lm_head", {}), parts.get("model.embed_tokens", {})
     if own:
-        if _equal(own, of_embedding) or (config.tie_word_embeddings and _mirrored(own, of_embedding)):
-            return replace(config, tie_word_embeddings=True), None
-        if config.tie_word_embeddings and adapter.ensure_weight_tying and "up" in own:
+        if _equal(own, of_embedding) or (architecture.tied_embedding and _mirrored(own, of_embedding)):
+            return replace(architecture, tied_embedding=True), None
+        if architecture.tied_embedding and adapter.ensure_weight_tying and "up" in own:
             raise CheckpointError(
                 '"ensure_weight_tying" is set, yet lm_head and embed_tokens have LoRAs of their own',
                 where=adapter.path,
                 remedy=MERGE_FIRST,
             )
-        return replace(config, tie_word_embeddings=False), _adapted("lm_head", base, parts, adapter)
-    if not config.tie_word_embeddings:
-        return config, base
+        return replace(architecture, tied_embedding=False), _adapted("lm_head", base, parts, adapter)
+    if not architecture.tied_embedding:
+        return architecture, base
     lora = {"embedding_down", "embedding_up"} & set(of_embedding)
     apart = lora or "embed_tokens" in {name.rpartition(".")[2] for name in adapter.modules_to_save}
     if not apart or adapter.ensure_weight_tying:
-        return config, None  # untouched, or rows that PEFT changes in both at once
+        return architecture, None  # untouched, or rows that PEFT changes in both at once
     # Only the embedding was trained: the head stayed what the base's embedding was.
     if "base" in of_embedding:
         base = of_embedding["base"]
@@ -288,7 +300,7 @@ def _adapted_head(
             where=adapter.path,
             remedy="add lm_head to modules_to_save, or " + MERGE_FIRST,
         )
-    return replace(config, tie_word_embeddings=False), Renamed(base, HEAD, embedding.dtype)
+    return replace(architecture, tied_embedding=False), Renamed(base, HEAD, embedding.dtype)
 
 
 def _equal(head: Mapping[str, StoredTensor], embedding: Mapping[str, StoredTensor]) -> bool:

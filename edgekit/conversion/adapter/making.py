@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -29,9 +30,10 @@ from edgekit.conversion.adapter.matrices import AdapterMatrices, adapter_matrice
 from edgekit.conversion.adapter.talking import read_chat_template_for, read_stop_tokens
 from edgekit.conversion.options import TextOptions, check_examples
 from edgekit.errors import AdapterError, InputError
+from edgekit.families import family_named
 from edgekit.figures import percent
 from edgekit.files.digest import file_digest
-from edgekit.graph.slots import LayerSizes, adapter_slots
+from edgekit.graph.slots import AdapterSlot, slots_of
 from edgekit.progress import SILENT, Progress
 from edgekit.results import raise_if_failed
 from edgekit.runtime.ask.smoke import smoke
@@ -119,9 +121,16 @@ def adapter(
     config = read_adapter_config(found.path)
     assert base_manifest.adapters is not None
     rank = base_manifest.adapters.rank
-    slots = adapter_slots(_sizes(base_manifest), base_manifest.adapters.targets)
+    slots = _slots(base_manifest, base_manifest.adapters.targets)
     with progress.step("read the adapter"):
-        matrices = adapter_matrices(found.path, config, slots, rank, reduce_rank=reduce_rank)
+        matrices = adapter_matrices(
+            found.path,
+            config,
+            slots,
+            rank,
+            family_named(base_manifest.architecture.family),
+            reduce_rank=reduce_rank,
+        )
     template, template_notes = read_chat_template_for(found.path, base)
     stop_tokens = read_stop_tokens(found.path, base)
     chosen = chosen or (
@@ -174,14 +183,15 @@ def adapter(
     return AdapterBundle(target, target / manifest.sidecar.file, manifest, time.perf_counter() - began)
 
 
-def _sizes(manifest: Manifest) -> LayerSizes:
+def _slots(manifest: Manifest, targets: Sequence[str]) -> tuple[AdapterSlot, ...]:
     shape = manifest.architecture
-    return LayerSizes(
+    return slots_of(
         layers=shape.layers,
         hidden=shape.hidden_size,
         mlp=shape.mlp_size,
         query=shape.query_heads * shape.head_dim,
         key=shape.kv_heads * shape.head_dim,
+        targets=targets,
     )
 
 

@@ -18,6 +18,7 @@ from edgekit.checkpoint.lora.config import AdapterConfig
 from edgekit.checkpoint.lora.merge import Parts, module_in_peft, open_adapter_weights, sort_by_module
 from edgekit.checkpoint.safetensors import StoredTensor, check_finite, some
 from edgekit.errors import AdapterError
+from edgekit.families.base import Family
 from edgekit.graph.slots import AdapterSlot
 
 _MERGED = "convert it merged into its base: edgekit convert {directory}"
@@ -41,15 +42,17 @@ def adapter_matrices(
     adapter: AdapterConfig,
     slots: Sequence[AdapterSlot],
     rank: int,
+    family: Family,
     *,
     reduce_rank: bool = False,
 ) -> AdapterMatrices:
     """Read an adapter for a graph with these slots.
 
-    rank: of the graph. reduce_rank: cut larger ranks to it. Raises AdapterError, naming module and way out, for what a
-    sidecar cannot carry, for shapes of another base, and for a larger rank; CheckpointError for damaged files.
+    rank: of the graph. family: of the base. reduce_rank: cut larger ranks to it.
+    Raises AdapterError, naming module and way out, for what a sidecar cannot carry, for shapes of another base, and for
+    a larger rank; CheckpointError for damaged files.
     """
-    parts = sort_by_module(open_adapter_weights(directory), directory, conditional=True)
+    parts = sort_by_module(open_adapter_weights(directory), directory, family, conditional=True)
     _refuse_what_no_sidecar_carries(parts, adapter, slots, directory)
     _refuse_larger_rank(parts, adapter, rank, directory, reduce_rank)
     found: dict[str, NDArray[np.float32]] = {}

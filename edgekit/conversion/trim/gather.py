@@ -86,7 +86,9 @@ def gather_rows(checkpoint: Checkpoint, kept: Sequence[int]) -> Checkpoint:
     for name in VOCABULARY_TENSORS:
         if name in tensors:
             tensors[name] = GatheredRows(tensors[name], ids)
-    return replace(checkpoint, config=replace(checkpoint.config, vocab_size=len(ids)), tensors=tensors)
+    return replace(
+        checkpoint, architecture=replace(checkpoint.architecture, vocab_size=len(ids)), tensors=tensors
+    )
 
 
 def trim_checkpoint(checkpoint: Checkpoint, kept: Sequence[int], directory: Path) -> Checkpoint:
@@ -95,7 +97,7 @@ def trim_checkpoint(checkpoint: Checkpoint, kept: Sequence[int], directory: Path
     kept: ids without one twice; ids that no piece has come last. directory: an empty one, into which tokenizer,
     template and generation settings are written; it must stay as long as the text is to be read.
     """
-    rows = checkpoint.config.vocab_size
+    rows = checkpoint.architecture.vocab_size
     new = {old: number for number, old in enumerate(kept)}
     source = checkpoint.text_path
     document = read_document(source, rows=rows)

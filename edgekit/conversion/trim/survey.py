@@ -105,7 +105,7 @@ def survey_vocabulary(
     """
     answer = parse_answer(answer_schema, answer_regex)
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
-    rows = opened.config.vocab_size
+    rows = opened.architecture.vocab_size
     for pieces in keep:
         if not 0 < pieces < rows:
             raise InputError(

@@ -52,7 +52,7 @@ def trim_vocabulary(
     Raises InputError when what the task needs does not fit, and TokenizerError when the rebuilt tokenizer
     cuts one of its texts differently.
     """
-    rows = checkpoint.config.vocab_size
+    rows = checkpoint.architecture.vocab_size
     with progress.step("count the task's pieces"):
         paths = [Path(path) for path in trim.texts]
         samples = read_corpora(paths, text, fields=trim.fields)

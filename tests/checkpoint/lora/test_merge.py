@@ -52,8 +52,8 @@ def logits_of(checkpoint: Checkpoint, base: Path) -> np.ndarray[Any, Any]:
     from transformers import AutoConfig, Gemma3ForCausalLM
 
     config = AutoConfig.from_pretrained(base)
-    config.vocab_size = checkpoint.config.vocab_size
-    config.tie_word_embeddings = checkpoint.config.tie_word_embeddings
+    config.vocab_size = checkpoint.architecture.vocab_size
+    config.tie_word_embeddings = checkpoint.architecture.tied_embedding
     model = Gemma3ForCausalLM(config).eval()
     state = {name: torch.from_numpy(tensor.read()) for name, tensor in checkpoint.tensors.items()}
     rest = model.load_state_dict(state, strict=False)
@@ -98,7 +98,7 @@ def test_bytes_are_those_of_merge_and_unload(options: dict[str, Any], dtype: str
         assert tensor.dtype == dtype and tensor.shape == reference[name].shape
         assert tensor.read().tobytes() == reference[name].tobytes(), name
         assert np.array_equal(tensor.raw().astype(np.float32), reference[name])
-    if checkpoint.config.tie_word_embeddings:
+    if checkpoint.architecture.tied_embedding:
         assert np.array_equal(reference["lm_head.weight"], reference["model.embed_tokens.weight"])
 
 
@@ -156,7 +156,7 @@ def test_an_adapted_embedding_gives_the_model_that_was_trained(
     base = tiny_checkpoint(tmp_path / "base", dtype="F32")
     trained = logits(peft_adapter(tmp_path / "adapter", base, **options))
     checkpoint = open_checkpoint(tmp_path / "adapter")
-    assert checkpoint.config.tie_word_embeddings == options.get("ensure_weight_tying", False)
+    assert checkpoint.architecture.tied_embedding == options.get("ensure_weight_tying", False)
     assert np.abs(logits_of(checkpoint, base) - trained).max() < 1e-4
 
 
@@ -174,7 +174,7 @@ def test_a_vocabulary_that_grew_comes_with_the_adapter(options: dict[str, Any], 
     base = tiny_checkpoint(tmp_path / "base", dtype="F32")
     trained = logits(peft_adapter(tmp_path / "adapter", base, resize=326, **options))
     checkpoint = open_checkpoint(tmp_path / "adapter")
-    assert checkpoint.config.vocab_size == 326
+    assert checkpoint.architecture.vocab_size == 326
     assert np.abs(logits_of(checkpoint, base) - trained).max() < 1e-4
 
 
@@ -183,7 +183,7 @@ def test_an_untied_base_keeps_its_head(tmp_path: Path) -> None:
     base = tiny_checkpoint(tmp_path / "base", dtype="F32", tie=False)
     trained = logits(peft_adapter(tmp_path / "adapter", base, target_modules=["q_proj", "embed_tokens"]))
     checkpoint = open_checkpoint(tmp_path / "adapter")
-    assert not checkpoint.config.tie_word_embeddings
+    assert not checkpoint.architecture.tied_embedding
     assert np.abs(logits_of(checkpoint, base) - trained).max() < 1e-4
 
 
@@ -419,7 +419,7 @@ def test_a_damaged_adapter_is_named(tmp_path: Path) -> None:
 
 def test_an_embedding_that_outgrew_a_head_of_its_own_is_refused(tmp_path: Path) -> None:
     base = tiny_checkpoint(tmp_path / "base")
-    rows = random_weights(open_checkpoint(base).config)["model.embed_tokens.weight"]
+    rows = random_weights(open_checkpoint(base).architecture)["model.embed_tokens.weight"]
     grown = {
         "base_model.model.model.embed_tokens.weight": np.concatenate([rows, rows[:2]]).astype(
             ml_dtypes.bfloat16

@@ -13,9 +13,9 @@ from safetensors.numpy import load_file
 from edgekit.checkpoint.lora.config import read_adapter_config
 from edgekit.conversion.adapter.matrices import AdapterMatrices, adapter_matrices, reduced
 from edgekit.errors import AdapterError, CheckpointError
-from edgekit.families.gemma3 import read_config
-from edgekit.graph.library import graph_key
-from edgekit.graph.slots import ATTENTION, TARGETS, AdapterSlot, adapter_slots, layer_sizes
+from edgekit.families.config import read_architecture
+from edgekit.families.gemma3 import FAMILY
+from edgekit.graph.slots import ATTENTION, TARGETS, AdapterSlot, adapter_slots
 from tests.checkpoint.refusals import refused
 from tests.fixtures.checkpoints import float_model, peft_adapter, write_safetensors
 
@@ -26,13 +26,13 @@ RANK = 16
 
 @pytest.fixture(scope="module")
 def slots(demo_path: Path) -> tuple[AdapterSlot, ...]:
-    return adapter_slots(layer_sizes(graph_key(read_config(demo_path), "dynamic").architecture))
+    return adapter_slots(read_architecture(demo_path))
 
 
 def read(
     directory: Path, slots: tuple[AdapterSlot, ...], rank: int = RANK, **options: Any
 ) -> AdapterMatrices:
-    return adapter_matrices(directory, read_adapter_config(directory), slots, rank, **options)
+    return adapter_matrices(directory, read_adapter_config(directory), slots, rank, FAMILY, **options)
 
 
 def change(matrices: AdapterMatrices, slot: AdapterSlot) -> np.ndarray[Any, Any]:
@@ -147,9 +147,7 @@ def test_what_a_sidecar_cannot_carry_is_refused_by_name(
 
 
 def test_a_projection_that_the_base_has_no_inputs_for_is_refused(tmp_path: Path, demo_path: Path) -> None:
-    attention = adapter_slots(
-        layer_sizes(graph_key(read_config(demo_path), "dynamic").architecture), ATTENTION
-    )
+    attention = adapter_slots(read_architecture(demo_path), ATTENTION)
     peft_adapter(tmp_path, demo_path, target_modules=["q_proj", "up_proj"])
     with refused("up_proj", "edgekit convert", kind=AdapterError):
         read(tmp_path, attention)

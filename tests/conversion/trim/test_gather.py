@@ -26,13 +26,13 @@ def text_of(checkpoint: Checkpoint) -> Text:
     return read_text(
         checkpoint.text_path,
         generation_directory=checkpoint.generation_path,
-        rows=checkpoint.config.vocab_size,
+        rows=checkpoint.architecture.vocab_size,
     )
 
 
 def kept_for(checkpoint: Checkpoint, texts: Iterable[str]) -> tuple[int, ...]:
     """The smallest vocabulary that cuts these texts as before."""
-    vocabulary = read_vocabulary(checkpoint.text_path, rows=checkpoint.config.vocab_size)
+    vocabulary = read_vocabulary(checkpoint.text_path, rows=checkpoint.architecture.vocab_size)
     met = {n for ids in text_of(checkpoint).tokenizer.encode_all(list(texts)) for n in ids}
     control = vocabulary.control | set(text_of(checkpoint).stop_ids)
     needed = met | control | vocabulary.byte | vocabulary.runs
@@ -76,7 +76,7 @@ def test_rows_are_gathered_in_the_order_of_the_new_ids(demo: Checkpoint) -> None
 def test_a_head_of_its_own_is_gathered_too(tmp_path: Path) -> None:
     checkpoint = open_checkpoint(tiny_checkpoint(tmp_path, tie=False, head="different"))
     trimmed = gather_rows(checkpoint, [9, 3])
-    assert trimmed.config.vocab_size == 2
+    assert trimmed.architecture.vocab_size == 2
     for name in (EMBEDDING, "lm_head.weight"):
         np.testing.assert_array_equal(trimmed.tensors[name].read(), checkpoint.tensors[name].read()[[9, 3]])
     layers = "model.layers.0.mlp.up_proj.weight"
@@ -123,7 +123,7 @@ def checkpoint(request: pytest.FixtureRequest, tmp_path: Path) -> Checkpoint:
     if request.param in variants:
         variants[request.param](directory)
     # Six more rows for the added tokens; the weights are not read here.
-    return replace(opened, config=replace(opened.config, vocab_size=2054))
+    return replace(opened, architecture=replace(opened.architecture, vocab_size=2054))
 
 
 def test_its_texts_are_cut_into_the_same_pieces(checkpoint: Checkpoint, tmp_path: Path) -> None:

@@ -36,7 +36,9 @@ def test_every_line_is_cut_into_the_same_pieces(trimmed: Trimmed, text: Text, en
 
 
 def test_it_has_as_many_rows_and_ids_as_were_asked_for(trimmed: Trimmed) -> None:
-    assert len(trimmed.kept) == trimmed.text.tokenizer.size == trimmed.checkpoint.config.vocab_size == 1100
+    assert (
+        len(trimmed.kept) == trimmed.text.tokenizer.size == trimmed.checkpoint.architecture.vocab_size == 1100
+    )
     assert trimmed.checkpoint.tensors["model.embed_tokens.weight"].shape[0] == 1100
     assert trimmed.rows == 2048
 

@@ -34,7 +34,7 @@ from tests.fixtures.tokenizers import (
     with_other_merges,
 )
 from tests.runtime.ask.formats import DEMO_SCHEMA, schema
-from tests.text.test_template import SPECIAL, STOPS, TEMPLATES, messages_of
+from tests.text.template.test_rewrite import SPECIAL, STOPS, TEMPLATES, messages_of
 
 pytestmark = pytest.mark.slow
 

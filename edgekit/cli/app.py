@@ -42,7 +42,7 @@ app.command(epilog=validate_command.EXAMPLES, cls=Command)(validate_command.vali
 app.command(epilog=chat.EXAMPLES, cls=Command)(chat.chat)
 app.command(epilog=bench.EXAMPLES, cls=GroupedCommand)(bench.bench)
 app.command(epilog=package_command.EXAMPLES, cls=GroupedCommand)(package_command.command())
-app.command(cls=Command)(recipes)
+app.add_typer(recipes, name="recipes")
 app.command(cls=Command)(demo)
 
 

@@ -34,7 +34,7 @@ from edgekit.conversion.options import (
     one_of,
 )
 from edgekit.conversion.trim.trim import Trimmed, trim_vocabulary
-from edgekit.errors import InputError
+from edgekit.errors import InputError, RecipeError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
 from edgekit.graph.format import AdapterInputs, GraphKey
 from edgekit.progress import Progress
@@ -124,7 +124,7 @@ def settle(
     if trim is not None:
         check_trim(trim, file_format)
     return Settings(
-        recipe=read_recipe(recipe),
+        recipe=_feasible(read_recipe(recipe)),
         graph=graph,
         adapters=adapters,
         sampler=parse_sampler(text.sampler) if text.sampler else None,
@@ -134,6 +134,16 @@ def settle(
         name=None if name is None else plain_name(name, where="--name"),
         file_format=file_format,
     )
+
+
+def _feasible(recipe: Recipe) -> Recipe:
+    """Refuse what a recipe may ask for and this release cannot do: what is asked for is never ignored."""
+    for need, name in ((recipe.calibration, "calibration"), (recipe.folds, "fold"), (recipe.graph, "graph")):
+        if need:
+            raise RecipeError(
+                f"it has [{name}], which this edgekit cannot do yet", where=recipe.name, remedy="take it out"
+            )
+    return recipe
 
 
 def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Callable[[str], None]) -> Job:

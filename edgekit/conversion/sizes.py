@@ -8,7 +8,7 @@ from pathlib import Path
 from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.families.gemma3 import GEMMA_3_270M
 from edgekit.graph import find_graph, graph_key
-from edgekit.recipes import resolve, shipped_recipes
+from edgekit.recipes import Recipe, resolve, shipped_recipes
 from edgekit.recipes.recipe import stored_bytes
 
 
@@ -18,6 +18,15 @@ def recipe_sizes(checkpoint: str | Path | None = None) -> dict[str, int]:
     return {
         recipe.name: stored_bytes(resolve(recipe, matrices), matrices) + norms for recipe in shipped_recipes()
     }
+
+
+def recipe_size(recipe: Recipe, checkpoint: str | Path | None = None) -> int:
+    """Bytes that the weights take under one recipe: of a checkpoint, or of Gemma 3 270M.
+
+    Raises RecipeError when the recipe does not go with these tensors.
+    """
+    matrices, norms = _gemma_3_270m() if checkpoint is None else _shapes(open_checkpoint(checkpoint))
+    return stored_bytes(resolve(recipe, matrices), matrices) + norms
 
 
 def _shapes(checkpoint: Checkpoint) -> tuple[dict[str, tuple[int, ...]], int]:

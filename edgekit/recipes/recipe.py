@@ -11,7 +11,17 @@
     [gates]                                  # what a bundle of this recipe is held to; see `edgekit.gates`
     max_kl = 0.02
 
-Norms stay float32 and no rule applies to them.
+    [calibration]                            # what must be measured on texts first
+    statistics = ["absmax"]                  # "absmax", "hessian"
+
+    [[fold]]                                 # where scales may be moved; a site is named by its family
+    sites = "*: up to down"                  # a glob or a list of globs
+
+    [graph]                                  # what the graph must do
+    split = { "*.mlp.down_proj.weight" = 4 } # products cut into so many parts along their columns
+
+Norms stay float32 and no rule applies to them. `order` is a recipe's place in lists. To ship another recipe, put its
+file into `shipped`.
 """
 
 from __future__ import annotations
@@ -33,6 +43,8 @@ _BITS: Final[tuple[Literal[8, 4, 2], ...]] = (8, 4, 2)
 BLOCK_SIZES = (32, 64, 128, 256)
 ALGORITHMS: Final[tuple[Algorithm, ...]] = get_args(Algorithm)
 
+_LAST = 1000  # in lists: behind all that say where they belong
+
 _EMBEDDING, _HEAD = "model.embed_tokens.weight", "lm_head.weight"
 
 
@@ -49,19 +61,50 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Needs:
+    """What must be measured of a tensor's inputs on texts: their largest magnitudes, or their Hessian."""
+
+    statistics: tuple[Literal["absmax", "hessian"], ...]
+
+
+@dataclass(frozen=True)
+class FoldUse:
+    """Folding sites that a recipe uses, as globs on the names that its family gives them."""
+
+    sites: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class GraphNeeds:
+    """What the graph must do. split: glob on tensors → parts into which their products are cut along the columns."""
+
+    split: Mapping[str, int]
+
+
+@dataclass(frozen=True)
 class Recipe:
-    """Rules in order; the first that matches decides. gates: what `validate` holds a bundle to."""
+    """Rules in order; the first that matches decides.
+
+    gates: what `validate` holds a bundle to. calibration, folds, graph: what the recipe needs beside the weights.
+    """
 
     name: str
     description: str
     rules: tuple[Rule, ...]
     gates: Thresholds = COARSE
+    calibration: Needs | None = None
+    folds: tuple[FoldUse, ...] = ()
+    graph: GraphNeeds | None = None
 
 
 def shipped_recipes() -> tuple[Recipe, ...]:
-    """The recipes that come with edgekit, the default first, then from fine to coarse."""
-    order = (DEFAULT, "int4", "int4-head", "int4-all", "int4-channel", "float32")
-    return tuple(_read(SHIPPED / f"{name}.toml") for name in order)
+    """The recipes that come with edgekit, in the order that their files give."""
+    read = [_read_with_order(path) for path in sorted(SHIPPED.glob("*.toml"))]
+    return tuple(recipe for _, recipe in sorted(read, key=lambda entry: entry[0]))
+
+
+def _names() -> str:
+    return ", ".join(recipe.name for recipe in shipped_recipes())
 
 
 def read_recipe(name_or_path: str | Path) -> Recipe:
@@ -69,16 +112,20 @@ def read_recipe(name_or_path: str | Path) -> Recipe:
 
     Raises RecipeError, naming file, rule and key, for anything that is not a recipe the engine runs.
     """
+    return _read(recipe_path(name_or_path))
+
+
+def recipe_path(name_or_path: str | Path) -> Path:
+    """The file of a shipped recipe, or the file that was named; raises RecipeError when there is neither."""
     text = str(name_or_path)
     shipped = SHIPPED / f"{text}.toml"
     if "/" not in text and shipped.exists():
-        return _read(shipped)
+        return shipped
     path = Path(name_or_path)
     if path.is_file():
-        return _read(path)
-    names = ", ".join(recipe.name for recipe in shipped_recipes())
+        return path
     raise RecipeError(
-        "there is no such recipe", where=text, remedy=f"name one of {names}, or the path of a TOML file"
+        "there is no such recipe", where=text, remedy=f"name one of {_names()}, or the path of a TOML file"
     )
 
 
@@ -140,20 +187,39 @@ class _RuleTable:
 
 
 @dataclass(frozen=True)
+class _FoldTable:
+    """A [[fold]] as it is written."""
+
+    sites: str | tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class _File:
     """A recipe's file."""
 
     description: str = ""
+    order: int = _LAST
     rule: tuple[_RuleTable, ...] = ()
     gates: Thresholds = COARSE
+    calibration: Needs | None = None
+    fold: tuple[_FoldTable, ...] = ()
+    graph: GraphNeeds | None = None
 
 
 def _read(path: Path) -> Recipe:
+    return _read_with_order(path)[1]
+
+
+def _read_with_order(path: Path) -> tuple[int, Recipe]:
     file = read_toml(_File, path, remedy="edgekit recipes lists those that ship", error=RecipeError)
     if not file.rule:
         raise RecipeError("a recipe needs at least one [[rule]]", where=path)
     rules = tuple(_rule(rule, f"{path}: rule[{n}]") for n, rule in enumerate(file.rule))
-    return Recipe(path.stem, file.description, rules, file.gates.over(COARSE))
+    folds = tuple(FoldUse((f.sites,) if isinstance(f.sites, str) else f.sites) for f in file.fold)
+    recipe = Recipe(
+        path.stem, file.description, rules, file.gates.over(COARSE), file.calibration, folds, file.graph
+    )
+    return file.order, recipe
 
 
 def _rule(rule: _RuleTable, where: str) -> Rule:

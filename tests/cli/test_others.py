@@ -1,4 +1,4 @@
-"""`edgekit inspect`, `edgekit recipes` and `edgekit demo`: what they print."""
+"""`edgekit inspect` and `edgekit demo`: what they print."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ import pytest
 from edgekit.bundle.container import SectionKind, read_container
 from edgekit.bundle.inspect import inspect
 from edgekit.cli.demo import PROMPTS
-from edgekit.recipes import shipped_recipes
 from tests.cli.running import Cli
-from tests.fixtures.checkpoints import tiny_checkpoint
 
 
 def test_inspect_shows_metadata_weights_and_parts(cli: Cli, bundle: Path) -> None:
@@ -103,25 +101,6 @@ def test_inspect_of_something_else(cli: Cli, tmp_path: Path, name: str, words: s
     assert (done.code, done.out) == (2, "")
     assert str(tmp_path / name) in done.err
     assert words in done.err
-
-
-def test_recipes_are_listed_with_their_sizes(cli: Cli) -> None:
-    done = cli("recipes")
-    assert (done.code, done.err) == (0, "")
-    for recipe in shipped_recipes():
-        assert any(line.startswith(recipe.name) and "B  " in line for line in done.out.splitlines())
-    assert "--recipe my.toml" in done.out
-    assert "--recipe my.toml" not in cli("recipes", "--quiet").out
-    sizes = {entry["name"]: entry["bytes"] for entry in cli("recipes", "--json").json}
-    order = ["int4-channel", "int4-all", "int4-head", "int4", "int8", "float32"]
-    assert sorted(sizes, key=lambda name: sizes[name]) == order
-
-
-def test_recipes_of_a_checkpoint(cli: Cli, demo_path: Path, tmp_path: Path) -> None:
-    sizes = {entry["name"]: entry["bytes"] for entry in cli("recipes", demo_path, "--json").json}
-    assert sizes["float32"] < 12_000_000
-    assert cli("recipes", tiny_checkpoint(tmp_path / "c")).code == 0
-    assert cli("recipes", tmp_path / "absent").code == 2
 
 
 @pytest.mark.slow

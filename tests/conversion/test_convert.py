@@ -261,6 +261,19 @@ def test_options_that_cannot_be_followed(
 
 
 @pytest.mark.parametrize(
+    "need",
+    ['[calibration]\nstatistics = ["absmax"]', '[[fold]]\nsites = "*"', '[graph]\nsplit = { "*" = 2 }'],
+)
+def test_what_a_recipe_needs_and_nothing_does_yet_is_not_ignored(
+    tmp_path: Path, demo_path: Path, need: str
+) -> None:
+    mine = tmp_path / "mine.toml"
+    mine.write_text(f'[[rule]]\ntensors = "*"\nbits = 8\n{need}\n')
+    with pytest.raises(RecipeError, match="cannot do yet"):
+        convert(demo_path, tmp_path / "b", recipe=mine)
+
+
+@pytest.mark.parametrize(
     ("schema", "words"),
     [
         ('{"type": ', "JSON"),

@@ -10,7 +10,7 @@ import pytest
 from edgekit.errors import RecipeError
 from edgekit.gates import COARSE
 from edgekit.recipes import FLOAT32, Scheme, read_recipe, resolve, shipped_recipes
-from edgekit.recipes.recipe import stored_bytes
+from edgekit.recipes.recipe import FoldUse, GraphNeeds, Needs, stored_bytes
 
 MATRICES = {
     "model.embed_tokens.weight": (262_144, 640),
@@ -139,3 +139,40 @@ def test_blocks_that_do_not_divide_the_columns_are_refused(tmp_path: Path) -> No
     recipe = read_recipe(write(tmp_path, "[[rule]]\ntensors = '*'\nbits = 4\ngranularity = 'block-256'"))
     with pytest.raises(RecipeError, match="blocks of 256 do not divide the 640 columns"):
         resolve(recipe, MATRICES)
+
+
+def test_a_recipe_says_what_it_needs_beside_the_weights(tmp_path: Path) -> None:
+    recipe = read_recipe(
+        write(
+            tmp_path,
+            """
+            [calibration]
+            statistics = ["absmax", "hessian"]
+            [[fold]]
+            sites = "*: up to down"
+            [graph]
+            split = { "*.mlp.down_proj.weight" = 4 }
+            [[rule]]
+            tensors = "*"
+            bits = 4
+            """,
+        )
+    )
+    assert recipe.calibration == Needs(("absmax", "hessian"))
+    assert recipe.folds == (FoldUse(("*: up to down",)),)
+    assert recipe.graph == GraphNeeds({"*.mlp.down_proj.weight": 4})
+    assert all(r.calibration is None and not r.folds and r.graph is None for r in shipped_recipes())
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        ('[calibration]\nstatistics = ["mean"]', "statistics"),
+        ("[calibration]", "statistics"),
+        ("[graph]\nsplit = { a = true }", "split"),
+        ("[[fold]]\nsites = 3", "sites"),
+    ],
+)
+def test_needs_that_there_are_not_are_refused(tmp_path: Path, table: str, words: str) -> None:
+    with pytest.raises(RecipeError, match=words):
+        read_recipe(write(tmp_path, f'{table}\n[[rule]]\ntensors = "*"\nbits = 8\n'))

@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 
-SPREAD := -n 2 --dist loadgroup --no-loadscope-reorder
+SPREAD := -n 2 --no-loadscope-reorder
 
 .PHONY: demo test quick nightly coverage avx2 check format docs graphs benchmarks android android-base clean
 

@@ -22,6 +22,10 @@ from tests.fixtures import guard, spreading
 from tests.fixtures.bundles import Bundles, Kept
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault(
+        "OMP_NUM_THREADS", "1"
+    )  # each worker has a core; torch would start a thread on every one
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # Started in the background of a script: children would inherit deafness to the interrupts that tests send.
@@ -29,7 +33,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 hypothesis.settings.register_profile("ci", max_examples=50, derandomize=True, deadline=None, database=None)
 hypothesis.settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
-hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+hypothesis.settings.load_profile(os.environ.get(spreading.PROFILE, "ci"))
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "settings-navigator"
 SENTIMENT, TRIAGE = EXAMPLE.with_name("sentiment"), EXAMPLE.with_name("support-triage")
@@ -41,7 +45,7 @@ BASE: dict[str, Any] = {
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    for plugin in (guard, spreading):
+    for plugin in (spreading, guard):  # the last is asked first
         config.pluginmanager.register(plugin)
 
 

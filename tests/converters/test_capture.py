@@ -40,7 +40,15 @@ find_graph(graph_key(open_checkpoint(sys.argv[1]).architecture, "dynamic"), List
 """
 
 
-@pytest.mark.parametrize("name", ["demo-dynamic", "demo-static", "demo-window", "demo-adapter-scoring"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "demo-dynamic",
+        "demo-adapter-scoring",
+        pytest.param("demo-static", marks=pytest.mark.nightly),
+        pytest.param("demo-window", marks=pytest.mark.nightly),
+    ],
+)
 def test_capturing_the_demo_s_graph_again_gives_the_one_that_ships(name: str) -> None:
     key = shipped_keys("demo")[name]
     captured, shipped = capture(key), read_graph(SHIPPED / key.file_name())

@@ -34,7 +34,7 @@ def test_float_logits_equal_transformers_on_texts_longer_than_the_window(
     demo: Checkpoint, reference: Reference, form: Form
 ) -> None:
     model = linked_model(demo, form=form)
-    for tokens in texts(demo.architecture.vocab_size):
+    for tokens in texts(demo.architecture.vocab_size, count=2):
         assert len(tokens) > 2 * SLIDING_WINDOW
         decoded = GraphInterpreter(model, kv_length=256).logits(tokens)
         np.testing.assert_allclose(decoded, reference.logits(tokens), atol=TOLERANCE)

@@ -134,7 +134,7 @@ def test_either_tokenizer_file_will_do(corpus: Path, tmp_path: Path, variant: ob
 
 def test_an_adapter_is_merged_and_trimmed(demo_path: Path, corpus: Path, tmp_path: Path) -> None:
     adapter = tmp_path / "adapter"
-    peft_adapter(adapter, demo_path, target_modules=["q_proj", "embed_tokens"], r=2)
+    peft_adapter(adapter, demo_path, target_modules=["q_proj", "embed_tokens"], r=2, ensure_weight_tying=True)
     bundle = trimmed(adapter, corpus, tmp_path / "b", "float32")
     manifest = read_manifest(bundle)
     assert manifest.vocabulary is not None

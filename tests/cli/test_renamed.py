@@ -26,8 +26,8 @@ def test_names_the_new_flag_which_the_command_has(cli: Cli, command: str, old: s
 def test_refuses_it_with_its_value_in_one_word_and_lets_a_positional_word_be(
     cli: Cli, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(renamed, "RENAMED", {"recipes": {"--for": "--of"}})
-    done = cli("recipes", "--for=demo")
+    monkeypatch.setattr(renamed, "RENAMED", {"inspect": {"--for": "--of"}})
+    done = cli("inspect", "--for=demo")
     assert done.code == 2
     assert "--for was renamed: use --of" in done.err
-    assert "was renamed" not in cli("recipes", "--", "--for").err
+    assert "was renamed" not in cli("inspect", "--", "--for").err

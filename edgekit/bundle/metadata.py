@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from edgekit.families.base import SLIDING, Architecture
 from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Form
+from edgekit.text.dialects import dialect_of
 from edgekit.text.settle import Text
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ def build_llm_metadata(
     kv_length: tokens that a conversation may hold. The engine takes it as its limit unless the application sets
         another one; a dynamic graph grows its caches up to it.
     """
+    from google.protobuf import json_format
     from litert_lm_builder.runtime.proto import llm_metadata_pb2, sampler_params_pb2
 
     metadata = llm_metadata_pb2.LlmMetadata()
@@ -53,9 +55,10 @@ def build_llm_metadata(
     metadata.sampler_params.temperature = 1.0 if greedy else text.sampler.temperature
 
     metadata.max_num_tokens = kv_length
-    # Not gemma3: with it the engine refuses constrained decoding ("Unsupported vocabulary type for
-    # Fst-Constraints"). For text the two do the same.
-    metadata.llm_model_type.generic_model.SetInParent()
+    model_type = dialect_of(text).model_type(text)
+    told = getattr(metadata.llm_model_type, model_type.name)
+    told.SetInParent()
+    json_format.ParseDict(dict(model_type.fields), told)
     metadata.jinja_prompt_template = text.device.source
     metadata.min_runtime_version = min_runtime_version
     return metadata

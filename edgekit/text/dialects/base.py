@@ -1,0 +1,51 @@
+"""What a dialect is: how a fine-tune speaks, where the engine and the app must know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from edgekit.records.documents import Json
+from edgekit.text.settle import Text
+
+
+@dataclass(frozen=True)
+class ModelType:
+    """What the engine is told: the name of a case of `LlmModelType` (llm_model_type.proto), and its fields."""
+
+    name: str
+    fields: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ToolCall:
+    """A call that the model asks for."""
+
+    name: str
+    arguments: Mapping[str, Json]
+
+
+@dataclass(frozen=True)
+class Malformed:
+    """What looks like a call and cannot be read. reason: one sentence without a final full stop."""
+
+    said: str
+    reason: str
+
+
+class Dialect(Protocol):
+    """How a fine-tune speaks. What its turns look like is not asked here: that is its chat template's matter."""
+
+    @property
+    def name(self) -> str:
+        """As it stands in reports; that of its file."""
+
+    def recognises(self, text: Text) -> bool:
+        """Whether a checkpoint speaks so, by its tokens and its chat template, never by its name."""
+
+    def model_type(self, text: Text) -> ModelType:
+        """What the engine must be told for a bundle of this checkpoint."""
+
+    def calls(self, said: str) -> tuple[ToolCall, ...] | Malformed:
+        """The calls in what the model said; none for an answer in words."""

@@ -89,6 +89,8 @@ def chat(
 
 def _answer_once(talk: Chat, prompt: str, as_json: bool, quiet: bool) -> None:
     if as_json:
+        from edgekit.runtime.chat import reply_json
+
         print_json(reply_json(talk.say(prompt), talk.adapter))
         return
     reply = _stream(talk, prompt)
@@ -170,15 +172,3 @@ def _print_speed(reply: Reply) -> None:
 
 def _tell(text: str) -> None:
     error_console().print(text, style="dim", markup=False, highlight=False)
-
-
-def reply_json(reply: Reply, adapter: str | None) -> dict[str, object]:
-    """A reply as JSON values. adapter: name of the one that spoke, None for the base alone."""
-    from dataclasses import asdict
-
-    return {
-        "adapter": adapter,
-        "text": reply.text,
-        "stop_reason": reply.ending,
-        "stats": asdict(reply.stats),
-    }

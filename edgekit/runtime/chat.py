@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -193,3 +193,13 @@ def _refuse_what_cannot_chat(model: Path) -> None:
                 where=model,
                 remedy="name a bundle directory, or a model file for LiteRT-LM",
             )
+
+
+def reply_json(reply: Reply, adapter: str | None) -> dict[str, object]:
+    """A reply as JSON values. adapter: name of the one that spoke, None for the base alone."""
+    return {
+        "adapter": adapter,
+        "text": reply.text,
+        "stop_reason": reply.ending,
+        "stats": asdict(reply.stats),
+    }

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.cli.demo import PROMPTS_BY_VOICE
+from edgekit.demo import PROMPTS_BY_SPEAKER
 from edgekit.examples import sentiment, settings_navigator, support_triage
 from tests.cli.running import Cli, Done, child
 
@@ -33,7 +33,7 @@ def shown(place: Path) -> Done:
 
 def test_all_three_answer_in_their_own_way(shown: Done) -> None:
     assert shown.code == 0, shown.err
-    for voice, prompts in PROMPTS_BY_VOICE.items():
+    for voice, prompts in PROMPTS_BY_SPEAKER.items():
         for prompt in prompts:
             (line,) = (line for line in shown.out.splitlines() if line.startswith(voice) and prompt in line)
             assert json.loads(line[line.index("{") : line.index("}") + 1]).keys() == KEYS[voice]
@@ -64,7 +64,7 @@ def test_again_as_json_and_edited_presets_stay(cli: Cli, shown: Done, place: Pat
     assert done.json["convert"]["manifest"]["recipe"]["name"] == "int4"
     assert [adapter["manifest"]["name"] for adapter in done.json["adapters"]] == ["sentiment", "triage"]
     answers = done.json["answers"]
-    assert {voice: tuple(said) for voice, said in answers.items()} == PROMPTS_BY_VOICE
+    assert {voice: tuple(said) for voice, said in answers.items()} == PROMPTS_BY_SPEAKER
     assert {reply["adapter"] for reply in answers["triage"].values()} == {"triage"}
     assert {reply["adapter"] for reply in answers["base"].values()} == {None}
     assert presets.read_text() == 'title = "Mine"\n'

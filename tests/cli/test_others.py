@@ -9,7 +9,7 @@ import pytest
 
 from edgekit.bundle.container import SectionKind, read_container
 from edgekit.bundle.inspect import inspect
-from edgekit.cli.demo import PROMPTS
+from edgekit.demo import PROMPTS
 from tests.cli.running import Cli
 
 

@@ -1,11 +1,14 @@
 """The toolkit: convert fine-tuned Gemma 3 270M checkpoints into quantized bundles that run on the phone.
 
-    import edgekit
+    import edgekit as ek
 
-    result = edgekit.convert("my-fine-tune", recipe="int8")
-    print(result.model, result.manifest.model.size)
+    made = ek.convert("my-fine-tune", recipe="int8")
+    ek.validate(made.bundle, "my-fine-tune", data="eval.jsonl").raise_if_failed()
+    print(made.model, made.manifest.model.size)
 
-Every command of `edgekit` is one call of a function here. Imports are lazy: a command loads what it uses.
+Every command of `edgekit` is one call of a function here. What a verb returns is a `Result`: it tells whether it
+passed, its problems and its files, and its JSON is what the command prints with `--json`. Everything that a user can
+mend is raised as an `EdgekitError`. Imports are lazy: a command loads what it uses.
 """
 
 from __future__ import annotations
@@ -20,13 +23,15 @@ if TYPE_CHECKING:
     from edgekit.benchmark.runner import RunnerOptions
     from edgekit.bundle.inspect import inspect
     from edgekit.bundle.manifest import Manifest
-    from edgekit.bundle.opening import open_bundle
+    from edgekit.bundle.opening import Bundle, open_bundle
+    from edgekit.bundle.summary import BundleSummary as Summary
     from edgekit.checkpoint import Checkpoint, open_checkpoint
     from edgekit.conversion.adapter.making import AdapterBundle, adapter
     from edgekit.conversion.convert import Conversion, convert
     from edgekit.conversion.options import GraphOptions, TextOptions, Trim
-    from edgekit.conversion.trim.survey import survey_vocabulary
+    from edgekit.conversion.trim.survey import Survey, survey_vocabulary
     from edgekit.errors import EdgekitError
+    from edgekit.gates import Thresholds
     from edgekit.packaging.app import AppOptions
     from edgekit.packaging.package import package
     from edgekit.packaging.result import Package
@@ -34,6 +39,9 @@ if TYPE_CHECKING:
     from edgekit.packaging.targets.gallery.target import GalleryOptions
     from edgekit.packaging.targets.packs import PackOptions
     from edgekit.recipes import Recipe, read_recipe
+    from edgekit.results import Result
+    from edgekit.runtime.chat import Chat
+    from edgekit.runtime.chat import open_chat as chat
     from edgekit.validation.result import ParityReport
     from edgekit.validation.validate import validate
 
@@ -45,6 +53,8 @@ __all__ = [
     "AppOptions",
     "Bench",
     "BenchPlan",
+    "Bundle",
+    "Chat",
     "Checkpoint",
     "Conversion",
     "EdgekitError",
@@ -55,12 +65,17 @@ __all__ = [
     "Package",
     "ParityReport",
     "Recipe",
+    "Result",
     "RunnerOptions",
+    "Summary",
+    "Survey",
     "TextOptions",
+    "Thresholds",
     "Trim",
     "__version__",
     "adapter",
     "bench",
+    "chat",
     "convert",
     "inspect",
     "open_bundle",
@@ -77,6 +92,8 @@ _HOMES = {
     "AppOptions": "edgekit.packaging.app",
     "Bench": "edgekit.benchmark.report",
     "BenchPlan": "edgekit.benchmark.plan",
+    "Bundle": "edgekit.bundle.opening",
+    "Chat": "edgekit.runtime.chat",
     "Checkpoint": "edgekit.checkpoint",
     "Conversion": "edgekit.conversion.convert",
     "EdgekitError": "edgekit.errors",
@@ -87,11 +104,16 @@ _HOMES = {
     "Package": "edgekit.packaging.result",
     "ParityReport": "edgekit.validation.result",
     "Recipe": "edgekit.recipes",
+    "Result": "edgekit.results",
     "RunnerOptions": "edgekit.benchmark.runner",
+    "Summary": "edgekit.bundle.summary:BundleSummary",
+    "Survey": "edgekit.conversion.trim.survey",
     "TextOptions": "edgekit.conversion.options",
+    "Thresholds": "edgekit.gates",
     "Trim": "edgekit.conversion.options",
     "adapter": "edgekit.conversion.adapter.making",
     "bench": "edgekit.benchmark.bench",
+    "chat": "edgekit.runtime.chat:open_chat",
     "convert": "edgekit.conversion.convert",
     "inspect": "edgekit.bundle.inspect",
     "open_bundle": "edgekit.bundle.opening",
@@ -101,9 +123,15 @@ _HOMES = {
     "survey_vocabulary": "edgekit.conversion.trim.survey",
     "validate": "edgekit.validation.validate",
 }
+"""Where each name is defined, and as what, when that is another name."""
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    module, _, defined_as = _HOMES[name].partition(":")
+    return getattr(import_module(module), defined_as or name)
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *_HOMES]

@@ -20,6 +20,7 @@ from edgekit.errors import InputError
 from edgekit.progress import SILENT, Progress
 from edgekit.recipes import read_recipe, resolve
 from edgekit.recipes.recipe import stored_bytes
+from edgekit.results import raise_if_failed
 from edgekit.text.answers import AnswerFormat, parse_answer
 from edgekit.text.settle import Text, read_text
 from edgekit.text.vocabulary import Vocabulary, read_vocabulary
@@ -78,6 +79,25 @@ class Survey:
     needed: int
     sizes: tuple[Size, ...]
     reach: tuple[Reach, ...]
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """None: a survey only tells."""
+        return ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether there are no problems."""
+        return not self.problems
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """None: a survey writes nothing."""
+        return ()
+
+    def raise_if_failed(self) -> None:
+        """Raise GateError when there are problems."""
+        raise_if_failed(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as JSON values."""

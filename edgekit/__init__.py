@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from edgekit.results import Result
     from edgekit.runtime.chat import Chat
     from edgekit.runtime.chat import open_chat as chat
-    from edgekit.validation.result import ParityReport
+    from edgekit.validation.report import Parity
     from edgekit.validation.validate import validate
 
 __version__ = "0.1.0"
@@ -63,7 +63,7 @@ __all__ = [
     "Manifest",
     "PackOptions",
     "Package",
-    "ParityReport",
+    "Parity",
     "Recipe",
     "Result",
     "RunnerOptions",
@@ -102,7 +102,7 @@ _HOMES = {
     "Manifest": "edgekit.bundle.manifest",
     "PackOptions": "edgekit.packaging.targets.packs",
     "Package": "edgekit.packaging.result",
-    "ParityReport": "edgekit.validation.result",
+    "Parity": "edgekit.validation.report",
     "Recipe": "edgekit.recipes",
     "Result": "edgekit.results",
     "RunnerOptions": "edgekit.benchmark.runner",

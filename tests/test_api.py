@@ -20,14 +20,14 @@ VERBS = {
     "survey_vocabulary": "Survey",
     "bench": "Bench",
     "package": "Package",
-    "validate": "ParityReport",
+    "validate": "Parity",
     "inspect": "Summary",
     "open_bundle": "Bundle",
     "read_recipe": "Recipe",
     "chat": "Chat",
     "open_checkpoint": "Checkpoint",
 }
-RESULTS = ("Conversion", "AdapterBundle", "Survey", "Bench", "Package")
+RESULTS = ("Conversion", "AdapterBundle", "Survey", "Bench", "Package", "Parity")
 
 
 def test_every_name_is_there_and_documented() -> None:

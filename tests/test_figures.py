@@ -45,3 +45,15 @@ def test_times(seconds: float, said: str) -> None:
 
 def test_short_times() -> None:
     assert [figures.milliseconds(s) for s in (0.312, 0.00425, 1.5)] == ["312 ms", "4.25 ms", "1,500 ms"]
+
+
+def test_numbers_and_shares() -> None:
+    numbers = (0, 0.012346, 1234.5, 123456.7, -2.5, 1.2e-9, math.inf, math.nan)
+    assert [figures.number(value) for value in numbers] == [
+        "0", "0.01235", "1234", "123,457", "−2.5", "1.2e-09", "∞", "not a number",  # noqa: RUF001
+    ]  # fmt: skip
+    assert [figures.percent(value) for value in (0, 1, 0.9734, 0.99999, 0.00012, -0.0012, 0.5)] == [
+        "0%", "100%", "97.3%", ">99.9%", "0.012%", "−0.12%", "50%",  # noqa: RUF001
+    ]  # fmt: skip
+    assert figures.percent_points(-0.012) == "−1.2 pp"  # noqa: RUF001
+    assert [figures.decibels(value) for value in (41.234, math.inf)] == ["41.2 dB", "exact"]

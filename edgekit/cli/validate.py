@@ -11,7 +11,7 @@ from edgekit import figures
 from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json, progress_for
 
 if TYPE_CHECKING:
-    from edgekit.validation.result import ParityReport
+    from edgekit.validation.report import Parity
 
 EXAMPLES = """Examples:
 
@@ -107,7 +107,7 @@ def validate(
     from edgekit.text.data import parse_fields
     from edgekit.validation.validate import validate as run
 
-    report = run(
+    parity = run(
         bundle,
         checkpoint,
         adapter=adapter,
@@ -136,13 +136,13 @@ def validate(
         progress=progress_for(quiet=quiet or as_json),
     )
     if as_json:
-        print_json(report.to_json())
+        print_json(parity.to_json())
     else:
-        print_report(report)
-    fail(report)
+        print_report(parity)
+    parity.raise_if_failed()
 
 
-def print_report(report: ParityReport) -> None:
+def print_report(parity: Parity) -> None:
     """Print the checks as a table."""
     from rich.table import Table
     from rich.text import Text
@@ -152,27 +152,16 @@ def print_report(report: ParityReport) -> None:
     table.add_column(no_wrap=True)
     table.add_column(no_wrap=True)
     table.add_column(overflow="fold")
-    for check in report.checks:
+    for check in parity.checks:
         status = Text(check.status, style=_STYLES[check.status])
         table.add_row(status, check.title, Text(check.summary))
     console.print(table)
-    if report.against_merged is not None:
-        for text in filter(None, (report.against_merged.summary, report.against_merged.note)):
+    if parity.against_merged is not None:
+        for text in filter(None, (parity.against_merged.summary, parity.against_merged.note)):
             console.print(f"beside the merged bundle: {text}", highlight=False, markup=False)
-    for row in report.data.skipped[:5]:
+    for row in parity.data.skipped[:5]:
         console.print(f"left out line {row.line}: {row.reason}", highlight=False, markup=False)
-    used = f"{report.data.used} of {report.data.rows} rows of {report.data.source}"
+    used = f"{parity.data.used} of {parity.data.rows} rows of {parity.data.source}"
     console.print(
-        f"{report.headline}  ({used}, {figures.duration(report.seconds)})", highlight=False, markup=False
+        f"{parity.headline}  ({used}, {figures.duration(parity.seconds)})", highlight=False, markup=False
     )
-
-
-def fail(report: ParityReport) -> None:
-    """Raise GateError when a check failed: which, by how much, and what usually helps."""
-    from edgekit.errors import GateError
-
-    bad = [check for check in report.checks if check.status == "failed"]
-    if bad:
-        lines = [f"{check.title}: {check.summary}" for check in bad]
-        remedies = dict.fromkeys(check.remedy for check in bad if check.remedy)
-        raise GateError("\n".join([report.headline, *lines]), remedy="\n  → ".join(remedies) or None)

@@ -59,11 +59,11 @@ def read_adapter_quality(adapter: Adapter) -> Verdict:
 
 def _read(directory: Path, model: str, *, sidecar: str | None) -> Verdict | None:
     """Read the report in a directory; None when there is none. model, sidecar: SHA-256 of what it must be about."""
-    from edgekit.validation.result import ParityReport
+    from edgekit.validation.report import Parity
 
     path = directory / REPORTS_NAME / REPORT_NAME
     try:
-        report = ParityReport.from_json(json.loads(path.read_bytes()))
+        report = Parity.from_json(json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError, AttributeError, InputError) as error:

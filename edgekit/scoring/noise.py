@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 from numpy.typing import NDArray
+
+from edgekit.scoring.scorer import EMBEDDING
+
+_LAYER = re.compile(r"model\.layers\.(\d+)\.(?:\w+\.)?(\w+)\.weight$")
 
 
 def sqnr_db(original: NDArray[np.float32], stored: NDArray[np.float32]) -> float:
@@ -43,3 +48,13 @@ def cosine_of(first: float, second: float, product: float) -> float:
     if first == 0 or second == 0:
         return 1.0 if first == second else 0.0
     return max(-1.0, min(1.0, product / math.sqrt(first * second)))
+
+
+def kind_of(name: str) -> tuple[int | None, str]:
+    """The layer and the kind of a tensor, from its name."""
+    match = _LAYER.match(name)
+    if match is not None:
+        return int(match[1]), "norm" if "norm" in match[2] else match[2]
+    if name == EMBEDDING:
+        return None, "embedding"
+    return None, "norm" if "norm" in name else "head" if "lm_head" in name else "other"

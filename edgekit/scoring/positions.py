@@ -23,8 +23,6 @@ from numpy.typing import NDArray
 
 from edgekit.stats import Floats, Interval, mean_interval, quantile_interval, rms_interval, share_interval
 
-# ---------------------------------------- positions
-
 
 @dataclass(frozen=True)
 class PositionScores:
@@ -122,9 +120,6 @@ def logit_figures(scores: PositionScores) -> LogitFigures:
     )
 
 
-# ---------------------------------------- intervals
-
-
 def _exp(interval: Interval) -> Interval:
     def exp(value: float | None) -> float | None:
         return None if value is None else (math.exp(value) if value < 700 else math.inf)
@@ -132,15 +127,6 @@ def _exp(interval: Interval) -> Interval:
     value = exp(interval.value)
     assert value is not None
     return Interval(value, exp(interval.low), exp(interval.high))
-
-
-# ---------------------------------------- answers
-
-
-# ---------------------------------------- tasks
-
-
-# ---------------------------------------- weights
 
 
 @dataclass(frozen=True)

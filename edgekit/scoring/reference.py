@@ -26,8 +26,9 @@ from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
 from edgekit.records.codec import decode, plain, read_values
 from edgekit.runtime.ask.protocol import Rendered
-from edgekit.runtime.ask.questions import Answer, Questions, Voice
+from edgekit.runtime.ask.questions import Answer, Questions, Said
 from edgekit.runtime.reference import Reference
+from edgekit.scoring.forcing import ForcedText, forced_texts
 from edgekit.scoring.positions import LogitDistance, PositionScores, join, score_positions
 from edgekit.scoring.scorer import CHUNK, EMBEDDING
 from edgekit.text.data import Row
@@ -41,21 +42,30 @@ _RESULTS, _HIDDEN = "results.json", "hidden.npz"
 
 
 @dataclass(frozen=True)
-class ForcedText:
-    """A text to read by teacher forcing. answer_start: index of the first token of the answer, if any."""
+class MergeFigures:
+    """An adapter: base plus adapter in peft against the merged weights, which are converted unless a sidecar is used.
 
-    tokens: tuple[int, ...]
-    answer_start: int
+    merged: peft against the merged weights; should be nothing but rounding.
+    from_base: the fine-tune against its base; next to nothing means that the adapter has no effect.
+    changed_tensors: tensors that differ from the base's, of `tensors`.
+    """
+
+    adapter: str
+    positions: int
+    merged: LogitDistance
+    from_base: LogitDistance
+    changed_tensors: int
+    tensors: int
 
 
 @dataclass(frozen=True)
 class ReferenceRun:
     """All that the checks need of the reference."""
 
-    voice: Voice
+    voice: Said
     texts: tuple[ForcedText, ...]
     hidden: tuple[NDArray[np.float32], ...]
-    merge: MergeSection | None
+    merge: MergeFigures | None
     versions: Mapping[str, str]
     cached: bool
 
@@ -112,23 +122,6 @@ def run_reference(
     return run
 
 
-def forced_texts(
-    prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], positions: int, longest: int
-) -> tuple[ForcedText, ...]:
-    """Join prompts and answers until there are tokens enough; equal texts count once."""
-    texts: dict[tuple[int, ...], ForcedText] = {}
-    total = 0
-    for prompt, answer in zip(prompts, answers, strict=True):
-        tokens = (*prompt, *answer)[: min(longest, positions - total + 1)]
-        if len(tokens) < 2 or tokens in texts:
-            continue
-        texts[tokens] = ForcedText(tokens, min(len(prompt), len(tokens)))
-        total += len(tokens) - 1
-        if total >= positions:
-            break
-    return tuple(texts.values())
-
-
 def _versions() -> dict[str, str]:
     found = {}
     for package in _PACKAGES:
@@ -181,7 +174,7 @@ def _ask(
         for forced_text in texts:
             hidden.append(reference.hidden(forced_text.tokens))
             advance(len(forced_text.tokens))
-    voice = Voice(
+    voice = Said(
         name="reference",
         start_id=text.start_id,
         stop_ids=tuple((number,) for number in stops),
@@ -226,7 +219,7 @@ def _answer(reference: Reference, encode: Any, ids: Sequence[int], stops: Sequen
     return Answer(said, tuple(encode(said)), len(ids), ended)
 
 
-def _merge(checkpoint: Checkpoint, adapted: Reference, texts: Sequence[ForcedText]) -> MergeSection:
+def _merge(checkpoint: Checkpoint, adapted: Reference, texts: Sequence[ForcedText]) -> MergeFigures:
     """Hold base plus adapter, as peft computes it, to the merged weights and to the base alone."""
     assert checkpoint.base_path is not None
     assert checkpoint.adapter is not None
@@ -239,7 +232,7 @@ def _merge(checkpoint: Checkpoint, adapted: Reference, texts: Sequence[ForcedTex
     merged = [other.logits(text.tokens) for text in texts]
     changed = sum(name in before and not np.array_equal(before[name], v) for name, v in tensors.items())
     kind = "DoRA" if checkpoint.adapter.use_dora else "LoRA"
-    return MergeSection(
+    return MergeFigures(
         adapter=f"{kind} of rank {checkpoint.adapter.rank}",
         positions=sum(len(text.tokens) - 1 for text in texts),
         merged=_distance(expected, merged, texts),
@@ -298,26 +291,9 @@ def _load(directory: Path, versions: Mapping[str, str]) -> ReferenceRun:
 
 
 @dataclass(frozen=True)
-class MergeSection:
-    """An adapter: base plus adapter in peft against the merged weights, which are converted unless a sidecar is used.
-
-    merged: peft against the merged weights; should be nothing but rounding.
-    from_base: the fine-tune against its base; next to nothing means that the adapter has no effect.
-    changed_tensors: tensors that differ from the base's, of `tensors`.
-    """
-
-    adapter: str
-    positions: int
-    merged: LogitDistance
-    from_base: LogitDistance
-    changed_tensors: int
-    tensors: int
-
-
-@dataclass(frozen=True)
 class _Saved:
     """What the cache keeps beside the hidden states: texts are ids and where the answer starts."""
 
-    voice: Voice
+    voice: Said
     texts: tuple[tuple[tuple[int, ...], int], ...]
-    merge: MergeSection | None
+    merge: MergeFigures | None

@@ -3,24 +3,31 @@
 The graph that ships gives logits behind its decode signature only, one token at a time. So a third form of each
 graph was captured, whose prefill signature gives the logits behind every token, and here it is linked to the
 constants of the bundle: the very bytes of codes and scales, nothing is quantized again. Its logits are those of
-the shipped decode signature (tests/validation/test_scoring.py holds them to each other).
+the shipped decode signature (tests/scoring/test_scorer.py holds them to each other).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.bundle.stored import StoredWeight
-from edgekit.errors import GraphError
+from edgekit.bundle.container import read_container
+from edgekit.bundle.sidecar import read_sidecar
+from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
+from edgekit.bundle.summary import BundleSummary
+from edgekit.checkpoint import Checkpoint
+from edgekit.errors import GraphError, MissingToolError
+from edgekit.graph import find_graph, graph_key
 from edgekit.graph.format import AdapterInputs, Graph, GraphKey, read_graph
 from edgekit.graph.library import SHIPPED, cache_directory
 from edgekit.graph.linker import plan_link
 from edgekit.graph.slots import RANKS, TARGETS
+from edgekit.progress import SILENT, Progress
 from edgekit.runtime.interpreter import GraphInterpreter
 
 CHUNK = 64
@@ -57,6 +64,34 @@ class GraphScorer:
         for start in range(0, len(tokens), CHUNK):
             chunk = tokens[start : start + CHUNK]
             yield self._runner.prefill_logits(chunk) if self.by_prefill else self._runner.logits(chunk)
+
+
+def open_scorer(
+    bundle: BundleSummary,
+    *,
+    longest: int,
+    sidecar: Path | None = None,
+    checkpoint: Checkpoint | None = None,
+    progress: Progress = SILENT,
+) -> GraphScorer:
+    """Open a bundle's model by its scoring graph; by its decode signature when there is none for its shape.
+
+    longest: tokens of the longest text. sidecar: of an adapter. checkpoint: tells the shape, when the bundle's graph is
+    not found any more. Raises BundleError for a file without a model that can be read.
+    """
+    model = model_bytes(read_container(bundle.path))
+    adapter = None if sidecar is None else read_sidecar(sidecar)
+    manifest, key = bundle.manifest, None
+    if manifest is not None:
+        fallback = None if checkpoint is None else graph_key(checkpoint.architecture, "dynamic")
+        key = scoring_key(manifest.graph.id, fallback, adapters=manifest.adapters is not None)
+    if key is not None:
+        try:
+            relinked = relink(find_graph(key, progress), stored_weights(model))
+            return GraphScorer(relinked, longest=longest, by_prefill=True, adapter=adapter)
+        except (MissingToolError, GraphError):  # no such graph, and none can be captured here
+            pass
+    return GraphScorer(bytes(model), longest=longest, by_prefill=False, adapter=adapter)
 
 
 def scoring_key(

@@ -1,38 +1,48 @@
-"""Where a report goes: JSON in the bundle's reports, JUnit XML for CI systems."""
+"""Where a report goes: JSON and the page in the bundle's reports, JUnit XML for CI systems."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
 from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.files.whole import write_whole
-from edgekit.validation.result import ParityReport
+from edgekit.validation.checks import CHECKS
+from edgekit.validation.page import render_html
+from edgekit.validation.report import Parity
+from edgekit.validation.verdict import CheckModule
 
 JSON_NAME, HTML_NAME = "validate.json", "validate.html"
 
 
-def write_json(report: ParityReport, directory: Path) -> Path:
-    """Write `reports/validate.json` into a bundle directory; returns its path."""
-    text = json.dumps(report.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-    path = directory / REPORTS_NAME / JSON_NAME
-    write_whole(path, f"{text}\n")
-    return path
+def write_reports(
+    parity: Parity, directory: Path, modules: Sequence[CheckModule] = CHECKS
+) -> tuple[Path, ...]:
+    """Write `reports/validate.json` and `reports/validate.html` into a bundle directory; returns their paths.
+
+    Raises InputError when they cannot be written.
+    """
+    text = json.dumps(parity.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
+    written = directory / REPORTS_NAME / JSON_NAME, directory / REPORTS_NAME / HTML_NAME
+    write_whole(written[0], f"{text}\n")
+    write_whole(written[1], render_html(parity, modules))
+    return written
 
 
-def write_junit(report: ParityReport, path: Path) -> None:
+def write_junit(parity: Parity, path: Path) -> None:
     """Write a JUnit XML file: a test case for each check."""
     suite = ElementTree.Element(
         "testsuite",
-        name=f"edgekit validate {report.bundle.title}",
-        tests=str(len(report.checks)),
-        failures=str(sum(check.status == "failed" for check in report.checks)),
-        skipped=str(sum(check.status == "skipped" for check in report.checks)),
+        name=f"edgekit validate {parity.bundle.title}",
+        tests=str(len(parity.checks)),
+        failures=str(sum(check.status == "failed" for check in parity.checks)),
+        skipped=str(sum(check.status == "skipped" for check in parity.checks)),
         errors="0",
-        time=f"{report.seconds:.3f}",
+        time=f"{parity.seconds:.3f}",
     )
-    for check in report.checks:
+    for check in parity.checks:
         case = ElementTree.SubElement(
             suite, "testcase", classname="edgekit.validate", name=check.name, time=f"{check.seconds:.3f}"
         )

@@ -3,38 +3,113 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgekit.gates import Gates, Thresholds
+from edgekit.bundle.summary import BundleSummary
+from edgekit.figures import number, percent, percent_points, size
+from edgekit.html.page import Block, Column, Prose, Remark, Table
+from edgekit.html.page import Section as PageSection
+from edgekit.html.text import sentence
+from edgekit.scoring.task import TaskMetric, task_kind, task_metrics
 from edgekit.stats import Interval
-from edgekit.validation.answers import check_task
-from edgekit.validation.result import (
-    AdapterWay,
-    GenerationRow,
-    GenerationSection,
-    LogitsSection,
-    MergedComparison,
-    TaskMetric,
-)
-
-_NO_GATES = Gates(Thresholds(), Thresholds())
+from edgekit.validation.checks import generation, logits
+from edgekit.validation.context import Context, name_of
+from edgekit.validation.drawing import interval
 
 Better = Literal["sidecar", "merged", "equal"]
+
+
+@dataclass(frozen=True)
+class AdapterWay:
+    """One way to ship an adapter, against the reference.
+
+    size: bytes that it costs in this way: its sidecar's, or the whole merged file's. positions: of the logits, inside
+    answers where there are any. exact: answers that are the reference's. task: the first metric against the expected
+    outputs, None when there are none.
+    """
+
+    name: str
+    recipe: str | None
+    size: int
+    positions: int
+    kl_mean: Interval | None
+    top1: Interval | None
+    exact: Interval | None
+    task: Interval | None = None
+    task_reference: Interval | None = None
+
+
+@dataclass(frozen=True)
+class MergedComparison:
+    """A sidecar on the base beside the bundle with the adapter merged in.
+
+    metric: the task's. difference: of the metric, sidecar minus merged, paired by row, with p_value by `test`.
+    better: the way that keeps the task better, as far as 95% confidence vouches for it; without expected outputs, the
+        way whose logits are nearer to the reference. note: what makes the comparison doubtful.
+    """
+
+    sidecar: AdapterWay
+    merged: AdapterWay
+    metric: str | None
+    difference: Interval | None
+    p_value: float | None
+    test: str | None
+    better: Better
+    summary: str
+    note: str | None = None
+
+
+def hold_beside(
+    context: Context, beside: BundleSummary, answers: generation.Section, read: logits.Section | None
+) -> MergedComparison:
+    """Ask the bundle with the adapter merged in the same questions, and say which way is better.
+
+    context: of an adapter on its base, held against a checkpoint. answers, read: what was found of the sidecar.
+    Raises BundleError when the engine refuses the merged bundle.
+    """
+    adapter, base = context.adapter, context.bundle.manifest
+    assert adapter is not None and base is not None
+    there = replace(
+        context,
+        bundle=beside,
+        adapter=None,
+        questions=replace(context.questions, answers=None),
+        speaker="the merged bundle",
+    )
+    others = generation.look(there)
+    found = logits.look(there)
+    manifest, note = beside.manifest, None
+    if manifest is not None and manifest.source.digest != context.reference.identity.digest:
+        note = "the merged bundle was made from another checkpoint than this adapter on this base"
+    return compare_ways(
+        _way(adapter.manifest.name, base.recipe.name, adapter.manifest.sidecar.size, answers, read),
+        _way(
+            name_of(beside),
+            None if manifest is None else manifest.recipe.name,
+            beside.size,
+            others,
+            found if isinstance(found, logits.Section) else None,
+        ),
+        answers.rows,
+        [row.bundle for row in others.rows],
+        note=note,
+    )
 
 
 def compare_ways(
     sidecar: AdapterWay,
     merged: AdapterWay,
-    sidecar_rows: Sequence[GenerationRow],
+    rows: Sequence[generation.Row],
     answers: Sequence[str],
     note: str | None = None,
 ) -> MergedComparison:
     """Say which way is better: by the task, row by row; by the logits alone when nothing says what is right.
 
-    sidecar_rows: as generated. answers: of the merged bundle to the same rows. note: what makes it all doubtful.
+    rows: as the sidecar answered. answers: of the merged bundle to the same rows. note: what makes it all doubtful.
     """
-    metric = _paired(sidecar_rows, answers)
+    paired = [replace(row, reference=answer) for row, answer in zip(rows, answers, strict=True)]
+    metric = _first_metric(paired)
     difference = None if metric is None else metric.difference
     better = _apart(sidecar.kl_mean, merged.kl_mean) if difference is None else _sign(difference)
     return MergedComparison(
@@ -50,13 +125,43 @@ def compare_ways(
     )
 
 
-def adapter_way(
-    name: str, recipe: str | None, size: int, logits: LogitsSection | None, generation: GenerationSection
+def page_of(comparison: MergedComparison) -> PageSection:
+    """Draw both ways side by side."""
+    ways = (comparison.sidecar, comparison.merged)
+    rows = [
+        ("Size that the adapter costs", *(size(way.size) for way in ways)),
+        ("Recipe", *(way.recipe or "unknown" for way in ways)),
+        ("Mean KL, nats", *(interval(way.kl_mean) for way in ways)),
+        ("Same top token", *(interval(way.top1, percent) for way in ways)),
+        ("Same answer as the reference", *(interval(way.exact, percent) for way in ways)),
+    ]
+    if comparison.metric is not None:
+        reference = interval(ways[0].task_reference, percent)
+        rows.append(("Task: " + comparison.metric, *(interval(way.task, percent) for way in ways)))
+        rows.append((f"Task: {comparison.metric}, reference", reference, reference))
+    columns = (
+        Column("Figure"),
+        Column("Sidecar on the base", numeric=True),
+        Column("Merged", numeric=True),
+    )
+    caption = f"{ways[0].name} against {ways[1].name}; ranges are 95% intervals"
+    blocks: list[Block] = [Prose(f"{sentence(comparison.summary)}.")]
+    if comparison.note is not None:
+        blocks.append(Remark("warning", sentence(comparison.note)))
+    blocks.append(Table(caption, columns, rows))
+    if comparison.difference is not None:
+        change = f"Sidecar minus merged, paired by row: {interval(comparison.difference, percent_points)}"
+        if comparison.p_value is not None:
+            change += f"; p = {number(comparison.p_value, 2)} ({comparison.test})"
+        blocks.append(Prose(f"{change}."))
+    return PageSection("merged", "Sidecar or merged", blocks)
+
+
+def _way(
+    name: str, recipe: str | None, size: int, answers: generation.Section, read: logits.Section | None
 ) -> AdapterWay:
-    """Collect the figures of one way. size: bytes that the adapter costs in this way."""
-    judged = None if logits is None else logits.answers or logits.overall
-    expected = any(row.expected is not None for row in generation.rows)
-    task = check_task(generation.rows, _NO_GATES)[1].metrics[0] if expected else None
+    judged = None if read is None else read.answers or read.overall
+    metric = _first_metric(answers.rows)
     return AdapterWay(
         name=name,
         recipe=recipe,
@@ -64,18 +169,20 @@ def adapter_way(
         positions=0 if judged is None else judged.positions,
         kl_mean=None if judged is None else judged.kl_mean,
         top1=None if judged is None else judged.top1,
-        exact=generation.exact,
-        task=None if task is None else task.bundle,
-        task_reference=None if task is None else task.reference,
+        exact=answers.exact,
+        task=None if metric is None else metric.bundle,
+        task_reference=None if metric is None else metric.reference,
     )
 
 
-def _paired(rows: Sequence[GenerationRow], answers: Sequence[str]) -> TaskMetric | None:
-    """The task's first metric, sidecar minus merged; None when no row says what is right."""
-    if not any(row.expected is not None for row in rows):
+def _first_metric(rows: Sequence[generation.Row]) -> TaskMetric | None:
+    """The metric that matters most, bundle against reference; None when no row says what is right."""
+    judged = [row for row in rows if row.expected is not None]
+    if not judged:
         return None
-    pairs = [replace(row, reference=answer) for row, answer in zip(rows, answers, strict=True)]
-    return check_task(pairs, _NO_GATES)[1].metrics[0]
+    expected = [row.expected or "" for row in judged]
+    reference = [row.reference or "" for row in judged]
+    return task_metrics(task_kind(expected), expected, reference, [row.bundle for row in judged])[0]
 
 
 def _sign(difference: Interval) -> Better:

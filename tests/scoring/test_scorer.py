@@ -26,8 +26,7 @@ from edgekit.recipes.scheme import Scheme
 from edgekit.runtime.ask.questions import Voice
 from edgekit.runtime.reference import Reference
 from edgekit.scoring.reference import ForcedText, HeadScorer, ReferenceRun
-from edgekit.scoring.scorer import CHUNK, GraphScorer, relink, scoring_key
-from edgekit.validation.side import Side
+from edgekit.scoring.scorer import CHUNK, GraphScorer, open_scorer, relink, scoring_key
 from tests.conftest import TRIAGE
 
 pytestmark = pytest.mark.slow
@@ -75,7 +74,7 @@ def test_half_precision_caches_count_in_its_logits(demo_path: Path, tmp_path: Pa
     assert key is not None and key.kv_precision == "float16"
     tokens = np.random.default_rng(5).integers(4, 1500, LENGTH).tolist()
     exact, rounded = (
-        np.concatenate(list(Side(inspect(result.bundle)).scorer(LENGTH).logits(tokens)))
+        np.concatenate(list(open_scorer(inspect(result.bundle), longest=LENGTH).logits(tokens)))
         for result in made.values()
     )
     model = bytes(model_bytes(read_container(made["float16"].model)))
@@ -114,7 +113,7 @@ def test_without_an_adapter_a_base_scores_as_the_plain_bundle(
 ) -> None:
     tokens = np.random.default_rng(5).integers(4, 1500, LENGTH).tolist()
     plain, base = (
-        np.concatenate(list(Side(inspect(bundle)).scorer(LENGTH).logits(tokens)))
+        np.concatenate(list(open_scorer(inspect(bundle), longest=LENGTH).logits(tokens)))
         for bundle in (int8_bundle, adapter_ready_bundle)
     )
     assert np.array_equal(plain, base)

@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+import edgekit
+from edgekit.bundle.inspect import inspect
 from edgekit.stats import Interval
-from edgekit.validation.merged import compare_ways
-from edgekit.validation.result import AdapterWay, GenerationRow
+from edgekit.validation.checks import (
+    logits,
+    task,
+)
+from edgekit.validation.checks.generation import Row
+from edgekit.validation.merged import AdapterWay, compare_ways
+from edgekit.validation.report import Parity
+from tests.conftest import SENTIMENT, TRIAGE
+from tests.validation.reading import BRIEF, section
 
 ROWS = 60
 
@@ -15,9 +26,9 @@ def way(name: str, kl: Interval | None = None) -> AdapterWay:
     return AdapterWay(name, "int8", 1000, 100, kl, Interval(1.0), Interval(1.0), Interval(1.0), Interval(1.0))
 
 
-def answered(right: int, *, expected: bool = True) -> list[GenerationRow]:
+def answered(right: int, *, expected: bool = True) -> list[Row]:
     return [
-        GenerationRow(
+        Row(
             f"p{n}",
             "ab"[n % 2] if expected else None,
             "reference",
@@ -63,3 +74,48 @@ def test_without_expected_outputs_the_logits_decide(
     rows = answered(60, expected=False)
     found = compare_ways(way("a", sidecar), way("b", merged), rows, texts(60), note="doubtful")
     assert (found.better, found.metric, found.difference, found.note) == (better, None, None, "doubtful")
+
+
+def test_the_sidecar_is_held_beside_the_merged_bundle(
+    triage_report: Parity, triage_adapter: Path, merged_triage: Path, demo_path: Path
+) -> None:
+    found = triage_report.against_merged
+    assert found is not None and found.note is None
+    assert (found.sidecar.name, found.merged.name) == ("support-triage", "merged")
+    assert found.sidecar.size == (triage_adapter / "support-triage.lora.tflite").stat().st_size
+    assert found.merged.size == inspect(merged_triage).size
+    assert section(triage_report, logits.Section).answers is not None
+    assert found.sidecar.kl_mean == section(triage_report, logits.Section).answers.kl_mean
+    alone = edgekit.validate(
+        merged_triage,
+        TRIAGE / "adapter",
+        base=demo_path,
+        data=TRIAGE / "eval.jsonl",
+        limit=8,
+        max_tokens=40,
+        report=False,
+    )
+    assert section(alone, logits.Section).answers is not None
+    assert found.merged.kl_mean == section(alone, logits.Section).answers.kl_mean
+    assert found.merged.task == section(alone, task.Section).metrics[0].bundle
+    assert (found.metric, found.test) == ("exact match", "McNemar, exact")
+    assert found.difference is not None and found.sidecar.task is not None and found.merged.task is not None
+    assert found.difference.value == pytest.approx(found.sidecar.task.value - found.merged.task.value)
+
+
+def test_another_merged_bundle_is_compared_with_a_warning(
+    adapter_ready_bundle: Path, sentiment_adapter: Path, merged_triage: Path, demo_path: Path
+) -> None:
+    report = edgekit.validate(
+        adapter_ready_bundle,
+        SENTIMENT / "adapter",
+        base=demo_path,
+        adapter=sentiment_adapter,
+        against=merged_triage,
+        data=SENTIMENT / "eval.jsonl",
+        **BRIEF,
+    )
+    assert report.against_merged is not None
+    assert report.against_merged.note is not None and "another checkpoint" in report.against_merged.note
+    assert report.against_merged.merged.kl_mean is not None
+    assert report.against_merged.merged.kl_mean.value > 0.5

@@ -9,12 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.bundle.inspect import inspect
 from edgekit.errors import BundleError, InputError
 from edgekit.runtime.ask.protocol import Decoding, Turn
 from edgekit.runtime.ask.questions import Questions, Refusal, Said, ask_engine
 from edgekit.runtime.ask.session import Session
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import GREEDY
+from tests.fixtures.releases import another_release
 from tests.fixtures.tokenizers import tokenizer_bundle
 from tests.runtime.ask.formats import schema
 
@@ -99,3 +101,24 @@ def test_labels_are_held_to_a_regular_expression(float_bundle: Path) -> None:
     assert isinstance(said, Said)
     assert said.constrained is not None
     assert {answer.text for answer in said.constrained} <= {"on", "off"}
+
+
+def test_the_engine_is_opened_again_before_conversations_with_sidecars_have_filled_the_memory(
+    adapter_ready_bundle: Path, int8_bundle: Path, tmp_path: Path
+) -> None:
+    prompts = tuple(({"role": "user", "content": f"turn {n} on"},) for n in range(40))
+    questions = Questions((), (), prompts, max_tokens=4)
+    log = tmp_path / "opened"
+    counting = (
+        f"log = open('{log}', 'a'); make = litert_lm.Engine; "
+        "litert_lm.Engine = lambda *a, **o: (print(a[0], file=log, flush=True), make(*a, **o))[1]"
+    )
+    python = str(another_release(tmp_path, counting))
+    voices = [
+        ask_engine(inspect(bundle).path, questions, name="bundle", python=python)
+        for bundle in (adapter_ready_bundle, int8_bundle)
+    ]
+    opened = log.read_text().splitlines()
+    assert [opened.count(str(inspect(b).path)) for b in (adapter_ready_bundle, int8_bundle)] == [2, 1]
+    texts = [[answer.text for answer in v.answers] for v in voices if isinstance(v, Said)]
+    assert len(texts) == 2 and texts[0] == texts[1]

@@ -1,48 +1,20 @@
-"""A bundle with a trimmed vocabulary against one with more: in the ids of the whole one, over what both have.
+"""Two models of which one has a trimmed vocabulary: compared over the ids that both have.
 
-A trimmed bundle numbers its pieces anew. What it says is brought back to the checkpoint's ids before any check looks
-at it, and its logits are compared with the reference's over the ids that it kept; what the reference gives to the
-others, a trimmed model cannot say, and that is a figure of its own.
+A trimmed bundle numbers its pieces anew. Its logits are compared with the reference's over the ids that it kept; what
+the reference gives to the others, a trimmed model cannot say, and that is a figure of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.bundle.container import Container, SectionKind, section_bytes, unpack_hf_tokenizer
-from edgekit.runtime.ask.questions import Answer, Voice
-from edgekit.scoring.reference import ForcedText
+from edgekit.scoring.forcing import ForcedText
 from edgekit.scoring.scorer import Scorer
-from edgekit.stats import Floats, mean_interval, quantile_interval
-from edgekit.text.tokenizer.read import load_decoder
-from edgekit.validation.result import RemovedMass
-
-
-def in_old_ids(voice: Voice, old_ids: Sequence[int] | None) -> Voice:
-    """Return what a trimmed bundle said in the ids of the whole vocabulary; as it is without a map."""
-    if old_ids is None:
-        return voice
-
-    def old(ids: Sequence[int]) -> tuple[int, ...]:
-        return tuple(old_ids[number] for number in ids)
-
-    def answers(given: Sequence[Answer]) -> tuple[Answer, ...]:
-        return tuple(replace(answer, ids=old(answer.ids)) for answer in given)
-
-    return replace(
-        voice,
-        start_id=None if voice.start_id is None else old_ids[voice.start_id],
-        stop_ids=tuple(map(old, voice.stop_ids)),
-        ids=tuple(map(old, voice.ids)),
-        answers=answers(voice.answers),
-        constrained=None if voice.constrained is None else answers(voice.constrained),
-        asked=tuple(map(old, voice.asked)),
-        pieces={old_ids[number]: text for number, text in voice.pieces.items()},
-    )
+from edgekit.stats import Floats, Interval, mean_interval, quantile_interval
 
 
 @dataclass(frozen=True)
@@ -132,6 +104,25 @@ def share_outside(logits: NDArray[np.float32], kept: NDArray[np.float32]) -> Flo
     return result
 
 
+@dataclass(frozen=True)
+class RemovedMass:
+    """The probability that the reference gives to tokens which a trimmed vocabulary does not have, 0 to 1.
+
+    rows, kept: pieces of the reference's vocabulary, and of those the bundle's. positions: where it was looked at,
+    inside answers where there are any; the figures are over these. cut_texts: texts that were read up to their
+    first removed token only.
+    """
+
+    rows: int
+    kept: int
+    positions: int
+    inside_answers: bool
+    mean: Interval
+    p99: Interval
+    largest: float
+    cut_texts: int
+
+
 def removed_mass(
     texts: Sequence[ForcedText], cut: Sequence[bool], scorer: SharedScorer, rows: int
 ) -> RemovedMass | None:
@@ -160,16 +151,3 @@ def removed_mass(
         largest=float(judged.max()),
         cut_texts=sum(cut),
     )
-
-
-Decode = Callable[[Sequence[int]], str]
-
-
-def bundle_decoder(container: Container) -> Decode | None:
-    """Return what turns a bundle's ids into text, by its own tokenizer; None when it has none."""
-    for section in container.sections:
-        if section.kind is SectionKind.SP_TOKENIZER:
-            return load_decoder("sentencepiece", bytes(section_bytes(container, section)))
-        if section.kind is SectionKind.HF_TOKENIZER:
-            return load_decoder("huggingface", unpack_hf_tokenizer(section_bytes(container, section)))
-    return None

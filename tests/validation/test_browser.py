@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from edgekit.validation.page import write_html
-from edgekit.validation.result import ParityReport
+from edgekit.validation.page import render_html
+from edgekit.validation.report import Parity
 from tests.html.browser import OUTSIDE, SIDEWAYS, Browser, open_browser, why_no_browser
-from tests.validation import reports
 
-pytestmark = pytest.mark.skipif(why_no_browser() is not None, reason=why_no_browser() or "")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(why_no_browser() is not None, reason=why_no_browser() or ""),
+]
 
-ALL = [reports.passing, reports.failing, reports.adapted, reports.minimal, reports.hostile]
 PHONE, DESKTOP = 390, 1200
 
 FONT_SIZES = """
@@ -32,12 +33,11 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
-@pytest.mark.parametrize("make", ALL)
 def test_a_page_fits_is_quiet_and_stays_offline(
-    browser: Browser, tmp_path: Path, make: Callable[[], ParityReport], width: int
+    browser: Browser, tmp_path: Path, any_report: Parity, width: int
 ) -> None:
     page = tmp_path / "validate.html"
-    write_html(make(), page)
+    page.write_text(render_html(any_report), "utf-8")
     browser.log()
     browser.requests()
     browser.open(page, width=width)
@@ -51,9 +51,11 @@ def test_a_page_fits_is_quiet_and_stays_offline(
     assert set(browser.requests()) <= {page.as_uri(), "data:,"}
 
 
-def test_plots_can_be_read_on_a_phone_and_follow_the_colour_scheme(browser: Browser, tmp_path: Path) -> None:
+def test_plots_can_be_read_on_a_phone_and_follow_the_colour_scheme(
+    browser: Browser, tmp_path: Path, plain_report: Parity
+) -> None:
     page = tmp_path / "validate.html"
-    write_html(reports.passing(), page)
+    page.write_text(render_html(plain_report), "utf-8")
     browser.open(page, width=PHONE)
     assert min(browser.run(FONT_SIZES)) >= 8.5
     light = browser.run(BACKGROUND), browser.run(LINE)
@@ -65,16 +67,16 @@ def test_plots_can_be_read_on_a_phone_and_follow_the_colour_scheme(browser: Brow
     assert (tmp_path / "page.png").stat().st_size > 50_000
 
 
-def test_a_page_prints(browser: Browser, tmp_path: Path) -> None:
+def test_a_page_prints(browser: Browser, tmp_path: Path, plain_report: Parity) -> None:
     page = tmp_path / "validate.html"
-    write_html(reports.failing(), page)
+    page.write_text(render_html(plain_report), "utf-8")
     browser.open(page, width=DESKTOP, dark=True)
     assert browser.pdf().startswith(b"%PDF")
 
 
-def test_the_page_itself_forbids_scripts(browser: Browser, tmp_path: Path) -> None:
+def test_the_page_itself_forbids_scripts(browser: Browser, tmp_path: Path, plain_report: Parity) -> None:
     page = tmp_path / "validate.html"
-    write_html(reports.passing(), page)
+    page.write_text(render_html(plain_report), "utf-8")
     page.write_text(page.read_text().replace("</main>", "<script>window.hacked = 1</script></main>"))
     browser.open(page, width=DESKTOP)
     assert browser.run("return window.hacked") is None

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
+from edgekit.bundle.adapter.opening import Adapter
+from edgekit.bundle.summary import BundleSummary
 from edgekit.runtime.ask.questions import Questions
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.data import Data
 from edgekit.text.messages import Message
 from edgekit.text.prompts import AWKWARD
-from edgekit.validation.side import Side
 
 
-def questions_for(side: Side, data: Data, max_tokens: int) -> Questions:
+def questions_for(bundle: BundleSummary, adapter: Adapter | None, data: Data, max_tokens: int) -> Questions:
     """Put the questions for a bundle together, as its task asks them: with an adapter's system prompt."""
-    system = None if side.adapter is None else side.adapter.manifest.system_prompt
+    system = None if adapter is None else adapter.manifest.system_prompt
     return Questions(
         texts=tuple(dict.fromkeys([*data.texts, *([] if system is None else [system]), *AWKWARD])),
         conversations=tuple(messages for _, messages in conversations(data, system)),
         prompts=tuple(_begun(row.messages, system) for row in data.rows),
         max_tokens=max_tokens,
-        answers=_answer_format(side),
+        answers=_answer_format(bundle, adapter),
     )
 
 
-def _answer_format(side: Side) -> AnswerFormat | None:
+def _answer_format(bundle: BundleSummary, adapter: Adapter | None) -> AnswerFormat | None:
     """What answers are held to; an adapter's task has a format of its own, or none."""
-    if side.adapter is not None:
-        return side.adapter.answer
-    answer = None if side.manifest is None else side.manifest.answer
+    if adapter is not None:
+        return adapter.answer
+    answer = None if bundle.manifest is None else bundle.manifest.answer
     return None if answer is None else AnswerFormat.from_manifest(answer)
 
 

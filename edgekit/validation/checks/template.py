@@ -1,0 +1,114 @@
+"""The prompts that both make of the same conversations."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgekit.gates import Gates
+from edgekit.html.page import Block, Cell, Column, Comparison, Table
+from edgekit.html.passages import side_by_side
+from edgekit.html.text import sentence
+from edgekit.runtime.ask.protocol import Rendered
+from edgekit.scoring.answers import first_difference
+from edgekit.validation.context import Context
+from edgekit.validation.drawing import badge
+from edgekit.validation.questions import conversations
+from edgekit.validation.verdict import NO_REFERENCE, Check, Skipped, Status
+
+NAME = "template"
+TITLE = "Chat template"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A conversation and the prompts that were made of it.
+
+    first_difference: index of the first character that differs, None when equal (or not compared).
+    note: why the case does not count, when it does not.
+    """
+
+    name: str
+    status: Status
+    reference: str
+    bundle: str
+    first_difference: int | None = None
+    note: str | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """Every conversation that was rendered on both sides."""
+
+    cases: tuple[Case, ...]
+
+
+def look(context: Context) -> Section | Skipped:
+    """Compare the prompts, with the text of the start token in front: Transformers' prompts begin with it."""
+    reference = context.reference.said
+    if reference is None:
+        return Skipped(NO_REFERENCE)
+    bundle = context.said
+    start = "" if bundle.start_id is None else context.reference.start_text
+    named = conversations(context.data, context.system_prompt)
+    return Section(
+        tuple(
+            _case(name, ours, theirs, start)
+            for (name, _), ours, theirs in zip(named, reference.prompts, bundle.prompts, strict=True)
+        )
+    )
+
+
+def judge(section: Section, gates: Gates) -> Check:
+    """Fail when a prompt differs. A conversation that the checkpoint's own template refuses does not count."""
+    wrong = [case for case in section.cases if case.status == "failed"]
+    counted = [case for case in section.cases if case.status != "skipped"]
+    if wrong:
+        first = wrong[0]
+        said = f"{len(wrong)} of {len(counted)} prompts differ; the first is {first.name}: {_where(first)}"
+        remedy = "convert again; if it stays, report the template"
+        return Check(NAME, TITLE, "failed", said, remedy=remedy)
+    said = f"the same prompt for {len(counted)} conversations"
+    if left_out := len(section.cases) - len(counted):
+        said += f"; {left_out} that the checkpoint's template refuses were left out"
+    return Check(NAME, TITLE, "passed", said)
+
+
+def page(section: Section, check: Check) -> list[Block]:
+    """Draw all cases, and those that differ side by side."""
+    columns = (Column("Conversation"), Column("Verdict"), Column("Note"))
+    rows: list[tuple[Cell, ...]] = [(case.name, badge(case.status), _note(case)) for case in section.cases]
+    blocks: list[Block] = [Table("Rendered prompts", columns, rows)]
+    blocks += [
+        Comparison(
+            sentence(case.name),
+            _note(case),
+            None,
+            side_by_side(case.reference, case.bundle, case.first_difference),
+        )
+        for case in section.cases
+        if case.status in ("failed", "warned")
+    ]
+    return blocks
+
+
+def _case(name: str, ours: Rendered, theirs: Rendered, start_text: str) -> Case:
+    if ours.text is None:
+        return Case(name, "skipped", "", theirs.text or "", None, f"refused: {ours.error}")
+    if theirs.text is None:
+        return Case(name, "failed", ours.text, "", 0, f"the engine refused it: {theirs.error}")
+    found = start_text + theirs.text
+    position = first_difference(ours.text, found)
+    return Case(name, "passed" if position is None else "failed", ours.text, found, position)
+
+
+def _where(case: Case) -> str:
+    if case.note is not None:
+        return case.note
+    at = case.first_difference or 0
+    return f"from character {at}, {case.reference[at : at + 30]!r} became {case.bundle[at : at + 30]!r}"
+
+
+def _note(case: Case) -> str:
+    if case.note:
+        return case.note
+    return "equal" if case.first_difference is None else f"differs from character {case.first_difference:,}"

@@ -1,0 +1,124 @@
+"""What a validation found, and the same as JSON (`reports/validate.json`).
+
+The JSON is the dataclasses field by field, keys in their order; each check's section stands under the check's name.
+Numbers that JSON cannot write (a perplexity may be infinite) are the strings "inf", "-inf" and "nan". Fields with a
+default may be added without a new schema version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal, TypeVar
+
+from edgekit.bundle.identity import BundleIdentity
+from edgekit.errors import GateError
+from edgekit.records.codec import decode, plain
+from edgekit.records.versions import up_to_date
+from edgekit.text.data import DataIdentity
+from edgekit.validation.checks import CHECKS
+from edgekit.validation.context import ReferenceIdentity
+from edgekit.validation.merged import MergedComparison
+from edgekit.validation.verdict import Check, CheckModule, Figure
+from edgekit.validation.worst import WorstExample
+
+SCHEMA_VERSION: Final = 1
+_REPORT: Final = "validation report"
+
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Step:
+    """What takes time and serves several checks, such as asking the reference."""
+
+    title: str
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Everything that `edgekit validate` found.
+
+    verdict: "failed" when any check failed. headline: the verdict in one sentence.
+    checks: all of them, in order, skipped ones with their reason. sections: what each found, by its name; None when
+    it was skipped. worst: the rows worth looking at.
+    steps: what served several checks; their seconds and those of the checks add up to `seconds`.
+    against_merged: of an adapter that was also held beside its merged bundle. files: the reports that were written.
+    """
+
+    bundle: BundleIdentity
+    reference: ReferenceIdentity
+    data: DataIdentity
+    verdict: Literal["passed", "failed"]
+    headline: str
+    checks: tuple[Check, ...]
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    worst: tuple[WorstExample, ...] = ()
+    steps: tuple[Step, ...] = ()
+    seconds: float = 0.0
+    edgekit_version: str = ""
+    against_merged: MergedComparison | None = None
+    schema_version: int = SCHEMA_VERSION
+    files: tuple[Path, ...] = field(default=(), compare=False)
+
+    def check(self, name: str) -> Check:
+        """Return the check of a name."""
+        return next(check for check in self.checks if check.name == name)
+
+    def section(self, kind: type[S]) -> S | None:
+        """Return what a check found, by the class of its section; None when it was skipped."""
+        return next((found for found in self.sections.values() if isinstance(found, kind)), None)
+
+    @property
+    def passed(self) -> bool:
+        """Whether no check failed."""
+        return self.verdict == "passed"
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What failed, a sentence for each check."""
+        return tuple(f"{check.title}: {check.summary}" for check in self.checks if check.status == "failed")
+
+    def raise_if_failed(self) -> None:
+        """Raise GateError when a check failed: which, by how much, and what usually helps."""
+        if self.problems:
+            remedies = dict.fromkeys(c.remedy for c in self.checks if c.status == "failed" and c.remedy)
+            message = "\n".join([self.headline, *self.problems])
+            raise GateError(message, remedy="\n  → ".join(remedies) or None)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the report as JSON values."""
+        values = plain(replace(self, files=()), infinite=True)
+        flat = {"schema_version": values.pop("schema_version")}
+        for key, value in values.items():
+            flat.update(value if key == "sections" else {} if key == "files" else {key: value})
+        return flat
+
+    @staticmethod
+    def from_json(values: Mapping[str, Any], modules: Sequence[CheckModule] = CHECKS) -> Parity:
+        """Read what `to_json` wrote; raises InputError, naming the key, for anything else.
+
+        modules: the checks that may be in it.
+        """
+        values = up_to_date(dict(values), where=_REPORT, remedy="run edgekit validate again")
+        sections = {module.NAME: _section(module, values.pop(module.NAME, None)) for module in modules}
+        values.pop("sections", None)
+        values.pop("files", None)
+        parity = decode(Parity, values, where=_REPORT, infinite=True)
+        checks = tuple(replace(check, figures=_numbers(check.figures)) for check in parity.checks)
+        return replace(parity, checks=checks, sections=sections)
+
+
+def _section(module: CheckModule, values: Any) -> Any:
+    if values is None:
+        return None
+    return decode(module.Section, values, where=f"{_REPORT}, {module.NAME}", infinite=True)
+
+
+def _numbers(figures: Mapping[str, Figure]) -> Mapping[str, Figure]:
+    """Read the numbers that JSON has as texts: a figure may be either."""
+    return {
+        name: float(value) if value in ("inf", "-inf", "nan") else value for name, value in figures.items()
+    }

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from edgekit.bundle.inspect import inspect
     from edgekit.bundle.manifest import Manifest
     from edgekit.bundle.opening import Bundle, open_bundle
-    from edgekit.bundle.summary import BundleSummary as Summary
+    from edgekit.bundle.summary import Summary
     from edgekit.checkpoint import Checkpoint, open_checkpoint
     from edgekit.conversion.adapter.making import AdapterBundle, adapter
     from edgekit.conversion.convert import Conversion, convert
@@ -106,7 +106,7 @@ _HOMES = {
     "Recipe": "edgekit.recipes",
     "Result": "edgekit.results",
     "RunnerOptions": "edgekit.benchmark.runner",
-    "Summary": "edgekit.bundle.summary:BundleSummary",
+    "Summary": "edgekit.bundle.summary",
     "Survey": "edgekit.conversion.trim.survey",
     "TextOptions": "edgekit.conversion.options",
     "Thresholds": "edgekit.gates",

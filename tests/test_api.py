@@ -27,7 +27,7 @@ VERBS = {
     "chat": "Chat",
     "open_checkpoint": "Checkpoint",
 }
-RESULTS = ("Conversion", "AdapterBundle", "Survey", "Bench", "Package", "Parity")
+RESULTS = ("Conversion", "AdapterBundle", "Survey", "Bench", "Package", "Parity", "Summary")
 
 
 def test_every_name_is_there_and_documented() -> None:

@@ -26,10 +26,10 @@ from edgekit.bundle.opening import no_manifest
 from edgekit.bundle.pieces import Texts, read_pieces
 from edgekit.bundle.summary import (
     PARTS,
-    BundleSummary,
     LlmSummary,
     SamplerSummary,
     SectionSummary,
+    Summary,
     TokenSummary,
 )
 from edgekit.bundle.tflite import ModelSummary, is_tflite, read_model
@@ -45,7 +45,7 @@ _METADATA: Final = (
 )
 
 
-def inspect(path: str | Path) -> BundleSummary:
+def inspect(path: str | Path) -> Summary:
     """Summarize a bundle directory, a .litertlm file or a .tflite file.
 
     A model file that is not the one its manifest describes is summarized all the same, with the matches
@@ -72,7 +72,7 @@ def inspect(path: str | Path) -> BundleSummary:
         None if llm is None else llm.max_num_tokens or None,
         *(model.kv_length for model in models),
     )
-    return BundleSummary(
+    return Summary(
         path=model_path,
         size=len(data),
         sha256=digest,

@@ -12,6 +12,7 @@ from edgekit.bundle.container import MetadataValue
 from edgekit.bundle.manifest import Manifest, to_json
 from edgekit.bundle.tflite import ModelSummary
 from edgekit.records.codec import plain
+from edgekit.results import raise_if_failed
 
 PARTS: Final = (
     "embedding",
@@ -89,7 +90,7 @@ class TokenizerSummary:
 
 
 @dataclass(frozen=True)
-class BundleSummary:
+class Summary:
     """All that `inspect` finds.
 
     container_version: None for a bare .tflite file. parts: bytes per part, in the order of PARTS; together
@@ -121,6 +122,27 @@ class BundleSummary:
             return None
         kept = self.manifest.architecture.vocab_size
         return self.parts["embedding"] * (vocabulary.rows - kept) // kept
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What a manifest says of the file that is not so."""
+        if self.size_matches is False or self.digest_matches is False:
+            return ("the file is not the one that its manifest describes",)
+        return ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether there are no problems."""
+        return not self.problems
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The file that was read."""
+        return (self.path,)
+
+    def raise_if_failed(self) -> None:
+        """Raise GateError when there are problems."""
+        raise_if_failed(self, where=self.path)
 
     def to_json(self) -> dict[str, Any]:
         """Return the summary as JSON values."""

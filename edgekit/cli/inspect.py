@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from edgekit.bundle.adapter.summary import AdapterSummary, TargetSummary
     from edgekit.bundle.manifest import SamplerUse, VocabularyUse
-    from edgekit.bundle.summary import BundleSummary, LlmSummary, SamplerSummary, TokenSummary
+    from edgekit.bundle.summary import LlmSummary, SamplerSummary, Summary, TokenSummary
     from edgekit.bundle.tflite import ModelSummary, TensorSpec
 
 EXAMPLES = """Examples:
@@ -93,7 +93,7 @@ def _fitting(bundle: Path, adapters: Sequence[Path]) -> list[AdapterSummary]:
 # ---------------------------------------- a bundle
 
 
-def _print(summary: BundleSummary, quiet: bool) -> None:
+def _print(summary: Summary, quiet: bool) -> None:
     console = output_console()
     print(_title(summary))
     if summary.llm is not None:
@@ -106,7 +106,7 @@ def _print(summary: BundleSummary, quiet: bool) -> None:
         console.print(_sections(summary))
 
 
-def _title(summary: BundleSummary) -> str:
+def _title(summary: Summary) -> str:
     lines = [f"{summary.path}  {figures.size(summary.size)}  sha256 {summary.sha256[:16]}…"]
     if summary.manifest is not None:
         manifest = summary.manifest
@@ -118,7 +118,7 @@ def _title(summary: BundleSummary) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _metadata(summary: BundleSummary, llm: LlmSummary) -> Table:
+def _metadata(summary: Summary, llm: LlmSummary) -> Table:
     table = _table("metadata")
     table.add_column("")
     tokenizer = summary.tokenizer
@@ -146,7 +146,7 @@ def _metadata(summary: BundleSummary, llm: LlmSummary) -> Table:
     return table
 
 
-def _vocabulary(summary: BundleSummary, vocabulary: VocabularyUse) -> str:
+def _vocabulary(summary: Summary, vocabulary: VocabularyUse) -> str:
     kept = 0 if summary.manifest is None else summary.manifest.architecture.vocab_size
     less = summary.trimmed_bytes or 0
     saved = f"{figures.size(less)} ({figures.percent(less / (summary.size + less))}) saved"
@@ -202,7 +202,7 @@ def _schemes(model: ModelSummary) -> Table:
     return table
 
 
-def _parts(summary: BundleSummary) -> Table:
+def _parts(summary: Summary) -> Table:
     table = _table("size by part")
     table.add_column("size", justify="right")
     table.add_column("", justify="right")
@@ -214,7 +214,7 @@ def _parts(summary: BundleSummary) -> Table:
     return table
 
 
-def _sections(summary: BundleSummary) -> Table:
+def _sections(summary: Summary) -> Table:
     table = _table("sections")
     table.add_column("from", justify="right")
     table.add_column("size", justify="right")

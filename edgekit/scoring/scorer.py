@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from edgekit.bundle.container import read_container
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
-from edgekit.bundle.summary import BundleSummary
+from edgekit.bundle.summary import Summary
 from edgekit.checkpoint import Checkpoint
 from edgekit.errors import GraphError, MissingToolError
 from edgekit.graph import find_graph, graph_key
@@ -67,7 +67,7 @@ class GraphScorer:
 
 
 def open_scorer(
-    bundle: BundleSummary,
+    bundle: Summary,
     *,
     longest: int,
     sidecar: Path | None = None,

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from edgekit.bundle.adapter.opening import Adapter
-from edgekit.bundle.summary import BundleSummary
+from edgekit.bundle.summary import Summary
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.errors import BundleError
 from edgekit.progress import SILENT, Progress
@@ -54,7 +54,7 @@ class ReferenceSide:
     questions: Questions
     positions: int
     checkpoint: Checkpoint | None = None
-    bundle: BundleSummary | None = None
+    bundle: Summary | None = None
     progress: Progress = SILENT
 
     @cached_property
@@ -150,7 +150,7 @@ class Context:
     speaker, python: who speaks for the bundle: this installation's engine, or the one of another environment.
     """
 
-    bundle: BundleSummary
+    bundle: Summary
     adapter: Adapter | None
     reference: ReferenceSide
     data: Data
@@ -216,23 +216,23 @@ class Context:
         )
 
 
-def is_whole(bundle: BundleSummary) -> bool:
+def is_whole(bundle: Summary) -> bool:
     """Whether a file is the one that its manifest describes, and holds what an engine needs to open it."""
     return bundle.digest_matches is not False and bundle.size_matches is not False and bundle.llm is not None
 
 
-def name_of(bundle: BundleSummary) -> str:
+def name_of(bundle: Summary) -> str:
     """Return what to call a bundle: its directory's name, a bare file's own."""
     return bundle.path.stem if bundle.manifest is None else bundle.path.parent.name
 
 
-def kept_ids(bundle: BundleSummary) -> tuple[int, ...] | None:
+def kept_ids(bundle: Summary) -> tuple[int, ...] | None:
     """Return the checkpoint's id of each id of a trimmed vocabulary; None for one that is whole."""
     trimmed = None if bundle.manifest is None else bundle.manifest.vocabulary
     return None if trimmed is None else trimmed.old_ids
 
 
-def _opened(heard: Said | Refusal, bundle: BundleSummary) -> Said:
+def _opened(heard: Said | Refusal, bundle: Summary) -> Said:
     if isinstance(heard, Refusal):
         raise BundleError(f"the engine refuses the file: {heard.reason}", where=bundle.path)
     return heard

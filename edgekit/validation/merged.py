@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from edgekit.bundle.summary import BundleSummary
+from edgekit.bundle.summary import Summary
 from edgekit.figures import number, percent, percent_points, size
 from edgekit.html.page import Block, Column, Prose, Remark, Table
 from edgekit.html.page import Section as PageSection
@@ -61,7 +61,7 @@ class MergedComparison:
 
 
 def hold_beside(
-    context: Context, beside: BundleSummary, answers: generation.Section, read: logits.Section | None
+    context: Context, beside: Summary, answers: generation.Section, read: logits.Section | None
 ) -> MergedComparison:
     """Ask the bundle with the adapter merged in the same questions, and say which way is better.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgekit.bundle.adapter.opening import Adapter
-from edgekit.bundle.summary import BundleSummary
+from edgekit.bundle.summary import Summary
 from edgekit.runtime.ask.questions import Questions
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.data import Data
@@ -11,7 +11,7 @@ from edgekit.text.messages import Message
 from edgekit.text.prompts import AWKWARD
 
 
-def questions_for(bundle: BundleSummary, adapter: Adapter | None, data: Data, max_tokens: int) -> Questions:
+def questions_for(bundle: Summary, adapter: Adapter | None, data: Data, max_tokens: int) -> Questions:
     """Put the questions for a bundle together, as its task asks them: with an adapter's system prompt."""
     system = None if adapter is None else adapter.manifest.system_prompt
     return Questions(
@@ -23,7 +23,7 @@ def questions_for(bundle: BundleSummary, adapter: Adapter | None, data: Data, ma
     )
 
 
-def _answer_format(bundle: BundleSummary, adapter: Adapter | None) -> AnswerFormat | None:
+def _answer_format(bundle: Summary, adapter: Adapter | None) -> AnswerFormat | None:
     """What answers are held to; an adapter's task has a format of its own, or none."""
     if adapter is not None:
         return adapter.answer

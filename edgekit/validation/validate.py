@@ -14,7 +14,7 @@ from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.opening import Bundle
 from edgekit.bundle.subject import identify_adapter
-from edgekit.bundle.summary import BundleSummary
+from edgekit.bundle.summary import Summary
 from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.errors import BundleError, InputError
 from edgekit.gates import Gates, Thresholds, gates_for
@@ -132,7 +132,7 @@ def _run(
     checks: Sequence[CheckModule],
     gates: Gates,
     laps: _Laps,
-    beside: BundleSummary | None,
+    beside: Summary | None,
 ) -> Parity:
     """Ask both sides, run the checks, and put the report together. beside: the bundle with the adapter merged in."""
     identity = context.reference.identity
@@ -158,7 +158,7 @@ def _run(
     return _report(context, identity, verdicts, sections, comparison, laps)
 
 
-def _refuse_stranger(checkpoint: Checkpoint, bundle: BundleSummary, *, beside_base: bool) -> None:
+def _refuse_stranger(checkpoint: Checkpoint, bundle: Summary, *, beside_base: bool) -> None:
     """Refuse a checkpoint that the bundle cannot have been made from. beside_base: an adapter lies over the bundle."""
     if beside_base and checkpoint.adapter is None:
         raise InputError(
@@ -179,7 +179,7 @@ def _refuse_stranger(checkpoint: Checkpoint, bundle: BundleSummary, *, beside_ba
         )
 
 
-def _whole(other: BundleSummary) -> BundleSummary:
+def _whole(other: Summary) -> Summary:
     if other.digest_matches is False:
         raise BundleError("the file is not the one its manifest describes", where=other.path)
     return other

@@ -8,7 +8,7 @@ from importlib.metadata import version
 
 from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.sidecar import read_sidecar
-from edgekit.bundle.summary import BundleSummary
+from edgekit.bundle.summary import Summary
 from edgekit.bundle.tflite import ADAPTER_INPUT
 from edgekit.checkpoint import Checkpoint, digest
 from edgekit.conversion.adapter.making import adapter_digest
@@ -97,7 +97,7 @@ def _same_source(name: str, given: str, made_from: str) -> Item:
     return Item(name, "passed" if given == made_from else "warned", given[:12], made_from[:12])
 
 
-def _digests(summary: BundleSummary) -> list[Item]:
+def _digests(summary: Summary) -> list[Item]:
     assert summary.manifest is not None
     model = summary.manifest.model
     return [
@@ -106,7 +106,7 @@ def _digests(summary: BundleSummary) -> list[Item]:
     ]
 
 
-def _needed_sections(summary: BundleSummary) -> list[Item]:
+def _needed_sections(summary: Summary) -> list[Item]:
     rows = [
         ("LLM metadata", summary.llm is not None),
         ("tokenizer", summary.tokenizer is not None),
@@ -120,7 +120,7 @@ def _needed_sections(summary: BundleSummary) -> list[Item]:
     ]
 
 
-def _promises(summary: BundleSummary) -> list[Item]:
+def _promises(summary: Summary) -> list[Item]:
     manifest, llm = summary.manifest, summary.llm
     assert manifest is not None
     items = []
@@ -152,7 +152,7 @@ def _ids(tokens: Sequence[object]) -> list[tuple[int, ...]]:
     return [tuple(getattr(token, "ids", ())) for token in tokens]
 
 
-def _slots(base: BundleSummary) -> list[Item]:
+def _slots(base: Summary) -> list[Item]:
     """What a base that takes adapters promises; nothing for another bundle."""
     slots = None if base.manifest is None else base.manifest.adapters
     if slots is None:
@@ -172,7 +172,7 @@ def _slots(base: BundleSummary) -> list[Item]:
     ]
 
 
-def _sidecar(adapter: Adapter, base: BundleSummary, checkpoint: Checkpoint | None) -> list[Item]:
+def _sidecar(adapter: Adapter, base: Summary, checkpoint: Checkpoint | None) -> list[Item]:
     """What the adapter bundle promises. checkpoint: the adapter that it is validated against."""
     manifest, sidecar = adapter.manifest, adapter.sidecar
     ranks = {len(values) for values in read_sidecar(sidecar).values()} or {manifest.rank}

@@ -195,15 +195,15 @@ def _overview(parity: Parity) -> Section:
         title = f"{counted(len(gates), 'gate', 'gates')}, {failed or 'none'} failed"
         blocks.append(Fold(title, [gate_table("All gates", gates)]))
     if parity.steps:
-        blocks.append(Fold(f"Where the {duration(parity.seconds)} went", [_times(parity)]))
+        blocks.append(Prose(_times(parity)))
     return Section("checks", "Checks", blocks)
 
 
-def _times(parity: Parity) -> Table:
-    """Show every second once: what serves several checks, then what each took by itself."""
-    rows = [(step.title, duration(step.seconds)) for step in parity.steps]
-    rows += [(check.title, duration(check.seconds)) for check in parity.checks if check.status != "skipped"]
-    return Table("Steps and checks", (Column("Step"), Column("Time", numeric=True)), rows)
+def _times(parity: Parity) -> str:
+    """Say where all the time went: what served several checks, and the checks by themselves."""
+    parts = [f"{step.title} {duration(step.seconds)}" for step in parity.steps]
+    checks = sum(check.seconds for check in parity.checks)
+    return f"{duration(parity.seconds)} in all: {', '.join(parts)}, the checks themselves {duration(checks)}."
 
 
 def _not_checked(skipped: Sequence[Check]) -> Section:

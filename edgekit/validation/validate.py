@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -185,11 +185,10 @@ def _whole(other: Summary) -> Summary:
     return other
 
 
-@dataclass
 class _Laps:
     """Cuts the time of a run into pieces, so that they add up to it."""
 
-    def __post_init__(self) -> None:
+    def __init__(self) -> None:
         self._since = time.perf_counter()
         self.steps: tuple[Step, ...] = ()
         self.seconds = 0.0

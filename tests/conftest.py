@@ -103,6 +103,12 @@ def reference(demo_path: Path) -> Reference:
 
 
 @pytest.fixture(scope="session")
+def int8_bundle(bundles: Bundles) -> Path:
+    """The demo in 8 bits, as `edgekit convert` makes it; to be read only."""
+    return bundles(recipe="int8")
+
+
+@pytest.fixture(scope="session")
 def adapter_ready_bundle(bundles: Bundles, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The demo as a base that takes adapters, with its own answer format; int8, rank 16. Reports go into it."""
     return bundles.copy(tmp_path_factory.mktemp("base") / "settings-navigator", **BASE)

@@ -127,7 +127,7 @@ class LaunchTest {
         application.use(
             installer { name, bytes ->
                 if (name != "edgekit.json") bytes
-                else bytes.decodeToString().replace("\"schema_version\": 1", "\"schema_version\": 99").encodeToByteArray()
+                else bytes.decodeToString().replace("\"schema_version\": 2", "\"schema_version\": 99").encodeToByteArray()
             },
         )
         launched { app.awaitText("This app cannot read the bundle") }

@@ -40,7 +40,7 @@ from edgekit.validation.scoring import GraphScorer, relink, scoring_key
 opened = open_bundle(sys.argv[1])
 model = model_bytes(read_container(opened.model_path))
 tokens = np.random.default_rng(0).integers(10, 1500, int(sys.argv[2])).tolist()
-key = scoring_key(opened.manifest.graph.id, None)
+key = scoring_key(opened.manifest.graph, None)
 scoring = relink(find_graph(key), stored_weights(model))
 scorers = {
     "decode signature": GraphScorer(bytes(model), longest=len(tokens), by_prefill=False),

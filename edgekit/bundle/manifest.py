@@ -83,12 +83,15 @@ class RecipeUse:
 
 @dataclass(frozen=True)
 class GraphUse:
-    """The captured graph: its id, its form, and the prompt lengths of its prefill signatures (none when
-    dynamic)."""
+    """The captured graph: its id, its form, and the prompt lengths of its prefill signatures (none when dynamic).
+
+    rotation: length of the rotations that were put into it, 0 for none.
+    """
 
     id: str
     form: Literal["dynamic", "static"]
     prefill_lengths: tuple[int, ...] = ()
+    rotation: int = 0
 
 
 @dataclass(frozen=True)

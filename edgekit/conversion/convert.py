@@ -148,9 +148,7 @@ def _write_model(job: Job, path: Path, threads: int | None, progress: Progress) 
     values = sum(prod(slot.shape) for slot in job.link.slots)
     with path.open("wb") as file, progress.step("quantize and write", values * 2, "bytes") as advance:
         # Told in bytes of the bfloat16 source, which is what people know the size of.
-        chunks = model_chunks(
-            job.link, job.checkpoint.tensors, threads=threads, advance=lambda done: advance(done * 2)
-        )
+        chunks = model_chunks(job.link, job.tensors, threads=threads, advance=lambda done: advance(done * 2))
         if job.settings.file_format == "litertlm":
             written = write_container(file, [*job.small_sections, job.model_section(chunks)])
         else:

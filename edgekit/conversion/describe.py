@@ -51,7 +51,9 @@ def describe(job: Job, source_digest: str, written: Written) -> Manifest:
             {name: scheme.label() for name, scheme in job.schemes.items()},
             job.settings.recipe.gates,
         ),
-        graph=manifests.GraphUse(graph.digest()[:16], graph.key.form, graph.key.prefill_lengths),
+        graph=manifests.GraphUse(
+            graph.digest()[:16], graph.key.form, graph.key.prefill_lengths, graph.key.rotation
+        ),
         kv_length=job.settings.graph.kv_length,
         start_token=text.start_id,
         pad_token=text.tokenizer.pad_id,

@@ -19,7 +19,7 @@ from edgekit.bundle.metadata import (
 )
 from edgekit.bundle.sidecar import sidecar_bytes
 from edgekit.bundle.writing import Section, container_size, pack_hf_tokenizer
-from edgekit.checkpoint import Checkpoint
+from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.checkpoint.source import plain_name
 from edgekit.conversion.options import (
     DEFAULT_KV_LENGTH,
@@ -38,6 +38,7 @@ from edgekit.errors import InputError, RecipeError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
 from edgekit.graph.format import AdapterInputs, GraphKey
 from edgekit.progress import Progress
+from edgekit.quantize.rotation import rotate_weights
 from edgekit.recipes import Recipe, Scheme, read_recipe, resolve
 from edgekit.text.answers import AnswerFormat, parse_answer
 from edgekit.text.generation import Sampler, parse_sampler
@@ -63,13 +64,15 @@ class Settings:
 class Job:
     """All that is known before the weights are read.
 
-    checkpoint, text: the trimmed ones, where the vocabulary is trimmed. small_sections: everything in the container but
+    checkpoint, text: the trimmed ones, where the vocabulary is trimmed. tensors: the checkpoint's, as the graph needs
+    them. small_sections: everything in the container but
     the model; none in a bare graph. trimmed: what became of the vocabulary; None when it is whole.
     """
 
     settings: Settings
     checkpoint: Checkpoint
     text: Text
+    tensors: Mapping[str, WeightTensor]
     graph: Graph
     schemes: Mapping[str, Scheme]
     link: Link
@@ -138,7 +141,7 @@ def settle(
 
 def _feasible(recipe: Recipe) -> Recipe:
     """Refuse what a recipe may ask for and this release cannot do: what is asked for is never ignored."""
-    for need, name in ((recipe.calibration, "calibration"), (recipe.folds, "fold"), (recipe.graph, "graph")):
+    for need, name in ((recipe.calibration, "calibration"), (recipe.folds, "fold")):
         if need:
             raise RecipeError(
                 f"it has [{name}], which this edgekit cannot do yet", where=recipe.name, remedy="take it out"
@@ -165,19 +168,27 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
     if trimmed is not None:
         checkpoint, text = trimmed.checkpoint, trimmed.text
         lap("trim the vocabulary")
-    options = settings.graph
+    options, rotation = settings.graph, settings.recipe.graph.rotation
+    architecture = checkpoint.architecture
     key = graph_key(
-        checkpoint.architecture, options.form, options.kv_layout, settings.adapters, options.kv_precision
+        architecture, options.form, options.kv_layout, settings.adapters, options.kv_precision, rotation
     )
     graph = find_graph(key, progress)
     lap("find the graph")
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(settings.recipe, matrices)
     kv_length = options.kv_length if options.form == "static" else None
-    link = plan_link(graph, schemes, checkpoint.architecture.vocab_size, kv_length)
+    link = plan_link(graph, schemes, architecture.vocab_size, kv_length)
     sections = _small_sections(text, checkpoint, settings, key) if settings.file_format == "litertlm" else ()
     lap("plan the link")
-    return Job(settings, checkpoint, text, graph, schemes, link, sections, trimmed)
+    tensors = rotate_weights(
+        checkpoint.tensors,
+        matrices,
+        rotation,
+        architecture.head_dim,
+        through_attention=settings.adapters is None,
+    )
+    return Job(settings, checkpoint, text, tensors, graph, schemes, link, sections, trimmed)
 
 
 def _answer_format(text: TextOptions, file_format: FileFormat) -> AnswerFormat | None:

@@ -99,6 +99,8 @@ class GraphKey:
     scoring: the prefill signature gives the logits behind every token, which no bundle that ships needs and
         validating does.
     adapters: the inputs for an adapter, None for a graph that takes none.
+    rotation: length of the rotations in front of products (`edgekit.graph.rotate`), 0 for none. Captured graphs have
+        none: rotations are put in when a graph is found.
     """
 
     architecture: Architecture
@@ -108,6 +110,7 @@ class GraphKey:
     kv_layout: KvLayout = "full"
     adapters: AdapterInputs | None = None
     kv_precision: KvPrecision = "float32"
+    rotation: int = 0
 
     def file_name(self) -> str:
         """The name under which the graph is kept in a library directory."""
@@ -172,6 +175,7 @@ class Graph:
     spare_buffers: how many buffers at the end of the model are spare; spare tensors of a subgraph: one per
     quantizable constant that the subgraph reads.
     made_with: versions of the packages that captured it.
+    captured: digest of the graph that was captured, when rotations were put into it afterwards.
     """
 
     key: GraphKey
@@ -183,9 +187,15 @@ class Graph:
     spare_buffers: int
     made_with: dict[str, str]
     flatbuffer: bytes
+    captured: str | None = None
 
     def digest(self) -> str:
-        """SHA-256 of everything that a link depends on; the versions it was made with are not part of it."""
+        """SHA-256 of all that was captured and a link depends on, without the versions that it was made with.
+
+        Rotations, which follow from the graph and their length, do not change it.
+        """
+        if self.captured is not None:
+            return self.captured
         table = {name: value for name, value in _to_json(self).items() if name != "made_with"}
         content = json.dumps(table, sort_keys=True).encode() + self.flatbuffer
         return hashlib.sha256(content).hexdigest()

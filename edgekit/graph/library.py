@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import cast
@@ -22,6 +23,7 @@ from edgekit.graph.format import (
     read_graph,
     write_graph,
 )
+from edgekit.graph.rotate import rotate
 from edgekit.progress import SILENT, Progress
 
 SHIPPED = Path(__file__).parent / "shipped"
@@ -41,10 +43,12 @@ def cache_directory() -> Path:
 
 
 def find_graph(key: GraphKey, progress: Progress = SILENT) -> Graph:
-    """Give the graph for a key: shipped, cached, or captured now and kept for the next time.
+    """Give the graph for a key: shipped, cached, or captured now and kept for the next time; rotated when asked for.
 
     Raises MissingToolError when it must be captured and the `convert` extra is not installed.
     """
+    if key.rotation:
+        return rotate(find_graph(replace(key, rotation=0), progress), key.rotation)
     shipped = SHIPPED / key.file_name()
     if shipped.exists():
         return read_graph(shipped)
@@ -100,9 +104,16 @@ def graph_key(
     kv_layout: KvLayout = "full",
     adapters: AdapterInputs | None = None,
     kv_precision: KvPrecision = "float32",
+    rotation: int = 0,
 ) -> GraphKey:
     """The graph that a checkpoint's architecture asks for."""
     lengths = STATIC_PREFILL_LENGTHS if form == "static" else ()
     return GraphKey(
-        architecture.free(), form, lengths, kv_layout=kv_layout, adapters=adapters, kv_precision=kv_precision
+        architecture.free(),
+        form,
+        lengths,
+        kv_layout=kv_layout,
+        adapters=adapters,
+        kv_precision=kv_precision,
+        rotation=rotation,
     )

@@ -18,7 +18,7 @@
     sites = "*: up to down"                  # a glob or a list of globs
 
     [graph]                                  # what the graph must do
-    split = { "*.mlp.down_proj.weight" = 4 } # products cut into so many parts along their columns
+    rotation = 128                           # rotate what goes into products (see `edgekit.graph.rotate`)
 
 Norms stay float32 and no rule applies to them. `order` is a recipe's place in lists. To ship another recipe, put its
 file into `shipped`.
@@ -41,6 +41,7 @@ SHIPPED = Path(__file__).parent / "shipped"
 DEFAULT = "int8"
 _BITS: Final[tuple[Literal[8, 4, 2], ...]] = (8, 4, 2)
 BLOCK_SIZES = (32, 64, 128, 256)
+ROTATIONS = (32, 64, 128, 256)
 ALGORITHMS: Final[tuple[Algorithm, ...]] = get_args(Algorithm)
 
 _LAST = 1000  # in lists: behind all that say where they belong
@@ -76,9 +77,9 @@ class FoldUse:
 
 @dataclass(frozen=True)
 class GraphNeeds:
-    """What the graph must do. split: glob on tensors → parts into which their products are cut along the columns."""
+    """What the graph must do. rotation: length of the rotations in front of products, 0 for none."""
 
-    split: Mapping[str, int]
+    rotation: int = 0
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,7 @@ class Recipe:
     gates: Thresholds = COARSE
     calibration: Needs | None = None
     folds: tuple[FoldUse, ...] = ()
-    graph: GraphNeeds | None = None
+    graph: GraphNeeds = GraphNeeds()
 
 
 def shipped_recipes() -> tuple[Recipe, ...]:
@@ -203,7 +204,7 @@ class _File:
     gates: Thresholds = COARSE
     calibration: Needs | None = None
     fold: tuple[_FoldTable, ...] = ()
-    graph: GraphNeeds | None = None
+    graph: GraphNeeds = GraphNeeds()
 
 
 def _read(path: Path) -> Recipe:
@@ -215,6 +216,12 @@ def _read_with_order(path: Path) -> tuple[int, Recipe]:
     if not file.rule:
         raise RecipeError("a recipe needs at least one [[rule]]", where=path)
     rules = tuple(_rule(rule, f"{path}: rule[{n}]") for n, rule in enumerate(file.rule))
+    if file.graph.rotation not in (0, *ROTATIONS):
+        raise RecipeError(
+            f"a rotation of {file.graph.rotation} is not offered",
+            where=f"{path}: graph.rotation",
+            remedy=f"use one of {', '.join(map(str, ROTATIONS))}, or leave it out",
+        )
     folds = tuple(FoldUse((f.sites,) if isinstance(f.sites, str) else f.sites) for f in file.fold)
     recipe = Recipe(
         path.stem, file.description, rules, file.gates.over(COARSE), file.calibration, folds, file.graph

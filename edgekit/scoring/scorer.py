@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.bundle.container import read_container
+from edgekit.bundle.manifest import GraphUse
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
 from edgekit.bundle.summary import Summary
@@ -84,7 +85,7 @@ def open_scorer(
     manifest, key = bundle.manifest, None
     if manifest is not None:
         fallback = None if checkpoint is None else graph_key(checkpoint.architecture, "dynamic")
-        key = scoring_key(manifest.graph.id, fallback, adapters=manifest.adapters is not None)
+        key = scoring_key(manifest.graph, fallback, adapters=manifest.adapters is not None)
     if key is not None:
         try:
             relinked = relink(find_graph(key, progress), stored_weights(model))
@@ -95,22 +96,27 @@ def open_scorer(
 
 
 def scoring_key(
-    graph_id: str | None, fallback: GraphKey | None, *, adapters: bool = False
+    graph: GraphUse | None, fallback: GraphKey | None, *, adapters: bool = False
 ) -> GraphKey | None:
     """Return the scoring form of the graph that a bundle was linked into.
 
-    graph_id: the manifest's. fallback: the checkpoint's graph, when the bundle's is not found here any more.
+    graph: as the manifest has it. fallback: the checkpoint's graph, when the bundle's is not found here any more.
     adapters: the bundle takes adapters. There is one such form for every rank and every choice of projections: zeros
         pad the rank, and fill the inputs of the others.
     """
     inputs = AdapterInputs(max(RANKS), TARGETS) if adapters else None
     found = fallback
-    if graph_id is not None:
-        found = next((key for key in _linked_keys(graph_id)), fallback)
+    if graph is not None:
+        found = next((key for key in _linked_keys(graph.id)), fallback)
     if found is None:
         return None
     return GraphKey(
-        found.architecture, "dynamic", scoring=True, adapters=inputs, kv_precision=found.kv_precision
+        found.architecture,
+        "dynamic",
+        scoring=True,
+        adapters=inputs,
+        kv_precision=found.kv_precision,
+        rotation=0 if graph is None else graph.rotation,
     )
 
 

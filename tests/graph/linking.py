@@ -13,6 +13,7 @@ from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.graph import Graph, find_graph, graph_key, plan_link
 from edgekit.graph.format import AdapterInputs, Form, KvLayout, KvPrecision
 from edgekit.graph.weights import model_chunks
+from edgekit.quantize.rotation import rotate_weights
 from edgekit.quantize.solve import dequantize, quantize_tensor
 from edgekit.recipes import Scheme, read_recipe, resolve
 
@@ -25,13 +26,22 @@ def linked_model(
     kv_layout: KvLayout = "full",
     adapters: AdapterInputs | None = None,
     kv_precision: KvPrecision = "float32",
+    rotation: int | None = None,
 ) -> bytes:
-    """The TFLite model that `edgekit convert` would put into a bundle."""
-    graph = find_graph(graph_key(checkpoint.architecture, form, kv_layout, adapters, kv_precision))
+    """The TFLite model that `edgekit convert` would put into a bundle; rotation: another than the recipe's."""
+    rotation = read_recipe(recipe).graph.rotation if rotation is None else rotation
+    graph = find_graph(graph_key(checkpoint.architecture, form, kv_layout, adapters, kv_precision, rotation))
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(read_recipe(recipe), matrices)
     static = kv_length if form == "static" else None
-    return linked(graph, schemes, checkpoint.architecture.vocab_size, checkpoint.tensors, static)
+    tensors = rotate_weights(
+        checkpoint.tensors,
+        matrices,
+        rotation,
+        checkpoint.architecture.head_dim,
+        through_attention=adapters is None,
+    )
+    return linked(graph, schemes, checkpoint.architecture.vocab_size, tensors, static)
 
 
 def linked(

@@ -151,7 +151,7 @@ def test_a_recipe_says_what_it_needs_beside_the_weights(tmp_path: Path) -> None:
             [[fold]]
             sites = "*: up to down"
             [graph]
-            split = { "*.mlp.down_proj.weight" = 4 }
+            rotation = 64
             [[rule]]
             tensors = "*"
             bits = 4
@@ -160,8 +160,8 @@ def test_a_recipe_says_what_it_needs_beside_the_weights(tmp_path: Path) -> None:
     )
     assert recipe.calibration == Needs(("absmax", "hessian"))
     assert recipe.folds == (FoldUse(("*: up to down",)),)
-    assert recipe.graph == GraphNeeds({"*.mlp.down_proj.weight": 4})
-    assert all(r.calibration is None and not r.folds and r.graph is None for r in shipped_recipes())
+    assert recipe.graph == GraphNeeds(rotation=64)
+    assert all(r.calibration is None and not r.folds for r in shipped_recipes())
 
 
 @pytest.mark.parametrize(
@@ -169,7 +169,8 @@ def test_a_recipe_says_what_it_needs_beside_the_weights(tmp_path: Path) -> None:
     [
         ('[calibration]\nstatistics = ["mean"]', "statistics"),
         ("[calibration]", "statistics"),
-        ("[graph]\nsplit = { a = true }", "split"),
+        ("[graph]\nrotation = true", "rotation"),
+        ("[graph]\nrotation = 48", "rotation"),
         ("[[fold]]\nsites = 3", "sites"),
     ],
 )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgekit.bundle.container import read_container
 from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
+from edgekit.bundle.summary import Summary
 from edgekit.conversion.trim.gather import gather_rows
 from edgekit.errors import BundleError
 from edgekit.figures import decibels, number
@@ -20,6 +21,7 @@ from edgekit.graph import find_graph, graph_key
 from edgekit.html import svg
 from edgekit.html.page import Badge, Block, Cell, Column, Fold, Plot, Plots, Prose, Table
 from edgekit.html.text import shorten
+from edgekit.quantize.rotation import rotate_weights
 from edgekit.quantize.solve import QuantizedTensor, block_scale_bytes, dequantize, quantize_tensor
 from edgekit.recipes.scheme import Algorithm, Scheme
 from edgekit.scoring.noise import cosine_of, kind_of, sqnr_of, weight_sums
@@ -81,10 +83,17 @@ def look(context: Context) -> Section | Skipped | Unseen:
         others = stored_weights(model_bytes(read_container(reference.bundle.path)))
     except BundleError as error:
         return Skipped(error.message)
+    if _rotation(context.bundle) != _rotation(reference.bundle):
+        return Skipped("one of the two files holds its weights rotated, or by another length")
     same = {n: w for n, w in stored.items() if n in others and others[n].shape == w.shape}
     if not same:
         return Skipped("the two files have no tensors of one name")
     return _compare_all(context, same, {name: others[name].read for name in same}, None)
+
+
+def _rotation(bundle: Summary) -> tuple[int, bool]:
+    manifest = bundle.manifest
+    return (0, True) if manifest is None else (manifest.graph.rotation, manifest.adapters is None)
 
 
 def _against_checkpoint(context: Context, stored: Mapping[str, StoredWeight]) -> Section | Skipped | Unseen:
@@ -92,11 +101,17 @@ def _against_checkpoint(context: Context, stored: Mapping[str, StoredWeight]) ->
     assert source is not None
     if manifest is None:
         return Skipped("edgekit did not make the file, so its tensors have other names")
-    key = scoring_key(manifest.graph.id, graph_key(source.architecture, "dynamic"))
+    key = scoring_key(manifest.graph, graph_key(source.architecture, "dynamic"))
     assert key is not None
     graph = find_graph(without_scoring(key), context.progress)
     kept = context.kept_ids
-    tensors = (source if kept is None else gather_rows(source, kept)).tensors
+    tensors = rotate_weights(
+        (source if kept is None else gather_rows(source, kept)).tensors,
+        [c.tensor for c in graph.constants if c.quantizable and c.tensor in source.tensors],
+        manifest.graph.rotation,
+        source.architecture.head_dim,
+        through_attention=manifest.adapters is None,
+    )
     originals = {
         c.tensor: _reader(tensors[c.tensor], c.transform) for c in graph.constants if c.tensor in tensors
     }

@@ -1,0 +1,116 @@
+"""Rotated tensors: the weights behind a rotation in the graph, rotated when they are read.
+
+Of a product x W^T, with x rotated by an orthonormal matrix H in front of it, the weights become W H; what comes out is
+the same in float. See `edgekit.graph.rotate` for why, and where the rotations are.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from edgekit.checkpoint.safetensors import WeightTensor
+
+ATTENTION_OUTPUT = ".self_attn.o_proj.weight"
+_VALUES = ".self_attn.v_proj.weight"
+
+
+def stretch(columns: int, longest: int) -> int:
+    """The largest power of two that divides the columns, and is not above `longest`."""
+    return min(columns & -columns, longest)
+
+
+def rotate_weights(
+    tensors: Mapping[str, WeightTensor],
+    matrices: Iterable[str],
+    longest: int,
+    head_dim: int,
+    *,
+    through_attention: bool,
+) -> dict[str, WeightTensor]:
+    """The tensors of a checkpoint, as a graph with rotations in it needs them.
+
+    matrices: the quantizable ones. longest: as in `edgekit.graph.rotate.rotate`. through_attention: rotate values
+    head by head, and back in the output projection, where the weighting in between does not notice. An adapter would:
+    it adds to both on its own.
+    """
+    if not longest:
+        return dict(tensors)
+    changed = dict(tensors)
+    head = stretch(head_dim, head_dim)
+    for name in matrices:
+        tensor = tensors[name]
+        if name.endswith(ATTENTION_OUTPUT):
+            columns = head if through_attention else 1
+        else:
+            columns = stretch(tensor.shape[1], longest)
+        rows = head if through_attention and name.endswith(_VALUES) else 1
+        if max(columns, rows) > 1:
+            changed[name] = Rotated(tensor, columns, rows)
+    return changed
+
+
+@functools.cache
+def hadamard(size: int) -> NDArray[np.float32]:
+    """The orthonormal Walsh-Hadamard matrix (Sylvester's order) of a power of two; symmetric, its own inverse."""
+    matrix = np.ones((1, 1), np.float32)
+    while len(matrix) < size:
+        matrix = np.block([[matrix, matrix], [matrix, -matrix]])
+    return matrix / np.float32(size**0.5)
+
+
+def rotated(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+    """Rotate stretches of `size` along the last axis, whose length they divide."""
+    if size == 1:
+        return values
+    return (values.reshape(-1, size) @ hadamard(size)).reshape(values.shape)
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """A matrix whose columns are rotated, stretch by stretch; with heads, its rows as well, head by head.
+
+    columns, rows: lengths of the stretches, 1 for none.
+    """
+
+    base: WeightTensor
+    columns: int = 1
+    rows: int = 1
+
+    @property
+    def name(self) -> str:
+        """Name in the model."""
+        return self.base.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the base."""
+        return self.base.shape
+
+    @property
+    def dtype(self) -> str:
+        """That of the base; what is read is not rounded to it."""
+        return self.base.dtype
+
+    @property
+    def source(self) -> Path:
+        """The base's file."""
+        return self.base.source
+
+    def read(self, rows: slice | None = None) -> NDArray[np.float32]:
+        """Read these rows, rotated; float32. Rows that are rotated among each other are read together."""
+        if self.rows == 1:
+            return rotated(self.base.read(rows), self.columns)
+        values = rotated(self.base.read(), self.columns)
+        values = np.ascontiguousarray(rotated(np.ascontiguousarray(values.T), self.rows).T)
+        return values if rows is None else values[rows]
+
+    def raw(self) -> NDArray[Any]:
+        """Read all rows as float32."""
+        return self.read()

@@ -11,6 +11,11 @@ from numpy.typing import NDArray
 
 from edgekit.errors import MissingToolError
 
+_PAD = 0
+"""Any id does: no token of a text sees it."""
+_HEAD_CHUNK = 64
+"""States whose logits are made at once: 67 MB at 262,144 pieces."""
+
 
 class Reference:
     """A checkpoint directory opened by Transformers, in float32, on the GPU when there is one.
@@ -53,14 +58,33 @@ class Reference:
 
     def hidden(self, tokens: Sequence[int]) -> NDArray[np.float32]:
         """The last hidden state behind each token, normed, shape (tokens, hidden): what the head multiplies."""
-        with self._torch.no_grad():
-            output = self.model(
-                self._torch.tensor([list(tokens)], device=self.device),
-                output_hidden_states=True,
-                logits_to_keep=1,
-            )
-        hidden: NDArray[np.float32] = output.hidden_states[-1][0].cpu().numpy()
-        return hidden
+        return self.states([tokens], [0])[0]
+
+    def states(self, texts: Sequence[Sequence[int]], firsts: Sequence[int]) -> list[NDArray[np.float32]]:
+        """The last hidden states of several texts, each from its token number `first` on, computed at once.
+
+        Texts are padded behind their end, where nothing that came before can see it.
+        """
+        torch = self._torch
+        longest = max(map(len, texts))
+        ids = torch.tensor([[*text, *([_PAD] * (longest - len(text)))] for text in texts], device=self.device)
+        with torch.no_grad():
+            output = self.model(ids, output_hidden_states=True, logits_to_keep=1)
+        last = output.hidden_states[-1]
+        return [
+            last[row, first : len(text)].cpu().numpy().copy()
+            for row, (text, first) in enumerate(zip(texts, firsts, strict=True))
+        ]
+
+    def most_probable(self, states: NDArray[np.float32]) -> list[int]:
+        """The most probable token behind each hidden state."""
+        torch = self._torch
+        head, found = self.model.get_output_embeddings(), []
+        with torch.no_grad():
+            for start in range(0, len(states), _HEAD_CHUNK):
+                chunk = torch.from_numpy(states[start : start + _HEAD_CHUNK]).to(self.device)
+                found += head(chunk).argmax(-1).tolist()
+        return found
 
     def load_weights(self, tensors: dict[str, NDArray[np.float32]]) -> None:
         """Replace weights, by their names in `Gemma3ForCausalLM`."""
@@ -75,22 +99,29 @@ class Reference:
         return text
 
     def generate_ids(
-        self, prompt: Sequence[int], *, max_new_tokens: int, stop_ids: Sequence[int]
-    ) -> list[int]:
-        """The greedy continuation of a prompt, the token that ended it included."""
-        inputs = self._torch.tensor([list(prompt)], device=self.device)
-        with self._torch.no_grad():
+        self, prompts: Sequence[Sequence[int]], *, max_new_tokens: int, stop_ids: Sequence[int]
+    ) -> list[list[int]]:
+        """The greedy continuations of some prompts, generated together, the token that ended each included.
+
+        Prompts are padded in front; the mask hides that, and positions count from each prompt's own beginning.
+        """
+        torch = self._torch
+        longest = max(map(len, prompts))
+        inputs = torch.tensor([[*([_PAD] * (longest - len(p))), *p] for p in prompts], device=self.device)
+        mask = torch.tensor([[0] * (longest - len(p)) + [1] * len(p) for p in prompts], device=self.device)
+        with torch.no_grad():
             output = self.model.generate(
                 input_ids=inputs,
-                attention_mask=self._torch.ones_like(inputs),
+                attention_mask=mask,
                 do_sample=False,
                 top_k=None,
                 top_p=None,
                 max_new_tokens=max_new_tokens,
                 eos_token_id=list(stop_ids),
+                pad_token_id=_PAD,
             )
-        ids: list[int] = output[0, len(prompt) :].tolist()
-        return ids
+        stops = set(stop_ids)
+        return [_up_to_stop(row, stops) for row in output[:, longest:].tolist()]
 
     def generate(self, prompt: str, *, max_new_tokens: int = 64) -> str:
         """The greedy answer to a user's message, without special tokens."""
@@ -102,3 +133,11 @@ class Reference:
             output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True
         )
         return answer
+
+
+def _up_to_stop(ids: list[int], stops: set[int]) -> list[int]:
+    """Cut what stands behind the token that ended an answer."""
+    for place, token in enumerate(ids):
+        if token in stops:
+            return ids[: place + 1]
+    return ids

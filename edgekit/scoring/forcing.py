@@ -12,58 +12,64 @@ from numpy.typing import NDArray
 
 from edgekit.progress import SILENT, Progress
 from edgekit.scoring.positions import PositionScores, join, score_positions
-from edgekit.scoring.scorer import CHUNK, Scorer
+from edgekit.scoring.scorer import Scorer
 
 
 @dataclass(frozen=True)
 class ForcedText:
-    """A text to read by teacher forcing. answer_start: index of the first token of the answer, if any."""
+    """A text to read by teacher forcing. answer_start: index of the first token of the answer."""
 
     tokens: tuple[int, ...]
     answer_start: int
+
+    @property
+    def first(self) -> int:
+        """The position from which on it is judged: the one before the answer."""
+        return max(0, self.answer_start - 1)
 
 
 def forced_texts(
     prompts: Sequence[Sequence[int]], answers: Sequence[Sequence[int]], positions: int, longest: int
 ) -> tuple[ForcedText, ...]:
-    """Join prompts and answers until there are tokens enough; equal texts count once."""
+    """Join prompts and answers until there are tokens of answers enough; equal texts count once.
+
+    positions: tokens of answers, all together. longest: tokens of a text.
+    """
     texts: dict[tuple[int, ...], ForcedText] = {}
-    total = 0
+    left = positions
     for prompt, answer in zip(prompts, answers, strict=True):
-        tokens = (*prompt, *answer)[: min(longest, positions - total + 1)]
-        if len(tokens) < 2 or tokens in texts:
+        tokens = (*prompt, *answer[:left])[:longest]
+        if len(tokens) < 2 or len(tokens) <= len(prompt) or tokens in texts:
             continue
-        texts[tokens] = ForcedText(tokens, min(len(prompt), len(tokens)))
-        total += len(tokens) - 1
-        if total >= positions:
+        text = texts[tokens] = ForcedText(tokens, len(prompt))
+        left -= len(tokens) - 1 - text.first
+        if left <= 0:
             break
     return tuple(texts.values())
 
 
 @dataclass(frozen=True)
 class ForcedScores:
-    """What two models made of the same texts, at every position that has a token behind it.
+    """What two models made of the same texts, at every position behind which a token of an answer came.
 
-    positions: of each in its text, and whether the token that came lies in an answer; all as long as the scores.
-    seconds: of the bundle's pass alone.
+    positions: of each in its text, as long as the scores. seconds: of the bundle's pass alone, which reads `tokens`.
     """
 
-    scores: PositionScores
+    scores: PositionScores | None
     positions: NDArray[np.int64]
-    in_answer: NDArray[np.bool_]
+    tokens: int
     seconds: float
 
 
 def score_texts(
     texts: Sequence[ForcedText], reference: Scorer, bundle: Scorer, progress: Progress = SILENT
 ) -> ForcedScores:
-    """Let both read the texts, and score every position that has a token behind it.
+    """Let both read the texts, and score every position that has a token of an answer behind it.
 
     Scoring a chunk runs in a thread beside the interpreter, which keeps at most two chunks of logits alive.
     """
     waiting: list[Future[PositionScores]] = []
     positions: list[int] = []
-    in_answer: list[bool] = []
     seconds = 0.0
     total = sum(len(text.tokens) for text in texts)
     with (
@@ -71,21 +77,20 @@ def score_texts(
         progress.step("the bundle reads", total, "tokens") as advance,
     ):
         for text in texts:
-            targets = text.tokens[1:]
-            theirs, ours = bundle.logits(text.tokens), reference.logits(text.tokens)
-            for start in range(0, len(text.tokens), CHUNK):
+            theirs, place = bundle.logits(text.tokens, text.first), text.first
+            for expected in reference.logits(text.tokens, text.first):
                 began = time.perf_counter()
                 found = next(theirs)
                 seconds += time.perf_counter() - began
-                wanted = targets[start : start + CHUNK]
-                expected = next(ours)
+                wanted = text.tokens[place + 1 : place + 1 + len(expected)]
                 if wanted:
                     args = (expected[: len(wanted)], found[: len(wanted)], wanted)
                     waiting.append(pool.submit(score_positions, *args))
                 if len(waiting) > 1:
                     waiting[-2].result()
-                positions += range(start, start + len(wanted))
-                in_answer += [p + 1 >= text.answer_start for p in range(start, start + len(wanted))]
-                advance(len(found))
-        scores = join([future.result() for future in waiting])
-    return ForcedScores(scores, np.array(positions, np.int64), np.array(in_answer, np.bool_), seconds)
+                positions += range(place, place + len(wanted))
+                place += len(expected)
+            advance(len(text.tokens))
+        parts = [future.result() for future in waiting]
+    scores = join(parts) if parts else None
+    return ForcedScores(scores, np.array(positions, np.int64), total, seconds)

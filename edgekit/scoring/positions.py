@@ -23,6 +23,8 @@ from numpy.typing import NDArray
 
 from edgekit.stats import Floats, Interval, mean_interval, quantile_interval, rms_interval, share_interval
 
+_BLOCK = 64
+
 
 @dataclass(frozen=True)
 class PositionScores:
@@ -57,8 +59,6 @@ def score_positions(
     """Compare the logits at some positions.
 
     reference, bundle: shape (positions, vocabulary). targets: the token that came after each position.
-    A difference of two log-softmaxes is taken before it is weighted, in float64, so that equal logits give a
-    divergence of exactly zero. Rows are handled one at a time: a vocabulary row in float64 stays in the cache.
     """
     rows = [_score_row(p, q, t) for p, q, t in zip(reference, bundle, targets, strict=True)]
     return PositionScores(*(np.array(column, np.float64) for column in zip(*rows, strict=True)))
@@ -67,15 +67,41 @@ def score_positions(
 def _score_row(
     reference: NDArray[np.float32], bundle: NDArray[np.float32], target: int
 ) -> tuple[float, float, float, float, float]:
-    log_p, log_q = log_softmax(reference), log_softmax(bundle)
-    divergence = float(np.dot(np.exp(log_p), log_p - log_q))
+    log_p, log_q, divergence = _compare(reference, bundle, target)
     best_p, best_q = top(reference, 5), top(bundle, 5)
     return (
-        float(log_p[target]),
-        float(log_q[target]),
+        log_p,
+        log_q,
         max(divergence, 0.0) if math.isfinite(divergence) else math.inf,
         float(int(np.argmax(reference)) == int(np.argmax(bundle))),
         len(set(best_p.tolist()) & set(best_q.tolist())) / len(best_p),
+    )
+
+
+def _compare(
+    reference: NDArray[np.float32], bundle: NDArray[np.float32], target: int
+) -> tuple[float, float, float]:
+    """Return log p and log q of a token, and KL(p, q), which is exactly zero for equal logits.
+
+    The differences to the highest logit are exponentiated in float32, which a vocabulary of 262,144 needs to be quick,
+    and summed in float64: good to 1e-6 nats. Logits that are not finite take the long way.
+    """
+    high_p, high_q = reference.max(), bundle.max()
+    if not (np.isfinite(high_p + high_q) and np.isfinite(reference.min() + bundle.min())):
+        whole_p, whole_q = log_softmax(reference), log_softmax(bundle)
+        with np.errstate(invalid="ignore"):
+            divergence = float(np.dot(np.exp(whole_p), whole_p - whole_q))
+        return float(whole_p[target]), float(whole_q[target]), divergence
+    below_p, below_q = reference - high_p, bundle - high_q
+    p = np.exp(below_p)
+    sum_p, sum_q = float(p.sum(dtype=np.float64)), float(np.exp(below_q).sum(dtype=np.float64))
+    log_sum_p, log_sum_q = math.log(sum_p), math.log(sum_q)
+    p *= np.subtract(below_p, below_q, out=below_p)
+    divergence = float(p.sum(dtype=np.float64)) / sum_p - (log_sum_p - log_sum_q)
+    return (
+        float(reference[target]) - float(high_p) - log_sum_p,
+        float(bundle[target]) - float(high_q) - log_sum_q,
+        divergence,
     )
 
 
@@ -93,9 +119,16 @@ def top(logits: NDArray[np.float32], count: int) -> NDArray[np.int64]:
     count = min(count, len(logits))
     if np.isnan(logits).any():
         logits = np.nan_to_num(logits, nan=-np.inf)
-    least = np.partition(logits, -count)[-count]
-    above = np.flatnonzero(logits > least)
-    equal = np.flatnonzero(logits == least)[: count - len(above)]
+    near = np.arange(len(logits))
+    if len(logits) > _BLOCK * count:
+        # The least of the `count` highest block maxima: at least so many values reach it, and few others.
+        whole = len(logits) // _BLOCK * _BLOCK
+        highest = logits[:whole].reshape(-1, _BLOCK).max(axis=1)
+        near = np.flatnonzero(logits >= np.partition(highest, -count)[-count])
+    values = logits[near]
+    least = np.partition(values, -count)[-count]
+    above = near[values > least]
+    equal = near[values == least][: count - len(above)]
     return np.concatenate([above, equal])
 
 

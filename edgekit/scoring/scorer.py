@@ -40,8 +40,11 @@ EMBEDDING = "model.embed_tokens.weight"
 class Scorer(Protocol):
     """Something that reads tokens and says what it expects next."""
 
-    def logits(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
-        """Yield the logits behind each token in order, `CHUNK` at a time: (at most CHUNK, vocabulary)."""
+    def logits(self, tokens: Sequence[int], first: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits behind each token in order, from number `first` on: (at most CHUNK, vocabulary).
+
+        Chunks end at multiples of `CHUNK`, whatever is left out, so that those of two scorers lie side by side.
+        """
 
 
 class GraphScorer:
@@ -59,12 +62,14 @@ class GraphScorer:
         self.by_prefill = by_prefill
         self._runner = GraphInterpreter(model, kv_length=-(-longest // CHUNK) * CHUNK, adapter=adapter)
 
-    def logits(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
-        """Yield the logits behind each token."""
+    def logits(self, tokens: Sequence[int], first: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits behind each token from number `first` on."""
         self._runner.reset()
         for start in range(0, len(tokens), CHUNK):
             chunk = tokens[start : start + CHUNK]
-            yield self._runner.prefill_logits(chunk) if self.by_prefill else self._runner.logits(chunk)
+            found = self._runner.prefill_logits(chunk) if self.by_prefill else self._runner.logits(chunk)
+            if start + len(found) > first:
+                yield found[max(0, first - start) :]
 
 
 def open_scorer(

@@ -56,15 +56,15 @@ def shared_texts(
 ) -> tuple[tuple[ForcedText, ...], tuple[bool, ...]]:
     """Write texts in the shared ids, each up to the first token that only one model has.
 
-    texts: in old ids. Gives the texts that have two tokens or more, and which of them were cut.
+    texts: in old ids. Gives the texts whose prompts both models can read, and which of them were cut in their answer.
     """
     number = {old: n for n, old in enumerate(shared.old)}
     found: dict[ForcedText, bool] = {}
     for text in texts:
         end = next((at for at, token in enumerate(text.tokens) if token not in number), len(text.tokens))
-        if end >= 2:
+        if end > text.first:
             tokens = tuple(number[token] for token in text.tokens[:end])
-            found.setdefault(ForcedText(tokens, min(text.answer_start, end)), end < len(text.tokens))
+            found.setdefault(ForcedText(tokens, text.answer_start), end < len(text.tokens))
     return tuple(found), tuple(found.values())
 
 
@@ -80,12 +80,12 @@ class SharedScorer:
     own: Sequence[int]
     removed: list[list[Floats]] = field(default_factory=list)
 
-    def logits(self, tokens: Sequence[int]) -> Iterator[NDArray[np.float32]]:
-        """Yield the logits behind each token, over the shared ids."""
+    def logits(self, tokens: Sequence[int], first: int = 0) -> Iterator[NDArray[np.float32]]:
+        """Yield the logits behind each token from number `first` on, over the shared ids."""
         columns = np.asarray(self.own, np.int64)
         shares: list[Floats] = []
         self.removed.append(shares)
-        for chunk in self.inner.logits([self.own[token] for token in tokens]):
+        for chunk in self.inner.logits([self.own[token] for token in tokens], first):
             kept = chunk[:, columns]
             shares.append(share_outside(chunk, kept))
             yield kept
@@ -108,15 +108,13 @@ def share_outside(logits: NDArray[np.float32], kept: NDArray[np.float32]) -> Flo
 class RemovedMass:
     """The probability that the reference gives to tokens which a trimmed vocabulary does not have, 0 to 1.
 
-    rows, kept: pieces of the reference's vocabulary, and of those the bundle's. positions: where it was looked at,
-    inside answers where there are any; the figures are over these. cut_texts: texts that were read up to their
-    first removed token only.
+    rows, kept: pieces of the reference's vocabulary, and of those the bundle's. positions: inside answers, where it was
+    looked at. cut_texts: texts that were read up to the first removed token of their answer only.
     """
 
     rows: int
     kept: int
     positions: int
-    inside_answers: bool
     mean: Interval
     p99: Interval
     largest: float
@@ -126,28 +124,24 @@ class RemovedMass:
 def removed_mass(
     texts: Sequence[ForcedText], cut: Sequence[bool], scorer: SharedScorer, rows: int
 ) -> RemovedMass | None:
-    """Sum up what the reference gives to removed tokens, inside answers where there are any.
+    """Sum up what the reference gives to removed tokens inside answers.
 
     cut: texts whose next token is a removed one; the position before it counts, the last one of other texts
     has no token behind it and does not. rows: of the reference's vocabulary.
     """
     values: list[Floats] = []
-    in_answer: list[NDArray[np.bool_]] = []
     for text, was_cut, shares in zip(texts, cut, scorer.removed, strict=True):
-        count = len(text.tokens) - (0 if was_cut else 1)
-        values.append(np.concatenate(shares)[:count])
-        in_answer.append(np.arange(1, count + 1) >= text.answer_start)
+        count = len(text.tokens) - text.first - (0 if was_cut else 1)
+        values += [np.concatenate(shares)[:count]] if count else []
     if not values:
         return None
-    mass, answers = np.concatenate(values), np.concatenate(in_answer)
-    judged = mass[answers] if answers.any() else mass
+    mass = np.concatenate(values)
     return RemovedMass(
         rows=rows,
         kept=len(scorer.own),
-        positions=len(judged),
-        inside_answers=bool(answers.any()),
-        mean=mean_interval(judged),
-        p99=quantile_interval(judged, 0.99),
-        largest=float(judged.max()),
+        positions=len(mass),
+        mean=mean_interval(mass),
+        p99=quantile_interval(mass, 0.99),
+        largest=float(mass.max()),
         cut_texts=sum(cut),
     )

@@ -47,7 +47,8 @@ class ReferenceIdentity:
 class ReferenceSide:
     """What the bundle is held against: a checkpoint in Transformers, another bundle, or nothing.
 
-    positions: tokens that are read by teacher forcing, at most. All ids are those of the whole vocabulary.
+    positions: tokens of answers that are read by teacher forcing, at most. All ids are those of the whole vocabulary.
+    guesses: gives what the reference may answer to each prompt; checking a guess is quicker than answering.
     """
 
     data: Data
@@ -56,6 +57,7 @@ class ReferenceSide:
     checkpoint: Checkpoint | None = None
     bundle: Summary | None = None
     progress: Progress = SILENT
+    guesses: Callable[[], Sequence[str]] = tuple
 
     @cached_property
     def identity(self) -> ReferenceIdentity:
@@ -102,6 +104,7 @@ class ReferenceSide:
             self.data.rows,
             self.questions,
             positions=self.positions,
+            guesses=self.guesses(),
             progress=self.progress,
         )
 
@@ -120,6 +123,18 @@ class ReferenceSide:
         """The texts to read, prompts with answers. cache: tokens that the bundle has room for."""
         if self.run is not None:
             return self.run.texts
+        return forced_texts(*self._said_ids, self.positions, min(cache or _LONGEST, _LONGEST))
+
+    @property
+    def possible(self) -> int:
+        """Tokens of all answers that could be read."""
+        if self.run is not None:
+            return self.run.possible
+        return sum(len(answer) for _, answer in dict.fromkeys(zip(*self._said_ids, strict=True)))
+
+    @cached_property
+    def _said_ids(self) -> tuple[list[tuple[int, ...]], list[tuple[int, ...]]]:
+        """The other bundle's prompts, and what is answered."""
         said = self.said
         assert said is not None
         ids = dict(zip(self.questions.texts, said.ids, strict=True))
@@ -129,7 +144,7 @@ class ReferenceSide:
             answer.ids if row.expected is None else ids[row.expected]
             for row, answer in zip(self.data.rows, said.answers, strict=True)
         ]
-        return forced_texts(prompts, answers, self.positions, min(cache or _LONGEST, _LONGEST))
+        return prompts, answers
 
     def scorer(self, longest: int) -> Scorer:
         """Give the reference's logits, over its own ids."""

@@ -25,7 +25,7 @@ class AdapterWay:
     """One way to ship an adapter, against the reference.
 
     size: bytes that it costs in this way: its sidecar's, or the whole merged file's. positions: of the logits, inside
-    answers where there are any. exact: answers that are the reference's. task: the first metric against the expected
+    answers. exact: answers that are the reference's. task: the first metric against the expected
     outputs, None when there are none.
     """
 
@@ -160,7 +160,7 @@ def page_of(comparison: MergedComparison) -> PageSection:
 def _way(
     name: str, recipe: str | None, size: int, answers: generation.Section, read: logits.Section | None
 ) -> AdapterWay:
-    judged = None if read is None else read.answers or read.overall
+    judged = None if read is None else read.figures
     metric = _first_metric(answers.rows)
     return AdapterWay(
         name=name,

@@ -152,14 +152,15 @@ def _key_figures(parity: Parity) -> list[Tile]:
 
 
 def _logit_tiles(section: logits.Section, stood: Stood) -> list[Tile]:
-    figures = section.answers or section.overall
-    ratio = figures.perplexity_ratio.value - 1
-    where = "inside answers" if section.answers else "all positions"
-    tiles = [
-        Tile("Mean KL divergence", number(figures.kl_mean.value, 3), f"nats, {where}", stood("max_kl")),
-        Tile("Same top token", percent(figures.top1.value), where, stood("min_top1")),
-        Tile("Perplexity", f"{signed(ratio * 100, 1)}%", "bundle against reference"),
-    ]
+    tiles = []
+    if (figures := section.figures) is not None:
+        ratio = figures.perplexity_ratio.value - 1
+        where = logits.of_how_many(section)
+        tiles = [
+            Tile("Mean KL divergence", number(figures.kl_mean.value, 3), f"nats, {where}", stood("max_kl")),
+            Tile("Same top token", percent(figures.top1.value), where, stood("min_top1")),
+            Tile("Perplexity", f"{signed(ratio * 100, 1)}%", "bundle against reference"),
+        ]
     if section.removed is not None:
         mass, note = percent(section.removed.mean.value), "of the reference's probability, mean"
         tiles.append(Tile("On removed tokens", mass, note, stood("max_removed_mass")))

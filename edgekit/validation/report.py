@@ -2,7 +2,8 @@
 
 The JSON is the dataclasses field by field, keys in their order; each check's section stands under the check's name.
 Numbers that JSON cannot write (a perplexity may be infinite) are the strings "inf", "-inf" and "nan". Fields with a
-default may be added without a new schema version.
+default may be added without a new schema version. Of a report of
+schema 1 the verdicts are read, the details are not.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from edgekit.validation.merged import MergedComparison
 from edgekit.validation.verdict import Check, CheckModule, Figure
 from edgekit.validation.worst import WorstExample
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 _REPORT: Final = "validation report"
 
 S = TypeVar("S")
@@ -102,13 +103,20 @@ class Parity:
 
         modules: the checks that may be in it.
         """
-        values = up_to_date(dict(values), where=_REPORT, remedy="run edgekit validate again")
+        values = up_to_date(
+            dict(values), migrations=(_without_details,), where=_REPORT, remedy="run edgekit validate again"
+        )
         sections = {module.NAME: _section(module, values.pop(module.NAME, None)) for module in modules}
         values.pop("sections", None)
         values.pop("files", None)
         parity = decode(Parity, values, where=_REPORT, infinite=True)
         checks = tuple(replace(check, figures=_numbers(check.figures)) for check in parity.checks)
         return replace(parity, checks=checks, sections=sections)
+
+
+def _without_details(values: dict[str, Any]) -> dict[str, Any]:
+    """Schema 2 counts positions of answers alone, and tells of the task which rows broke."""
+    return {key: value for key, value in values.items() if key not in {module.NAME for module in CHECKS}}
 
 
 def _section(module: CheckModule, values: Any) -> Any:

@@ -68,7 +68,7 @@ def validate(
     against the checkpoint.
     data: JSONL, CSV, or a directory saved by `datasets`; built-in prompts by default. fields: our name → the
     data's. skip_bad_rows: leave out rows that cannot be used. limit: rows to use, None for all.
-    positions: tokens that are read by teacher forcing. max_tokens: of an answer.
+    positions: tokens of answers that are read by teacher forcing. max_tokens: of an answer.
     runtimes: other releases of the engine to try. thresholds: of the gates, over those of `config` (an
     edgekit.toml) and the recipe's defaults.
     junit: a file for CI systems. report: write reports/validate.json and validate.html into the bundle, with an adapter
@@ -103,7 +103,13 @@ def validate(
     other = None if against is None else _whole(inspect(against))
     questions = questions_for(summary, opened, rows, max_tokens)
     reference = ReferenceSide(
-        rows, questions, positions, trained, other if trained is None else None, progress
+        rows,
+        questions,
+        positions,
+        trained,
+        other if trained is None else None,
+        progress,
+        guesses=lambda: [] if context.refusal else [answer.text for answer in context.said.answers],
     )
     context = Context(
         summary,

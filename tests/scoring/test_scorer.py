@@ -145,9 +145,9 @@ def test_hidden_states_and_the_head_give_transformers_logits(reference: Referenc
     tokens = tuple(np.random.default_rng(6).integers(4, 1500, LENGTH).tolist())
     text = ForcedText(tokens, 3)
     voice = Voice("reference", None, (), (), (), ())
-    run = ReferenceRun(voice, (text,), (reference.hidden(tokens),), None, {}, False)
-    found = np.concatenate(list(HeadScorer(run, demo).logits(tokens)))
-    np.testing.assert_allclose(found, reference.logits(tokens), atol=1e-4)
+    run = ReferenceRun(voice, (text,), tuple(reference.states([tokens[:-1]], [text.first])), None, {}, False)
+    found = np.concatenate(list(HeadScorer(run, demo).logits(tokens, text.first)))
+    np.testing.assert_allclose(found, reference.logits(tokens)[text.first : -1], atol=1e-4)
 
 
 @pytest.mark.parametrize("scheme", [Scheme(8), Scheme(4), Scheme(2), Scheme(4, 32)])

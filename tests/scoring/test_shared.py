@@ -28,13 +28,14 @@ def test_texts_end_before_the_first_token_that_is_not_shared() -> None:
     assert shared is not None
     texts = [
         ForcedText((7, 3, 4), 1),
-        ForcedText((3, 4, 9, 7), 3),
+        ForcedText((3, 4, 9, 7), 2),
         ForcedText((7, 9, 3), 1),
         ForcedText((9, 7), 1),
     ]
     known, cut = shared_texts(texts, shared)
-    assert known == (ForcedText((0, 1, 2), 1), ForcedText((1, 2), 2))
-    assert cut == (False, True)
+    # The second is cut where its answer begins, the third in its answer, the last in its prompt.
+    assert known == (ForcedText((0, 1, 2), 1), ForcedText((1, 2), 2), ForcedText((0,), 1))
+    assert cut == (False, True, True)
 
 
 def test_the_share_outside_is_what_softmax_gives_to_the_rest() -> None:
@@ -52,17 +53,16 @@ def test_the_position_before_a_removed_token_counts() -> None:
     p = np.array([[0.5, 0.4, 0.1], [0.2, 0.2, 0.6]])
 
     class Table:
-        def logits(self, tokens):  # type: ignore[no-untyped-def]
-            yield np.log(p[list(tokens)]).astype(np.float32)
+        def logits(self, tokens, first=0):  # type: ignore[no-untyped-def]
+            yield np.log(p[list(tokens[first:])]).astype(np.float32)
 
     scorer = SharedScorer(Table(), (0, 1))
     texts = [ForcedText((0, 1), 1), ForcedText((1, 0, 1), 3)]
     for text in texts:
-        chunks = scorer.logits(text.tokens)
-        next(chunks)  # as check_logits reads them: never to the end of the generator
+        next(scorer.logits(text.tokens, text.first))  # as they are read: never to the end of the generator
     whole = removed_mass(texts, (False, False), scorer, 3)
     assert whole is not None
-    assert (whole.positions, whole.inside_answers) == (1, True)
+    assert whole.positions == 1
     assert whole.mean.value == pytest.approx(0.1)
     cut = removed_mass(texts, (False, True), scorer, 3)
     assert cut is not None

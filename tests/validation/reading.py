@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import edgekit
+from edgekit.scoring.positions import LogitFigures
+from edgekit.validation.checks import logits
 from edgekit.validation.report import Parity
 from tests.conftest import SENTIMENT
 
@@ -26,6 +28,13 @@ def status(report: Parity) -> dict[str, str]:
 def section(report: Parity, kind: type[S]) -> S:
     """What a check found; it must have run."""
     found = report.section(kind)
+    assert found is not None
+    return found
+
+
+def figures(report: Parity) -> LogitFigures:
+    """What the comparison of logits gave; it must have read something."""
+    found = section(report, logits.Section).figures
     assert found is not None
     return found
 

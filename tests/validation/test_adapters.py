@@ -33,7 +33,7 @@ from edgekit.validation.checks import (
 from edgekit.validation.report import Parity
 from tests.conftest import SENTIMENT, TRIAGE
 from tests.validation.adapted import planted_adapter
-from tests.validation.reading import BRIEF, section, status
+from tests.validation.reading import BRIEF, figures, section, status
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +70,7 @@ def test_token_by_token_it_stays_within_the_noise_that_the_base_alone_shows(
 
     def noise(report: Parity) -> tuple[float, float]:
         distances = [abs(pair.bundle - pair.reference) for pair in section(report, logits.Section).scatter]
-        return float(np.mean(distances)), section(report, logits.Section).overall.kl_mean.value
+        return float(np.mean(distances)), figures(report).kl_mean.value
 
     report: Parity = request.getfixturevalue(f"{name}_report")
     alone = edgekit.validate(
@@ -122,7 +122,7 @@ def test_an_empty_sidecar_is_no_adapter_at_all(
         adapter_ready_bundle, adapter=empty, against=adapter_ready_bundle, data=few_rows, **BRIEF
     )
     assert report.passed, report.headline
-    overall, exact = section(report, logits.Section).overall, section(report, generation.Section).exact
+    overall, exact = figures(report), section(report, generation.Section).exact
     assert (overall.kl_max, overall.top1.value) == (0, 1)
     assert exact is not None
     assert exact.value == 1
@@ -158,7 +158,7 @@ def test_without_torch_a_sidecar_is_held_against_the_merged_bundle(
         **BRIEF,
     )
     assert report.passed, report.headline
-    assert section(report, logits.Section).overall.kl_mean.value < 0.01
+    assert figures(report).kl_mean.value < 0.01
     assert status(report)["weights"] == status(report)["sidecar"] == "skipped"
     assert report.against_merged is None
 
@@ -186,7 +186,7 @@ def test_a_trimmed_base_takes_adapters_too(demo_path: Path, few_rows: Path, tmp_
     removed = section(report, logits.Section).removed
     assert removed is not None
     assert removed.kept == len(base.manifest.vocabulary.old_ids)
-    assert section(report, logits.Section).overall.kl_mean.value < 0.05
+    assert figures(report).kl_mean.value < 0.05
     assert len(section(report, sidecar.Section).projections) == 24
 
 

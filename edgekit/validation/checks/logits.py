@@ -51,16 +51,17 @@ class LogProbPair:
 
     reference: float
     bundle: float
-    in_answer: bool
 
 
 @dataclass(frozen=True)
 class Section:
-    """Teacher forcing: both models read the same tokens, and their next-token distributions are compared.
+    """Teacher forcing: both models read the same tokens, and their next-token distributions are compared where an
+    answer's token came, since that is where the model speaks.
 
     method: how the bundle's logits were had: "scoring graph" or "decode signature".
-    answers: over positions inside answers, where the model speaks; None when no text has any. Gates look at
-        it when there is one, at `overall` otherwise.
+    possible: tokens of all answers; `figures.positions` of them were read. unread: texts whose prompts hold tokens that
+    only one of the models has.
+    figures: None when each answer begins with a token that the bundle does not have.
     scatter: a sample of at most 1,000.
     seconds: of the bundle's pass alone.
     removed: of a bundle with a trimmed vocabulary, whose distributions are compared over the tokens it kept.
@@ -68,13 +69,19 @@ class Section:
 
     method: str
     texts: int
-    overall: LogitFigures
-    answers: LogitFigures | None
+    possible: int
+    unread: int
+    figures: LogitFigures | None
     by_position: tuple[PositionFigures, ...]
     scatter: tuple[LogProbPair, ...]
     seconds: float
     tokens_per_second: float
     removed: RemovedMass | None = None
+
+    @property
+    def positions(self) -> int:
+        """Positions that were read."""
+        return 0 if self.figures is None else self.figures.positions
 
 
 def look(context: Context) -> Section | Skipped | Unseen:
@@ -88,7 +95,7 @@ def look(context: Context) -> Section | Skipped | Unseen:
         return Skipped(error.message)
     texts = context.reference.texts(context.bundle.kv_length)
     if not texts:
-        return Skipped("there is no text of two tokens or more")
+        return Skipped("there is no answer to read")
     try:
         return _read(context, texts)
     except (RuntimeError, ValueError, KeyError) as error:
@@ -107,61 +114,69 @@ def _read(context: Context, texts: Sequence[ForcedText]) -> Section | Skipped:
         if kept is not None:  # both are trimmed alike: any numbering will do, the bundles have theirs
             new = {old: number for number, old in enumerate(kept)}
             texts = [replace(t, tokens=tuple(new[token] for token in t.tokens)) for t in texts]
-        return _section(texts, score_texts(texts, reference, bundle, context.progress), method)
+        found = score_texts(texts, reference, bundle, context.progress)
+        return _section(texts, found, method, context.reference.possible)
     known, cut = shared_texts(texts, shared)
     if not known:
-        return Skipped("every text begins with tokens that the bundle does not have")
+        return Skipped("every prompt holds tokens that the bundle does not have")
     held, asked = SharedScorer(reference, shared.reference), SharedScorer(bundle, shared.bundle)
-    section = _section(known, score_texts(known, held, asked, context.progress), method)
+    found = score_texts(known, held, asked, context.progress)
+    section = _section(known, found, method, context.reference.possible, len(texts) - len(known))
     trimmed = None if context.bundle.manifest is None else context.bundle.manifest.vocabulary
     return (
         section if trimmed is None else replace(section, removed=removed_mass(known, cut, held, trimmed.rows))
     )
 
 
-def _section(texts: Sequence[ForcedText], found: ForcedScores, method: str) -> Section:
-    scores, in_answer = found.scores, found.in_answer
+def _section(
+    texts: Sequence[ForcedText], found: ForcedScores, method: str, possible: int, unread: int = 0
+) -> Section:
+    scores = found.scores
     return Section(
         method=method,
         texts=len(texts),
-        overall=logit_figures(scores),
-        answers=logit_figures(scores.where(in_answer)) if in_answer.any() else None,
-        by_position=_by_position(scores, found.positions),
-        scatter=_scatter(scores, in_answer),
+        possible=possible,
+        unread=unread,
+        figures=None if scores is None else logit_figures(scores),
+        by_position=() if scores is None else _by_position(scores, found.positions),
+        scatter=() if scores is None else _scatter(scores),
         seconds=found.seconds,
-        tokens_per_second=sum(len(t.tokens) for t in texts) / found.seconds if found.seconds else 0.0,
+        tokens_per_second=found.tokens / found.seconds if found.seconds else 0.0,
     )
 
 
 def judge(section: Section, gates: Gates) -> Check:
-    """Hold the figures inside answers to the gates, where the model is to speak; all of them when there are none."""
-    judged = section.answers or section.overall
-    mass = section.removed
+    """Hold the figures to the gates."""
+    judged, mass = section.figures, section.removed
     verdicts = (
-        *gates.judge("max_kl", judged.kl_mean.value),
-        *gates.judge("min_top1", judged.top1.value),
+        *gates.judge("max_kl", None if judged is None else judged.kl_mean.value),
+        *gates.judge("min_top1", None if judged is None else judged.top1.value),
         *gates.judge("max_removed_mass", None if mass is None else mass.mean.value),
     )
     figures: dict[str, Figure] = {
-        "positions": judged.positions,
-        "mean KL": judged.kl_mean.value,
-        "99% KL": judged.kl_p99.value,
-        "largest KL": judged.kl_max,
-        "same top token": judged.top1.value,
-        "same top five": judged.top5.value,
-        "perplexity": judged.perplexity_bundle.value,
-        "perplexity, reference": judged.perplexity_reference.value,
-        "RMS Δp": judged.delta_p_rms.value,
-        "largest Δp": judged.delta_p_max,
+        "positions": section.positions,
+        "of positions": section.possible,
         "on removed tokens, mean": None if mass is None else mass.mean.value,
         "on removed tokens, 99%": None if mass is None else mass.p99.value,
     }
-    where = "in answers " if section.answers is not None else ""
-    said = (
-        f"mean KL {judged.kl_mean.value:.2g}, same top token at {judged.top1.value:.2%} of "
-        f"{judged.positions:,} positions {where}".rstrip()
-        + f"; perplexity {judged.perplexity_bundle.value:.4g} (reference {judged.perplexity_reference.value:.4g})"
-    )
+    said = "no position could be compared: answers begin with tokens that the bundle does not have"
+    if judged is not None:
+        figures |= {
+            "mean KL": judged.kl_mean.value,
+            "99% KL": judged.kl_p99.value,
+            "largest KL": judged.kl_max,
+            "same top token": judged.top1.value,
+            "same top five": judged.top5.value,
+            "perplexity": judged.perplexity_bundle.value,
+            "perplexity, reference": judged.perplexity_reference.value,
+            "RMS Δp": judged.delta_p_rms.value,
+            "largest Δp": judged.delta_p_max,
+        }
+        said = (
+            f"mean KL {judged.kl_mean.value:.2g}, same top token at {judged.top1.value:.2%} of "
+            f"{of_how_many(section)}; perplexity {judged.perplexity_bundle.value:.4g} "
+            f"(reference {judged.perplexity_reference.value:.4g})"
+        )
     if mass is not None:
         said += (
             f"; of the reference's probability {mass.mean.value:.2g} is on removed tokens "
@@ -170,21 +185,34 @@ def judge(section: Section, gates: Gates) -> Check:
     return decided_by_gates(NAME, TITLE, said, verdicts, figures)
 
 
+def of_how_many(section: Section) -> str:
+    """Say how many positions of answers were read, and of how many when that is not all: 31 of 551 positions."""
+    if section.positions < section.possible:
+        return f"{section.positions:,} of {section.possible:,} positions in answers"
+    return f"{section.positions:,} positions in answers"
+
+
 def page(section: Section, check: Check) -> list[Block]:
     """Draw the figures, over positions and token by token."""
     overview = (
-        f"Both models read the same {section.texts:,} texts, and their next-token distributions are compared at every "
-        f"position, as llama-perplexity --kl-divergence does. The bundle's logits come from its {section.method}: "
-        f"{duration(section.seconds)}, {number(section.tokens_per_second, 3)} tokens per second. "
+        f"Both models read the same {section.texts:,} texts, and their next-token distributions are compared at "
+        f"{of_how_many(section)}, as llama-perplexity --kl-divergence does. "
+        f"The bundle's logits come from its {section.method}: {duration(section.seconds)}, "
+        f"{number(section.tokens_per_second, 3)} tokens per second. "
         "Ranges are 95% intervals."
     )
     blocks: list[Block] = [Prose(overview)]
+    if section.unread:
+        blocks.append(
+            Prose(f"{section.unread:,} texts have tokens in their prompts that the bundle does not have.")
+        )
     if section.removed is not None:
         blocks += _removed(section.removed)
     plots = _plots(section, check)
     if plots:
         blocks.append(Plots(plots))
-    blocks.append(_figure_table(section.overall, section.answers))
+    if section.figures is not None:
+        blocks.append(_figure_table(section.figures))
     if section.by_position:
         columns = (
             Column("Positions"),
@@ -212,7 +240,6 @@ def page(section: Section, check: Check) -> list[Block]:
 
 
 def _removed(removed: RemovedMass) -> list[Block]:
-    where = "inside answers" if removed.inside_answers else "in all texts"
     said = (
         f"The bundle has {removed.kept:,} of the reference's {removed.rows:,} tokens: distributions are compared over "
         "those. What the reference would give to the others is lost."
@@ -224,7 +251,7 @@ def _removed(removed: RemovedMass) -> list[Block]:
         ("99th percentile", interval(removed.p99, percent)),
         ("Largest", percent(removed.largest)),
     ]
-    caption = f"Probability of the reference on removed tokens, at {removed.positions:,} positions {where}"
+    caption = f"Probability of the reference on removed tokens, at {removed.positions:,} positions in answers"
     return [Prose(said), Table(caption, (Column("Figure"), Column("Probability", numeric=True)), figures)]
 
 
@@ -250,18 +277,15 @@ def _plots(section: Section, check: Check) -> list[Plot]:
             )
         )
     if section.scatter:
-        groups = [
-            svg.Points(
-                name,
-                [pair.reference for pair in section.scatter if pair.in_answer is inside],
-                [pair.bundle for pair in section.scatter if pair.in_answer is inside],
-            )
-            for name, inside in (("elsewhere", False), ("inside answers", True))
-        ]
+        points = svg.Points(
+            "tokens of answers",
+            [pair.reference for pair in section.scatter],
+            [pair.bundle for pair in section.scatter],
+        )
         plots.append(
             Plot(
                 svg.scatter_chart(
-                    [group for group in groups if group.x],
+                    [points],
                     title="Log-probability of each token",
                     x_label="reference (nats)",
                     y_label="bundle (nats)",
@@ -284,24 +308,22 @@ def _kl_rule(check: Check, plotted: Sequence[float]) -> list[svg.Rule]:
     ]
 
 
-def _figure_table(overall: LogitFigures, answers: LogitFigures | None) -> Table:
-    def column(figures: LogitFigures) -> list[str]:
-        return [
-            f"{figures.positions:,}",
-            interval(figures.kl_mean),
-            interval(figures.kl_median),
-            interval(figures.kl_p99),
-            number(figures.kl_max),
-            interval(figures.top1, percent),
-            interval(figures.top5, percent),
-            interval(figures.perplexity_reference),
-            interval(figures.perplexity_bundle),
-            interval(figures.perplexity_ratio),
-            interval(figures.delta_p_mean, percent),
-            interval(figures.delta_p_rms, percent),
-            percent(figures.delta_p_max),
-        ]
-
+def _figure_table(figures: LogitFigures) -> Table:
+    values = [
+        f"{figures.positions:,}",
+        interval(figures.kl_mean),
+        interval(figures.kl_median),
+        interval(figures.kl_p99),
+        number(figures.kl_max),
+        interval(figures.top1, percent),
+        interval(figures.top5, percent),
+        interval(figures.perplexity_reference),
+        interval(figures.perplexity_bundle),
+        interval(figures.perplexity_ratio),
+        interval(figures.delta_p_mean, percent),
+        interval(figures.delta_p_rms, percent),
+        percent(figures.delta_p_max),
+    ]
     names = (
         "Positions",
         "KL, mean",
@@ -317,11 +339,8 @@ def _figure_table(overall: LogitFigures, answers: LogitFigures | None) -> Table:
         "Δp, RMS",
         "Δp, largest",
     )
-    sides = [("Everywhere", column(overall))]
-    if answers is not None:
-        sides.insert(0, ("Inside answers", column(answers)))
-    columns = (Column("Figure"), *(Column(name, numeric=True) for name, _ in sides))
-    rows = [(name, *(values[k] for _, values in sides)) for k, name in enumerate(names)]
+    columns = (Column("Figure"), Column("Inside answers", numeric=True))
+    rows = list(zip(names, values, strict=True))
     return Table("KL in nats; Δp: probability of the token that came, bundle minus reference", columns, rows)
 
 
@@ -355,8 +374,8 @@ def _by_position(scores: PositionScores, positions: NDArray[np.int64]) -> tuple[
     return tuple(figures)
 
 
-def _scatter(scores: PositionScores, in_answer: NDArray[np.bool_]) -> tuple[LogProbPair, ...]:
-    count = len(in_answer)
+def _scatter(scores: PositionScores) -> tuple[LogProbPair, ...]:
+    count = len(scores.kl)
     chosen = np.arange(count)
     if count > _SCATTER:
         chosen = np.sort(np.random.default_rng(_SEED).choice(count, _SCATTER, replace=False))
@@ -364,7 +383,6 @@ def _scatter(scores: PositionScores, in_answer: NDArray[np.bool_]) -> tuple[LogP
         LogProbPair(
             round(float(scores.reference_logprob[i]), 5),
             round(float(scores.bundle_logprob[i]), 5),
-            bool(in_answer[i]),
         )
         for i in chosen
     )

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from edgekit.figures import number, percent
 from edgekit.gates import Gates
 from edgekit.html.page import Block, Column, Prose, Table
+from edgekit.scoring.memory import MergeFigures
 from edgekit.scoring.positions import LogitDistance
-from edgekit.scoring.reference import MergeFigures
 from edgekit.validation.context import Context
 from edgekit.validation.verdict import NO_REFERENCE, Check, Figure, Skipped, Status
 

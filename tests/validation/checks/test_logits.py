@@ -20,32 +20,31 @@ def figures(kl: float) -> LogitFigures:
     return logit_figures(PositionScores(-ones, -ones, kl * ones, ones, ones))
 
 
-def section(overall: float, answers: float | None) -> logits.Section:
-    inside = None if answers is None else figures(answers)
-    return logits.Section("scoring graph", 1, figures(overall), inside, (), (), 1.0, 5.0)
+def section(kl: float) -> logits.Section:
+    return logits.Section("scoring graph", 1, 50, 0, figures(kl), (), (), 1.0, 5.0)
 
 
 def judge(found: logits.Section) -> Check:
     return logits.judge(found, Gates(Thresholds(max_kl=0.1, max_removed_mass=0.01), Thresholds()))
 
 
-@pytest.mark.parametrize(
-    ("overall", "answers", "status"),
-    [(0.5, 0.01, "passed"), (0.01, 0.5, "failed"), (0.5, None, "failed"), (0.01, None, "passed")],
-)
-def test_the_model_is_judged_where_it_speaks(overall: float, answers: float | None, status: str) -> None:
-    check = judge(section(overall, answers))
+@pytest.mark.parametrize(("kl", "status"), [(0.01, "passed"), (0.5, "failed"), (float("nan"), "failed")])
+def test_the_model_is_judged_where_it_speaks(kl: float, status: str) -> None:
+    check = judge(section(kl))
     assert check.status == status
-    assert ("positions in answers" in check.summary) is (answers is not None)
+    assert "5 of 50 positions in answers" in check.summary
 
 
-def test_a_figure_that_is_no_number_fails() -> None:
-    assert judge(section(float("nan"), None)).status == "failed"
+def test_texts_that_could_not_be_compared_are_no_pass() -> None:
+    lost = RemovedMass(2048, 1100, 5, Interval(0.9), Interval(0.9), 0.9, 5)
+    check = judge(replace(section(0.0), figures=None, removed=lost))
+    assert check.status == "failed"
+    assert "no position could be compared" in check.summary
 
 
 def test_what_a_trimmed_vocabulary_cannot_say_has_a_gate_of_its_own() -> None:
-    lost = RemovedMass(2048, 1100, 5, True, Interval(0.2), Interval(0.3), 0.4, 1)
-    check = judge(replace(section(0.01, 0.01), removed=lost))
+    lost = RemovedMass(2048, 1100, 5, Interval(0.2), Interval(0.3), 0.4, 1)
+    check = judge(replace(section(0.01), removed=lost))
     assert check.status == "failed"
     assert "of the reference's probability 0.2 is on removed tokens" in check.summary
     assert "--vocab-from" in (check.remedy or "")
@@ -53,7 +52,7 @@ def test_what_a_trimmed_vocabulary_cannot_say_has_a_gate_of_its_own() -> None:
 
 def test_the_gate_is_drawn_where_it_does_not_press_the_curve_flat() -> None:
     entry = logits.PositionFigures(0, 1, 5, Interval(0.05, 0.04, 0.06), 0.1, Interval(1.0), 0.0)
-    near = replace(section(0.05, 0.05), by_position=(entry, replace(entry, start=1, end=2)))
+    near = replace(section(0.05), by_position=(entry, replace(entry, start=1, end=2)))
     far = replace(near, by_position=(replace(entry, kl_mean=Interval(0.001)),))
     drawn = ["gate: 0.1" in repr(logits.page(found, judge(found))) for found in (near, far)]
     assert drawn == [True, False]

@@ -27,6 +27,7 @@ from edgekit.benchmark.runner import (
     refuse_what_it_ignores,
 )
 from edgekit.bundle.adapter.opening import read_adapter_bundle
+from edgekit.bundle.directory import reports_directory
 from edgekit.bundle.opening import open_bundle
 from edgekit.bundle.subject import open_subject
 from edgekit.errors import EdgekitError, InputError
@@ -36,7 +37,6 @@ from edgekit.progress import SILENT, Progress
 DEFAULT_PRESET: Final = "gallery"
 DEFAULT_QUESTION: Final = "Hello"
 HERE: Final = "host"
-REPORTS: Final = "reports"
 
 
 def bench(
@@ -193,9 +193,9 @@ def _report_directory(
     if reports is not None:
         return Path(reports)
     if adapters:
-        return read_adapter_bundle(adapters[0]).directory / REPORTS
+        return reports_directory(read_adapter_bundle(adapters[0]).directory)
     opened = open_bundle(bundle)
-    return None if opened.manifest is None else opened.directory / REPORTS
+    return None if opened.manifest is None else reports_directory(opened.directory)
 
 
 def _file_names(results: Sequence[BenchResult]) -> Iterator[str]:

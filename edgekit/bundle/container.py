@@ -15,8 +15,9 @@ Written by `edgekit.bundle.writing`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import mmap
-import stat
+import os
 import struct
 import zlib
 from collections.abc import Iterator, Mapping
@@ -27,6 +28,7 @@ from typing import Final
 
 from edgekit.bundle.flat import Flat, FlatError, Table
 from edgekit.errors import BundleError
+from edgekit.files.within import open_regular
 
 MAGIC: Final = b"LITERTLM"
 VERSION: Final = (1, 7, 0)
@@ -189,10 +191,7 @@ def map_file(path: Path) -> memoryview:
     Raises BundleError when it cannot be read, is none, or is too short for anything that a bundle holds.
     """
     try:
-        # Asked before opening: opening a named pipe would wait for a writer forever.
-        if not stat.S_ISREG(path.stat().st_mode):
-            raise BundleError("not a file", where=path, remedy="name a .litertlm file")
-        with path.open("rb") as file:
+        with os.fdopen(open_regular(path, links=True), "rb") as file:
             size = file.seek(0, 2)
             if size < HEADER_BEGIN:
                 raise BundleError(
@@ -202,6 +201,8 @@ def map_file(path: Path) -> memoryview:
                 )
             return memoryview(mmap.mmap(file.fileno(), size, access=mmap.ACCESS_READ))
     except OSError as error:
+        if error.errno == errno.EINVAL:
+            raise BundleError("not a file", where=path, remedy="name a .litertlm file") from error
         raise BundleError(f"cannot be read: {error.strerror}", where=path) from error
 
 

@@ -18,6 +18,7 @@ from pathlib import Path
 from edgekit.errors import BundleError
 from edgekit.files import commit
 from edgekit.files.directory import some
+from edgekit.files.within import check_files, opened_folder, read_regular
 
 MANIFEST_NAME = "edgekit.json"
 ADAPTER_MANIFEST_NAME = "adapter.json"
@@ -30,8 +31,11 @@ _NAMED_FILE = {MANIFEST_NAME: "model", ADAPTER_MANIFEST_NAME: "sidecar"}
 """The two manifests, and the key under which each names the one large file of its bundle."""
 
 _OUR_NAMES = (*_NAMED_FILE, NOTICE_NAME, EMPTY_SIDECAR_NAME)
+_READ = (*_OUR_NAMES, REPORTS_NAME, "*.litertlm", "*.tflite")
+"""Patterns of the names that are read in a bundle."""
 _OUR_REPORT = re.compile(r"(convert|validate|bench-[^/\\]+|package)\.(html|json)")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
+_MOST_MANIFEST = 16 << 20
 _ENGINE_CACHE = re.compile(r"[._].*(xnnpack.*cache|mldrift)")
 
 
@@ -70,13 +74,28 @@ def new_bundle(
         yield Staging(staging, target)
 
 
-def finish_interrupted(directory: Path) -> None:
-    """Complete the commit of a killed run, if there is one. Readers call it before they look.
+def check_directory(directory: Path) -> None:
+    """Look at a bundle directory, which anybody may have made, before anything in it is read. Changes nothing.
 
-    Raises BundleError when the directory cannot be written, or another run is still busy with its commit
-    after 10 seconds.
+    Raises BundleError when a killed run left it between two bundles (after 10 seconds of waiting for a run that is at
+    it), and for links out of it and special files among its entries.
     """
-    commit.finish_interrupted(directory, _layout())
+    commit.refuse_unfinished(directory, _layout())
+    check_files(directory, _READ, error=BundleError)
+
+
+def reports_directory(directory: Path) -> Path:
+    """Return where a bundle's reports are, made when missing.
+
+    Raises BundleError when it is a link, or no directory: nothing is written through one.
+    """
+    path = directory / REPORTS_NAME
+    try:
+        with opened_folder(path, make=True):
+            return path
+    except OSError as error:
+        what = "is a link, or no directory" if os.path.lexists(path) else f"cannot be made: {error.strerror}"
+        raise BundleError(f"the place for reports {what}", where=path, remedy="remove it") from error
 
 
 def was_interrupted(directory: Path) -> bool:
@@ -88,13 +107,18 @@ def _layout(force: bool = False, manifest: str = MANIFEST_NAME) -> commit.Layout
     return commit.Layout(
         refuse=partial(_refuse_if_in_the_way, force=force, manifest=manifest),
         prepare=_replaced,
-        may_go=lambda name: (
-            is_plain_name(name) or bool(_OUR_REPORT.fullmatch(name.removeprefix(f"{REPORTS_NAME}/")))
-        ),
+        may_go=_may_be_ours,
         last=frozenset(_NAMED_FILE),
         folders=(REPORTS_NAME,),
         error=BundleError,
     )
+
+
+def _may_be_ours(name: str) -> bool:
+    folder, slash, last = name.rpartition("/")
+    if slash:
+        return folder == REPORTS_NAME and _OUR_REPORT.fullmatch(last) is not None
+    return is_plain_name(name)
 
 
 def _replaced(staging: Path, target: Path) -> list[str]:
@@ -138,7 +162,7 @@ def _refuse_if_in_the_way(directory: Path, force: bool, manifest: str) -> None:
 
 def _manifest_of(directory: Path) -> str | None:
     """Return the name of the manifest in a directory, if there is one."""
-    return next((name for name in _NAMED_FILE if (directory / name).exists()), None)
+    return next((name for name in _NAMED_FILE if os.path.lexists(directory / name)), None)
 
 
 def _old_model_name(directory: Path) -> str | None:
@@ -152,8 +176,9 @@ def _old_model_name(directory: Path) -> str | None:
         return None
     path = directory / manifest
     try:
-        name = json.loads(path.read_bytes())[_NAMED_FILE[manifest]]["file"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        content = read_regular(path, _MOST_MANIFEST) or b""
+        name = json.loads(content)[_NAMED_FILE[manifest]]["file"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         name = None
     if not is_plain_name(name):
         raise BundleError(
@@ -190,6 +215,6 @@ def _files_of_bundle(directory: Path, model_name: str) -> list[str]:
         and (path.name in (model_name, *_OUR_NAMES) or _is_cache(path.name, model_name))
     ]
     reports = directory / REPORTS_NAME
-    if reports.is_dir():
+    if reports.is_dir() and not reports.is_symlink():
         ours += [f"{REPORTS_NAME}/{p.name}" for p in reports.iterdir() if _OUR_REPORT.fullmatch(p.name)]
     return sorted(ours)

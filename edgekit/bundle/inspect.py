@@ -19,7 +19,7 @@ from edgekit.bundle.container import (
     parse_container,
     section_bytes,
 )
-from edgekit.bundle.directory import MANIFEST_NAME, finish_interrupted
+from edgekit.bundle.directory import MANIFEST_NAME, check_directory
 from edgekit.bundle.flat import FlatError
 from edgekit.bundle.manifest import Manifest, read_manifest
 from edgekit.bundle.opening import no_manifest
@@ -94,8 +94,10 @@ def _find(path: Path) -> tuple[Path, Manifest | None]:
     """Return the model file that a path stands for, and the manifest that speaks of it."""
     try:
         directory = path if path.is_dir() else path.parent
-        finish_interrupted(directory)
-        manifest = read_manifest(directory) if (directory / MANIFEST_NAME).exists() else None
+        manifest = None
+        if directory is path or (directory / MANIFEST_NAME).exists():
+            check_directory(directory)
+            manifest = read_manifest(directory) if (directory / MANIFEST_NAME).exists() else None
         if directory is not path:
             return path, manifest if manifest is not None and manifest.model.file == path.name else None
         if manifest is not None:

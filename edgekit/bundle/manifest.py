@@ -18,7 +18,7 @@ from edgekit.bundle.directory import (
     MANIFEST_NAME,
     is_plain_name,
 )
-from edgekit.bundle.kept import read_kept
+from edgekit.bundle.kept import MAX_IDS, read_kept
 from edgekit.errors import BundleError
 from edgekit.files.whole import write_whole
 from edgekit.gates import COARSE, Thresholds
@@ -243,7 +243,11 @@ def _check(manifest: Manifest, path: Path) -> None:
             raise BundleError(problem, where=path, remedy=CONVERT_AGAIN)
     if manifest.vocabulary is not None:
         try:
-            ids = manifest.vocabulary.old_ids
+            ids = read_kept(
+                manifest.vocabulary.kept,
+                rows=manifest.vocabulary.rows,
+                most=min(manifest.architecture.vocab_size, MAX_IDS),
+            )
         except ValueError as error:
             raise BundleError(f"vocabulary.kept: {error}", where=path, remedy=CONVERT_AGAIN) from error
         if len(ids) != manifest.architecture.vocab_size:

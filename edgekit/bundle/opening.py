@@ -9,12 +9,13 @@ from typing import Final
 from edgekit.bundle.directory import (
     ADAPTER_MANIFEST_NAME,
     MANIFEST_NAME,
-    finish_interrupted,
+    check_directory,
     was_interrupted,
 )
 from edgekit.bundle.manifest import CONVERT_AGAIN, Manifest, read_manifest
 from edgekit.errors import BundleError
 from edgekit.files.digest import file_digest
+from edgekit.files.within import check_files
 
 _COPY_AGAIN: Final = "copy the whole bundle again, or convert again with --force"
 _MODEL_SUFFIXES: Final = (".litertlm", ".tflite")
@@ -39,6 +40,7 @@ def verify_model_file(directory: str | Path, manifest: Manifest) -> Path:
     """
     path = Path(directory) / manifest.model.file
     try:
+        check_files(path.parent, [path.name], error=BundleError)
         size = path.stat().st_size
         if size != manifest.model.size:
             expected = f"{manifest.model.size:,}"
@@ -67,9 +69,8 @@ def verify_model_file(directory: str | Path, manifest: Manifest) -> Path:
 def open_bundle(path: str | Path) -> Bundle:
     """Open a bundle directory, or a bare .litertlm file.
 
-    A killed conversion's commit is finished first. A file beside a manifest that names it is checked against
-    it as well. Raises BundleError when there is no bundle, or the model is not the one the manifest
-    describes.
+    A file beside a manifest that names it is checked against it as well. Nothing is changed.
+    Raises BundleError when there is no bundle, or the model is not the one the manifest describes.
     """
     path = Path(path)
     try:
@@ -100,7 +101,7 @@ def _open(path: Path) -> Bundle:
     if not path.is_file():
         raise BundleError("not a file", where=path, remedy="name a bundle directory or a .litertlm file")
     if (path.parent / MANIFEST_NAME).is_file():
-        finish_interrupted(path.parent)
+        check_directory(path.parent)
         manifest = read_manifest(path.parent)
         if manifest.model.file == path.name:
             return _open_directory(path.parent)
@@ -108,7 +109,7 @@ def _open(path: Path) -> Bundle:
 
 
 def _open_directory(directory: Path) -> Bundle:
-    finish_interrupted(directory)
+    check_directory(directory)
     if not (directory / MANIFEST_NAME).exists():
         raise no_manifest(directory)
     manifest = read_manifest(directory)
@@ -118,7 +119,7 @@ def _open_directory(directory: Path) -> Bundle:
         except BundleError:
             # A conversion may have replaced the bundle between our reading the manifest and the model: then
             # look again.
-            finish_interrupted(directory)
+            check_directory(directory)
             again = read_manifest(directory)
             if again == manifest:
                 raise

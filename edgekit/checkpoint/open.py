@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from edgekit.errors import CheckpointError
 from edgekit.families.base import Architecture
 from edgekit.families.config import read_architecture
 from edgekit.files.digest import file_digest
+from edgekit.files.within import read_regular
 from edgekit.progress import SILENT, Progress
 
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model")
@@ -171,25 +171,40 @@ def _weight_files(directory: Path, adapter: bool) -> list[Path]:
 def read_notice(directory: Path) -> str | None:
     """Return the texts of NOTICE and LICENSE files, else the licence that a model card declares."""
     texts = [
-        path.read_text(encoding="utf-8", errors="replace").strip()
+        text.strip()
         for stem in _NOTICE_FILES
         for path in sorted(directory.glob(f"{stem}*"))
-        if path.is_file() and path.stat().st_size <= _MAX_NOTICE_BYTES
+        if path.is_file() and (text := _small_text(path)) is not None
     ]
     if texts:
         return "\n\n".join(dict.fromkeys(texts))
     card = directory / "README.md"
-    if not card.is_file() or card.stat().st_size > _MAX_NOTICE_BYTES:
-        return None
-    front_matter = re.match(
-        r"---\s*\n(.*?)\n---", card.read_text(encoding="utf-8", errors="replace"), re.DOTALL
-    )
-    if front_matter is None:
-        return None
-    fields = dict(
-        re.findall(r"^(license|license_name|license_link):\s*(.+?)\s*$", front_matter[1], re.MULTILINE)
-    )
+    fields = _front_matter((_small_text(card) if card.is_file() else None) or "")
     name, link = fields.get("license_name", fields.get("license")), fields.get("license_link")
     if name is None:
         return None
     return f"Licence of the model: {name}" + (f" ({link})" if link else "")
+
+
+def _small_text(path: Path) -> str | None:
+    """A text file; None for one that is too large to be a notice, or cannot be read."""
+    try:
+        content = read_regular(path, _MAX_NOTICE_BYTES)
+    except OSError:
+        return None
+    return None if content is None else content.decode(errors="replace")
+
+
+def _front_matter(card: str) -> dict[str, str]:
+    """The plain keys at the head of a model card. Line by line: a pattern would take quadratic time on some cards."""
+    lines = card.splitlines()
+    if not lines or lines[0].rstrip() != "---":
+        return {}
+    fields: dict[str, str] = {}
+    for line in lines[1:]:
+        if line.startswith("---"):
+            return fields
+        key, _, value = line.partition(":")
+        if value.strip():
+            fields[key] = value.strip()
+    return {}

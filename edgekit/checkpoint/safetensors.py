@@ -14,6 +14,8 @@ from __future__ import annotations
 
 import math
 import mmap
+import os
+import reprlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import CheckpointError
+from edgekit.files.within import open_regular
 from edgekit.records.documents import parse_json_object, read_json_object
 
 SINGLE_FILE = "model.safetensors"
@@ -42,8 +45,9 @@ _BITS |= dict.fromkeys(("F16", "BF16", "I16", "U16"), 16)
 _BITS |= dict.fromkeys(("I8", "U8", "BOOL"), 8)
 _BITS |= dict.fromkeys(("F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F8_E5M2FNUZ"), 8)
 _BITS |= {"F6_E2M3": 6, "F6_E3M2": 6, "F4": 4}
-_MAX_HEADER_BYTES = 100_000_000  # the limit of the safetensors library
+_MAX_HEADER_BYTES = 16 << 20  # 130 bytes for a tensor; the library takes 100 MB, which parse to gigabytes
 _MAX_DIMENSION = 1 << 48
+_MAX_RANK = 8
 _COPY_AGAIN = "the file is damaged or was not copied whole: copy or download it again"
 _SAVE_AS_SAFETENSORS = "save it again with model.save_pretrained(directory, safe_serialization=True)"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -81,7 +85,7 @@ class MappedFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         try:
-            with path.open("rb") as file:
+            with os.fdopen(open_regular(path, links=True), "rb") as file:
                 self._map = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
         except FileNotFoundError:
             raise CheckpointError("no such file", where=path, remedy=_COPY_AGAIN) from None
@@ -254,11 +258,13 @@ def _stored_tensor(file: MappedFile, name: str, entry: object, data_start: int) 
         raise _damaged(file, f"tensor {name}: the header entry is not an object")
     dtype, shape, offsets = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
     if not isinstance(dtype, str) or dtype not in _BITS:
-        raise _damaged(file, f"tensor {name}: unknown dtype {dtype!r}")
-    if not isinstance(shape, list) or not all(_is_count(value) for value in shape):
-        raise _damaged(file, f"tensor {name}: the shape {shape!r} is not a list of sizes")
+        raise _damaged(file, f"tensor {name}: unknown dtype {reprlib.repr(dtype)}")
+    if not isinstance(shape, list) or len(shape) > _MAX_RANK or not all(_is_count(v) for v in shape):
+        raise _damaged(
+            file, f"tensor {name}: the shape {reprlib.repr(shape)} is not a list of up to {_MAX_RANK} sizes"
+        )
     if not isinstance(offsets, list) or len(offsets) != 2 or not all(_is_count(value) for value in offsets):
-        raise _damaged(file, f"tensor {name}: data_offsets {offsets!r} are not two positions")
+        raise _damaged(file, f"tensor {name}: data_offsets {reprlib.repr(offsets)} are not two positions")
     begin, end = offsets
     available = len(file) - data_start
     if not begin <= end <= available:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import CheckpointError, EdgekitError, InputError, MissingToolError
+from edgekit.files.within import check_files
 from edgekit.progress import SILENT, Progress
 
 _HUB_ID = re.compile(r"(?P<repo>[\w.-]+/[\w.-]+?)(?:@(?P<revision>[\w./-]+))?")
@@ -42,6 +43,7 @@ def locate(source: str | Path, *, progress: Progress = SILENT) -> Located:
             raise CheckpointError(
                 "this directory may not be read", where=path, remedy="check its owner and permissions"
             )
+        check_files(path, _FILES, error=CheckpointError)
         return Located(path, name_of(path))
     if file:
         raise CheckpointError(

@@ -8,9 +8,10 @@ never copy) and synced to the disk; what is there stays untouched; 2. one rename
 new ones move to their places, those that tell of the others last.
 
 A run killed in 1 leaves the old files and some leftovers, which the next run deletes. A run killed in 3
-(a few renames, well below a millisecond) leaves `.edgekit-commit`, and whoever comes next, reader or writer,
-finishes the moves before looking: `finish_interrupted`. Each step of 3 can be repeated safely. A file is
-never half new: it moves by a rename.
+(a few renames, well below a millisecond) leaves `.edgekit-commit`, and the next writer finishes the moves before it
+looks. Readers never do: a directory that came from elsewhere may hold a commit that somebody made, and looking at it
+must not change a file. They say so: `refuse_unfinished`. Each step of 3 can be repeated safely. A file is never half
+new: it moves by a rename, relative to an open directory, so that no link among the directories is followed.
 
 Swapping whole directories with Linux's `renameat2(RENAME_EXCHANGE)` was considered: it has no gap at all, but
 fails on mount points (`-o /out` in a container) and several file systems, needs the user's own files carried
@@ -20,6 +21,7 @@ across, and pulls the directory away from under shells and file managers.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import shutil
@@ -31,11 +33,13 @@ from edgekit.errors import InputError
 from edgekit.files.lock import hold
 from edgekit.files.trouble import refuse_if_full, telling
 from edgekit.files.whole import sync
+from edgekit.files.within import opened_folder, read_regular
 
 _STAGING = ".edgekit-staging"
 _COMMIT = ".edgekit-commit"
 _STALE = ".edgekit-stale.json"  # in staging and commit: what of the old files must go; removed when done
 _WAIT_SECONDS = 10
+_MOST_STALE = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -86,20 +90,23 @@ def new_contents(target: Path, layout: Layout, *, needed_bytes: int = 0) -> Iter
                         target.rmdir()  # only succeeds when nothing came of it
 
 
-def finish_interrupted(directory: Path, layout: Layout) -> None:
-    """Complete the commit of a killed run, if there is one. Readers call it before they look.
+def refuse_unfinished(directory: Path, layout: Layout) -> None:
+    """Raise the layout's error when a killed run left the directory between two states. Readers call it first.
 
-    Raises the layout's error when the directory cannot be written, or another run is still busy with its commit after
-    10 seconds.
+    Waits 10 seconds for a run that is at it.
     """
-    if not (directory / _COMMIT).is_dir():
+    if not os.path.lexists(directory / _COMMIT):
         return
     directory = Path(os.path.realpath(directory))
-    with (
-        telling(directory, error=layout.error),
-        hold(directory, seconds=_WAIT_SECONDS, error=layout.error),
-    ):
-        _finish(directory, layout)
+    with hold(directory, seconds=_WAIT_SECONDS, error=layout.error):
+        if not os.path.lexists(directory / _COMMIT):
+            return
+    raise layout.error(
+        "a run was killed while it put its files in place",
+        where=directory,
+        remedy="if it was yours, run the same command again, which finishes it; if the directory came from elsewhere, "
+        f"delete {_COMMIT} in it",
+    )
 
 
 def was_interrupted(directory: Path) -> bool:
@@ -112,9 +119,15 @@ def _commit(target: Path, layout: Layout) -> None:
     staging = target / _STAGING
     old = layout.prepare(staging, target)
     staged = [path.relative_to(staging).as_posix() for path in _files(staging)]
+    if foreign := [name for name in staged if not layout.may_go(name)]:
+        raise ValueError(f"{staging / foreign[0]}: not a name of the layout")
     for name in staged:
         # Found out now, because after the commit there is no way back.
-        blocked = [place for place in (target / name).parents if place.exists() and not place.is_dir()]
+        blocked = [
+            place
+            for place in (target / name).parents
+            if os.path.lexists(place) and place != target and (place.is_symlink() or not place.is_dir())
+        ]
         if name not in old and os.path.lexists(target / name):
             blocked.append(target / name)
         if blocked:
@@ -135,35 +148,83 @@ def _commit(target: Path, layout: Layout) -> None:
 def _finish(target: Path, layout: Layout) -> None:
     """Carry out a commit, from wherever a killed run left it."""
     commit = target / _COMMIT
-    if not commit.is_dir():
+    if not os.path.lexists(commit):
         return
-    if commit.is_symlink():
-        raise _damaged(commit, layout)
-    # Stale files go before the first new one comes; the list goes after the last stale one. So while the list
-    # is there, everything that it names is still old, however often this runs.
-    stale = commit / _STALE
-    if stale.exists():
-        for name in _stale_names(stale, layout):
-            (target / name).unlink(missing_ok=True)
-        stale.unlink()
-    # Those that tell of the others last: as long as one is in the commit, some file may still have to move.
-    for path in sorted(_files(commit), key=lambda path: path.relative_to(commit).as_posix() in layout.last):
-        place = target / path.relative_to(commit)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        path.replace(place)
-    for path in (target, *(target / name for name in layout.folders)):
-        if path.is_dir():
-            sync(path)
+    try:
+        with opened_folder(target) as there, opened_folder(_COMMIT, within=there) as here:
+            if os.fstat(here).st_uid != os.geteuid():
+                raise _damaged(commit, layout)
+            _move(there, here, commit, layout)
+    except OSError as cause:
+        if cause.errno in (errno.ELOOP, errno.ENOTDIR, errno.EINVAL):  # a link, or something special
+            raise _damaged(commit, layout) from cause
+        raise
     shutil.rmtree(commit)
     for folder in layout.folders:
         with contextlib.suppress(OSError):
             (target / folder).rmdir()  # only succeeds when it is empty
 
 
-def _stale_names(path: Path, layout: Layout) -> list[str]:
+def _move(there: int, here: int, commit: Path, layout: Layout) -> None:
+    """Delete what is stale in a directory (`there`) and move to it what is in the commit (`here`)."""
+    # Everything is looked at before anything is touched.
+    names = _committed(here, commit, layout)
+    # Stale files go before the first new one comes; the list goes after the last stale one. So while the list
+    # is there, everything that it names is still old, however often this runs.
+    stale = _stale_names(here, commit / _STALE, layout)
+    for name in stale:
+        with contextlib.suppress(FileNotFoundError), _parent(there, name) as (parent, last):
+            os.unlink(last, dir_fd=parent)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(_STALE, dir_fd=here)
+    # Those that tell of the others last: as long as one is in the commit, some file may still have to move.
+    for name in sorted(names, key=lambda name: name in layout.last):
+        with _parent(here, name) as (source, last), _parent(there, name, make=True) as (place, _):
+            os.replace(last, last, src_dir_fd=source, dst_dir_fd=place)
+    os.fsync(there)
+    for folder in layout.folders:
+        with contextlib.suppress(FileNotFoundError), opened_folder(folder, within=there) as part:
+            os.fsync(part)
+
+
+@contextlib.contextmanager
+def _parent(directory: int, name: str, *, make: bool = False) -> Iterator[tuple[int, str]]:
+    """The open directory in which a name of the layout lies, and the last part of the name."""
+    folder, _, last = name.rpartition("/")
+    if not folder:
+        yield directory, last
+        return
+    with opened_folder(folder, within=directory, make=make) as parent:
+        yield parent, last
+
+
+def _committed(here: int, commit: Path, layout: Layout) -> list[str]:
+    """The names in a commit; raises the layout's error for what no run of ours puts there."""
+    names = []
+    for folder in ("", *layout.folders):
+        try:
+            with contextlib.ExitStack() as stack:
+                part = stack.enter_context(opened_folder(folder, within=here)) if folder else here
+                for entry in os.scandir(part):
+                    name = f"{folder}/{entry.name}" if folder else entry.name
+                    if name in layout.folders or name == _STALE:
+                        continue
+                    if not entry.is_file(follow_symlinks=False) or not layout.may_go(name):
+                        raise _damaged(commit / name, layout)
+                    names.append(name)
+        except FileNotFoundError:
+            continue
+    return sorted(names)
+
+
+def _stale_names(here: int, path: Path, layout: Layout) -> list[str]:
     """Read the list of stale files; a directory that came from elsewhere must not make us delete outside it."""
     try:
-        names = json.loads(path.read_bytes())
+        content = read_regular(_STALE, _MOST_STALE, within=here, links=False)
+    except FileNotFoundError:
+        return []
+    try:
+        names = json.loads(content or b"")
     except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or not all(

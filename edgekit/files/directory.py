@@ -37,12 +37,11 @@ def new_directory(
     """
     target = Path(os.path.abspath(directory))  # noqa: PTH100 - resolves “..” without following links
     part, old = target.with_name(f".{target.name}.part"), target.with_name(f".{target.name}.old")
-    with (
-        telling(target.parent, needed_bytes=needed_bytes, error=error),
-        hold(part, error=error),
-    ):
+    with telling(target.parent, needed_bytes=needed_bytes, error=error), contextlib.ExitStack() as stack:
+        _own(part, old, error)
+        stack.enter_context(hold(part, error=error))
         try:
-            if old.is_dir() and not target.exists():
+            if old.is_dir() and not os.path.lexists(target):
                 old.rename(target)
             refuse_if_in_the_way(target, record=record, force=force, error=error)
             refuse_if_full(target.parent, needed_bytes, error=error)
@@ -54,6 +53,19 @@ def new_directory(
         except BaseException:
             shutil.rmtree(part, ignore_errors=True)
             raise
+
+
+def _own(part: Path, old: Path, error: type[InputError]) -> None:
+    """Unlink what others may have planted in a folder that they can write to; refuse a directory that is theirs."""
+    for place in (part, old):
+        if place.is_symlink():
+            place.unlink()
+        elif place.is_dir() and place.stat().st_uid != os.geteuid():
+            raise error(
+                "another user's directory has the name of a temporary one",
+                where=place,
+                remedy="write to a folder of your own",
+            )
 
 
 def refuse_if_in_the_way(

@@ -31,14 +31,14 @@ def lock(path: Path) -> BaseFileLock:
 def hold(directory: Path, *, seconds: float = 0.0, error: type[InputError] = InputError) -> Iterator[None]:
     """Make a directory when it is missing, and keep other runs from writing there until the block ends.
 
-    It is the directory that is locked, hence no lock file stays behind where people look. Linux and macOS.
-    Raises the given error when another process still holds it after so many seconds, OSError as it comes.
+    directory: no link. It is the directory that is locked, hence no lock file stays behind where people look. Linux and
+    macOS. Raises the given error when another process still holds it after so many seconds, OSError as it comes.
     """
     deadline = time.monotonic() + seconds
     while True:
         directory.mkdir(parents=True, exist_ok=True)
         try:
-            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+            descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
         except FileNotFoundError:  # another run gave up at this moment and removed what it had made
             continue
         try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.directory import REPORTS_NAME
 from edgekit.bundle.manifest import Manifest
 from edgekit.errors import InputError
+from edgekit.records.codec import read_values
 
 REPORT_NAME = "validate.json"
 
@@ -62,10 +63,12 @@ def _read(directory: Path, model: str, *, sidecar: str | None) -> Verdict | None
     from edgekit.validation.report import Parity
 
     path = directory / REPORTS_NAME / REPORT_NAME
-    try:
-        report = Parity.from_json(json.loads(path.read_bytes()))
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return None
+    try:
+        if path.parent.is_symlink():
+            raise InputError("it is reached by a link, which is not followed")
+        report = Parity.from_json(read_values(path))
     except (OSError, ValueError, RecursionError, AttributeError, InputError) as error:
         return Verdict(None, f"{path} is left out, it cannot be read: {error}")
     adapter = report.bundle.adapter

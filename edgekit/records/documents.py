@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn, TypeAlias
 
 from edgekit.errors import CheckpointError, EdgekitError, InputError
+from edgekit.files.within import read_regular
 
 Json: TypeAlias = Any
 """Whatever JSON can hold, passed on as it is."""
@@ -110,13 +111,14 @@ def read_toml_table(
 
 def _bounded(path: Path, max_bytes: int, remedy: str | None, error: type[EdgekitError]) -> bytes:
     try:
-        if path.stat().st_size > max_bytes:
-            raise error(f"is larger than {max_bytes >> 20} MiB", where=path, remedy=remedy)
-        return path.read_bytes()
+        content = read_regular(path, max_bytes)
     except FileNotFoundError:
         raise error("no such file", where=path, remedy=remedy) from None
     except OSError as cause:
         raise error(f"cannot be read ({cause.strerror})", where=path, remedy=remedy) from cause
+    if content is None:
+        raise error(f"is larger than {max_bytes >> 20} MiB", where=path, remedy=remedy)
+    return content
 
 
 def _no_constant(name: str) -> NoReturn:

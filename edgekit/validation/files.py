@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from xml.etree import ElementTree
 
-from edgekit.bundle.directory import REPORTS_NAME
+from edgekit.bundle.directory import reports_directory
 from edgekit.files.whole import write_whole
 from edgekit.validation.checks import CHECKS
 from edgekit.validation.page import render_html
@@ -25,7 +25,8 @@ def write_reports(
     Raises InputError when they cannot be written.
     """
     text = json.dumps(parity.to_json(), indent=1, ensure_ascii=False, allow_nan=False)
-    written = directory / REPORTS_NAME / JSON_NAME, directory / REPORTS_NAME / HTML_NAME
+    reports = reports_directory(directory)
+    written = reports / JSON_NAME, reports / HTML_NAME
     write_whole(written[0], f"{text}\n")
     write_whole(written[1], render_html(parity, modules))
     return written

@@ -19,6 +19,14 @@ def test_any_choice_of_ids_is_read_back(ids: list[int]) -> None:
     assert list(read_kept(write_kept(sorted(ids)), rows=2000)) == sorted(ids)
 
 
+def test_no_more_ids_are_written_out_than_a_vocabulary_has() -> None:
+    """Ten characters could stand for gigabytes."""
+    with pytest.raises(ValueError, match="more than 1,048,576 ids"):
+        read_kept("0-999999998", rows=10**9)
+    with pytest.raises(ValueError, match="more than 4 ids"):
+        read_kept("0-2,3,4-8", rows=10, most=4)
+
+
 @pytest.mark.parametrize(
     "text", ["", "a", "1,", "3-2", "-1", "1--2", "0-10", "10", "1,1", "0-3,2", "1 ,2", "999999999999"]
 )

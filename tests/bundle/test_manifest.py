@@ -292,17 +292,6 @@ def test_nothing_to_open(tmp_path: Path) -> None:
     assert "interrupted" in message(tmp_path)
 
 
-def test_opening_finishes_a_killed_commit(bundle: Path) -> None:
-    commit = bundle / ".edgekit-commit"
-    commit.mkdir()
-    new = MODEL[::-1]
-    (commit / "m.litertlm").write_bytes(new)
-    write_manifest(commit, manifest(model=ModelFile("m.litertlm", len(new), hashlib.sha256(new).hexdigest())))
-    opened = open_bundle(bundle)
-    assert opened.model_path.read_bytes() == new
-    assert not commit.exists()
-
-
 # --- a trimmed vocabulary ----------------------------------------------------------------------------------------
 
 TRIMMED = ArchitectureUse("gemma3_text", 640, 18, 2048, 4, 1, 256, 5, 512)

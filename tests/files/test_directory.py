@@ -88,3 +88,16 @@ def test_two_runs_do_not_mix(tmp_path: Path) -> None:
             make(tmp_path / "out", "x")
         other.kill()
     make(tmp_path / "out", "x")
+
+
+@pytest.mark.parametrize("beside", [".out.part", ".out.old"])
+def test_a_planted_link_beside_the_output_is_not_followed(tmp_path: Path, beside: str) -> None:
+    """In a folder that others write: the user's directory behind the link would be emptied."""
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "thesis").write_text("years of work")
+    (tmp_path / beside).symlink_to("docs")
+    with new_directory(tmp_path / "out", record="r") as folder:
+        (folder / "r").write_text("x")
+    assert (tmp_path / "out" / "r").read_text() == "x"
+    assert (tmp_path / "docs" / "thesis").read_text() == "years of work"
+    assert not (tmp_path / beside).exists()

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.bundle.adapter.manifest import AGAIN, AdapterManifest, read_adapter_manifest
-from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, finish_interrupted
+from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, check_directory
 from edgekit.bundle.manifest import Manifest, sampler_of
 from edgekit.bundle.opening import Bundle
 from edgekit.errors import AdapterError
 from edgekit.files.digest import file_digest
+from edgekit.files.within import check_files
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import Sampler
 
@@ -77,7 +78,7 @@ def read_adapter_bundle(path: str | Path) -> Adapter:
         raise AdapterError(
             "no such file or directory", where=path, remedy="name a directory that `edgekit adapter` wrote"
         )
-    finish_interrupted(directory)
+    check_directory(directory)
     if not (directory / ADAPTER_MANIFEST_NAME).is_file():
         trained = (directory / "adapter_config.json").is_file()
         raise AdapterError(
@@ -107,6 +108,7 @@ def refuse_unready(base: Bundle) -> Manifest:
 
 def _check_sidecar(path: Path, manifest: AdapterManifest) -> None:
     try:
+        check_files(path.parent, [path.name], error=AdapterError)
         size = path.stat().st_size
         digest = file_digest(path)
     except OSError as error:

@@ -27,7 +27,7 @@ from rich.table import Table
 
 CORPUS = Path(__file__).parents[1] / "examples" / "settings-navigator" / "train.jsonl"
 PROMPT_TOKENS = 256
-RECIPES = ("int8", "int4", "int4-all", "int4-channel")
+RECIPES = ("int8", "int4", "int4-head", "int4-all")
 
 
 def main() -> None:

@@ -72,13 +72,26 @@ class ArchitectureUse:
 
 
 @dataclass(frozen=True)
+class CalibrationUse:
+    """The texts that showed what tensors are multiplied with.
+
+    texts: names of files, or "built-in text". tokens: of all of them. digest: SHA-256 of the tokens' ids.
+    """
+
+    texts: tuple[str, ...]
+    tokens: int
+    digest: str
+
+
+@dataclass(frozen=True)
 class RecipeUse:
-    """The recipe by name, the scheme that each checkpoint tensor got, such as `int4 block 32`, and to what the recipe
-    wants to be held."""
+    """The recipe by name, the scheme that each checkpoint tensor got, such as `int4 block 32`, to what the recipe wants
+    to be held, and on what it was calibrated; None when it was not."""
 
     name: str
     schemes: Mapping[str, str]
     gates: Thresholds = COARSE
+    calibration: CalibrationUse | None = None
 
 
 @dataclass(frozen=True)

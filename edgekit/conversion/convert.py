@@ -22,8 +22,10 @@ from edgekit.bundle.directory import EMPTY_SIDECAR_NAME, MANIFEST_NAME, NOTICE_N
 from edgekit.bundle.manifest import Manifest, manifest_bytes
 from edgekit.bundle.writing import Written, write_container
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
+from edgekit.conversion.calibrate import Calibration
+from edgekit.conversion.calibrate import calibrate as look_at_activations
 from edgekit.conversion.describe import describe
-from edgekit.conversion.options import FileFormat, GraphOptions, TextOptions, Trim
+from edgekit.conversion.options import Calibrate, FileFormat, GraphOptions, TextOptions, Trim
 from edgekit.conversion.plan import Job, plan, settle
 from edgekit.graph.weights import model_chunks
 from edgekit.progress import SILENT, Progress
@@ -91,6 +93,7 @@ def convert(
     graph: GraphOptions = GraphOptions(),  # noqa: B008 - frozen
     text: TextOptions = TextOptions(),  # noqa: B008
     trim: Trim | None = None,
+    calibrate: Calibrate | None = None,
     file_format: FileFormat = "litertlm",
     force: bool = False,
     check: bool = True,
@@ -106,23 +109,39 @@ def convert(
     name: of the bundle and its model file; by default the checkpoint's.
     graph: form, KV cache and adapters. text: sampler, answer format and examples. trim: keep only a part of the
     vocabulary.
+    calibrate: round by what the matrices are multiplied with, seen on a short text (GPTQ); None leaves it to the
+    recipe, and to the built-in text.
     file_format: "litertlm", or "tflite" for the model without tokenizer and metadata.
     force: replace a bundle that is there. check: open the result in the engine and generate.
     threads: for quantizing; all cores by default.
     Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
     """
     clock = _Clock()
-    settings = settle(recipe=recipe, graph=graph, text=text, trim=trim, name=name, file_format=file_format)
+    settings = settle(
+        recipe=recipe,
+        graph=graph,
+        text=text,
+        trim=trim,
+        calibrate=calibrate,
+        name=name,
+        file_format=file_format,
+    )
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
     clock.lap("open the checkpoint")
     source_digest = _in_the_background(digest, opened)
     job = plan(settings, opened, progress, clock.lap)
+    calibration = None
+    if settings.calibrate is not None:
+        calibration = look_at_activations(
+            opened, job.whole_text, settings.calibrate, source_digest.result(), progress
+        )
+        clock.lap("calibrate")
     target = Path(output) if output is not None else Path(f"{job.name}-{settings.recipe.name}")
     with new_bundle(target, force=force, needed_bytes=job.file_bytes) as staging:
         path = staging.path / job.file_name
-        written = _write_model(job, path, threads, progress)
+        written = _write_model(job, calibration, path, threads, progress)
         clock.lap("quantize and write")
-        manifest = describe(job, source_digest.result(), written)
+        manifest = describe(job, source_digest.result(), written, calibration)
         clock.lap("digest the checkpoint")
         (staging.path / MANIFEST_NAME).write_bytes(manifest_bytes(manifest))
         if (empty := job.empty_sidecar) is not None:
@@ -143,12 +162,20 @@ def _in_the_background(function: Callable[[Checkpoint], str], checkpoint: Checkp
     return future
 
 
-def _write_model(job: Job, path: Path, threads: int | None, progress: Progress) -> Written:
+def _write_model(
+    job: Job, calibration: Calibration | None, path: Path, threads: int | None, progress: Progress
+) -> Written:
     """Write the model file, front to back, and sync it to the disk."""
     values = sum(prod(slot.shape) for slot in job.link.slots)
     with path.open("wb") as file, progress.step("quantize and write", values * 2, "bytes") as advance:
         # Told in bytes of the bfloat16 source, which is what people know the size of.
-        chunks = model_chunks(job.link, job.tensors, threads=threads, advance=lambda done: advance(done * 2))
+        chunks = model_chunks(
+            job.link,
+            job.tensors,
+            roots=None if calibration is None else calibration.roots(job.tensors),
+            threads=threads,
+            advance=lambda done: advance(done * 2),
+        )
         if job.settings.file_format == "litertlm":
             written = write_container(file, [*job.small_sections, job.model_section(chunks)])
         else:

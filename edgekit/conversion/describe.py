@@ -13,6 +13,7 @@ from edgekit.bundle.kept import write_kept
 from edgekit.bundle.manifest import Manifest, sampler_use
 from edgekit.bundle.writing import Written
 from edgekit.checkpoint.lora.config import AdapterConfig
+from edgekit.conversion.calibrate import Calibration
 from edgekit.conversion.plan import Job
 
 _PACKAGES = ("edgekit", "ai-edge-quantizer", "ai-edge-litert", "litert-lm-api")
@@ -22,7 +23,7 @@ _NO_NOTICE = (
 )
 
 
-def describe(job: Job, source_digest: str, written: Written) -> Manifest:
+def describe(job: Job, source_digest: str, written: Written, calibration: Calibration | None) -> Manifest:
     """Make the manifest of what was written. source_digest: of the checkpoint's files."""
     checkpoint, text, graph, shape = job.checkpoint, job.text, job.graph, job.checkpoint.architecture
     texts = {token_id: token for token, token_id in text.tokenizer.special.items()}
@@ -50,6 +51,7 @@ def describe(job: Job, source_digest: str, written: Written) -> Manifest:
             job.settings.recipe.name,
             {name: scheme.label() for name, scheme in job.schemes.items()},
             job.settings.recipe.gates,
+            None if calibration is None else calibration.use,
         ),
         graph=manifests.GraphUse(
             graph.digest()[:16], graph.key.form, graph.key.prefill_lengths, graph.key.rotation

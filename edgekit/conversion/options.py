@@ -75,6 +75,18 @@ class Trim:
     fields: Mapping[str, str] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Calibrate:
+    """The texts that show what the model's matrices are multiplied with.
+
+    texts: files of the task (its train data), as for `Trim`; none for the built-in text. fields: our name of a column →
+    the data's.
+    """
+
+    texts: Sequence[str | Path] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
+
+
 def check_graph(options: GraphOptions, file_format: str) -> AdapterInputs | None:
     """Check what can be checked without the checkpoint; return what `adapters` asks for.
 

@@ -24,6 +24,7 @@ from edgekit.checkpoint.source import plain_name
 from edgekit.conversion.options import (
     DEFAULT_KV_LENGTH,
     SHORTEST_KV_LENGTH,
+    Calibrate,
     FileFormat,
     GraphOptions,
     TextOptions,
@@ -34,12 +35,12 @@ from edgekit.conversion.options import (
     one_of,
 )
 from edgekit.conversion.trim.trim import Trimmed, trim_vocabulary
-from edgekit.errors import InputError, RecipeError
+from edgekit.errors import InputError
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
 from edgekit.graph.format import AdapterInputs, GraphKey
 from edgekit.progress import Progress
 from edgekit.quantize.rotation import rotate_weights
-from edgekit.recipes import Recipe, Scheme, read_recipe, resolve
+from edgekit.recipes import Recipe, Scheme, calibrated, read_recipe, resolve
 from edgekit.text.answers import AnswerFormat, parse_answer
 from edgekit.text.generation import Sampler, parse_sampler
 from edgekit.text.settle import Text, read_text
@@ -56,6 +57,7 @@ class Settings:
     answer: AnswerFormat | None
     examples: tuple[str, ...]
     trim: Trim | None
+    calibrate: Calibrate | None
     name: str | None
     file_format: FileFormat
 
@@ -64,14 +66,15 @@ class Settings:
 class Job:
     """All that is known before the weights are read.
 
-    checkpoint, text: the trimmed ones, where the vocabulary is trimmed. tensors: the checkpoint's, as the graph needs
-    them. small_sections: everything in the container but
-    the model; none in a bare graph. trimmed: what became of the vocabulary; None when it is whole.
+    checkpoint, text: the trimmed ones, where the vocabulary is trimmed; whole_text: with all of it. tensors: the
+    checkpoint's, as the graph needs them. small_sections: everything in the container but the model; none in a bare
+    graph. trimmed: what became of the vocabulary; None when it is whole.
     """
 
     settings: Settings
     checkpoint: Checkpoint
     text: Text
+    whole_text: Text
     tensors: Mapping[str, WeightTensor]
     graph: Graph
     schemes: Mapping[str, Scheme]
@@ -118,6 +121,7 @@ def settle(
     graph: GraphOptions,
     text: TextOptions,
     trim: Trim | None,
+    calibrate: Calibrate | None,
     name: str | None,
     file_format: FileFormat,
 ) -> Settings:
@@ -126,27 +130,21 @@ def settle(
     adapters = check_graph(graph, file_format)
     if trim is not None:
         check_trim(trim, file_format)
+    asked = read_recipe(recipe)
+    if calibrate is not None:
+        asked = calibrated(asked)
     return Settings(
-        recipe=_feasible(read_recipe(recipe)),
+        recipe=asked,
         graph=graph,
         adapters=adapters,
         sampler=parse_sampler(text.sampler) if text.sampler else None,
         answer=_answer_format(text, file_format),
         examples=check_examples(text.examples),
         trim=trim,
+        calibrate=calibrate or (Calibrate() if asked.needs_calibration else None),
         name=None if name is None else plain_name(name, where="--name"),
         file_format=file_format,
     )
-
-
-def _feasible(recipe: Recipe) -> Recipe:
-    """Refuse what a recipe may ask for and this release cannot do: what is asked for is never ignored."""
-    for need, name in ((recipe.calibration, "calibration"), (recipe.folds, "fold")):
-        if need:
-            raise RecipeError(
-                f"it has [{name}], which this edgekit cannot do yet", where=recipe.name, remedy="take it out"
-            )
-    return recipe
 
 
 def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Callable[[str], None]) -> Job:
@@ -164,6 +162,7 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
             sampler=settings.sampler,
         )
     lap("read tokenizer and template")
+    whole_text = text
     trimmed = _trimmed(settings, checkpoint, text, progress)
     if trimmed is not None:
         checkpoint, text = trimmed.checkpoint, trimmed.text
@@ -188,7 +187,7 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
         architecture.head_dim,
         through_attention=settings.adapters is None,
     )
-    return Job(settings, checkpoint, text, tensors, graph, schemes, link, sections, trimmed)
+    return Job(settings, checkpoint, text, whole_text, tensors, graph, schemes, link, sections, trimmed)
 
 
 def _answer_format(text: TextOptions, file_format: FileFormat) -> AnswerFormat | None:

@@ -10,12 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from edgekit.checkpoint.safetensors import WeightTensor, check_finite
 from edgekit.errors import CheckpointError
 from edgekit.graph.allocation import reused_memory
 from edgekit.graph.linker import Link, Slot
 from edgekit.progress import Advance
+from edgekit.quantize.gptq import Roots, solve_with_moments
+from edgekit.quantize.rotation import Rotated
 from edgekit.quantize.solve import block_scale_bytes, pack, quantize_tensor
 
 _CHUNK_VALUES = 1024 * 640
@@ -49,17 +52,23 @@ class _Linked:
 
 
 def model_chunks(
-    link: Link, tensors: Mapping[str, WeightTensor], *, threads: int | None = None, advance: Advance
+    link: Link,
+    tensors: Mapping[str, WeightTensor],
+    *,
+    roots: Roots | None = None,
+    threads: int | None = None,
+    advance: Advance,
 ) -> Iterator[bytes | memoryview]:
     """Give a linked model as chunks that add up to `link.size` bytes.
 
-    tensors: the checkpoint's, by canonical name. advance: told of the values done.
+    tensors: the checkpoint's, by canonical name. roots: for the tensors whose algorithm is GPTQ. advance: told of the
+    values done.
     Raises CheckpointError when a tensor holds NaN or infinity.
     """
     yield link.head
     position = len(link.head)
     block_scales: list[bytes] = []
-    for linked in _quantized(link, tensors, threads or os.cpu_count() or 1):
+    for linked in _quantized(link, tensors, roots, threads or os.cpu_count() or 1):
         slot = linked.rows.slot
         if linked.rows.start == 0:
             yield bytes(slot.offset - position)
@@ -81,15 +90,25 @@ def model_chunks(
     yield memoryview(link.tail)
 
 
-def _quantized(link: Link, tensors: Mapping[str, WeightTensor], threads: int) -> Iterator[_Linked]:
+def _quantized(
+    link: Link, tensors: Mapping[str, WeightTensor], roots: Roots | None, threads: int
+) -> Iterator[_Linked]:
     """Quantize all constants in order, a bounded number of chunks ahead of the reader."""
-    with reused_memory(), ThreadPoolExecutor(threads, thread_name_prefix="quantize") as pool:
+    # Products are small and on our own threads: BLAS's would only wait for each other.
+    with (
+        threadpool_limits(1, "blas"),
+        reused_memory(),
+        ThreadPoolExecutor(threads, thread_name_prefix="quantize") as pool,
+    ):
         pending: deque[Future[_Linked]] = deque()
+        root: Future[NDArray[np.float32]] | None = None
         try:
             for rows in _work(link):
                 if len(pending) >= threads * _AHEAD:
                     yield pending.popleft().result()
-                pending.append(pool.submit(_link_rows, rows, tensors))
+                if roots is not None and rows.start == 0 and rows.slot.scheme.algorithm == "gptq":
+                    root = pool.submit(roots, rows.slot.constant.tensor)
+                pending.append(pool.submit(_link_rows, rows, tensors, root))
             while pending:
                 yield pending.popleft().result()
         finally:
@@ -108,7 +127,9 @@ def _work(link: Link) -> Iterator[_Rows]:
             yield _Rows(slot, start, min(start + step, rows))
 
 
-def _link_rows(rows: _Rows, tensors: Mapping[str, WeightTensor]) -> _Linked:
+def _link_rows(
+    rows: _Rows, tensors: Mapping[str, WeightTensor], root: Future[NDArray[np.float32]] | None
+) -> _Linked:
     constant, scheme = rows.slot.constant, rows.slot.scheme
     if constant.transform == "positions":
         positions = np.arange(rows.slot.shape[-1], dtype=np.int32)
@@ -120,7 +141,11 @@ def _link_rows(rows: _Rows, tensors: Mapping[str, WeightTensor]) -> _Linked:
         values = np.float32(1) + values
     if scheme.bits == 32:
         return _Linked(rows, np.ascontiguousarray(values).view(np.uint8).reshape(-1), None)
-    quantized = quantize_tensor(values, scheme)
+    if scheme.algorithm == "gptq":
+        assert root is not None  # a thread is at it: it was submitted before these rows
+        quantized = solve_with_moments(values, scheme, root.result())
+    else:
+        quantized = quantize_tensor(values, scheme)
     return _Linked(rows, pack(quantized.codes, scheme.bits).view(np.uint8), quantized.scales)
 
 
@@ -128,7 +153,6 @@ def _check_finite(tensor: WeightTensor, values: NDArray[np.float32]) -> None:
     try:
         check_finite(tensor.name, values, where=tensor.source)
     except CheckpointError:
-        check_finite(
-            tensor.name, tensor.read(), where=tensor.source
-        )  # tells how many of the whole tensor, not of these rows
+        whole = tensor.base if isinstance(tensor, Rotated) else tensor
+        check_finite(tensor.name, whole.read(), where=tensor.source)  # tells how many there are in the file
         raise

@@ -6,16 +6,10 @@
     tensors = ["model.embed_tokens.weight"]  # a glob or a list of globs on checkpoint names
     bits = 8                                 # 8, 4, 2 (channel only), or 32 for float
     granularity = "channel"                  # "channel", or "block-32", "block-64", "block-128", "block-256"
-    algorithm = "min-max"                    # "min-max" (default), "octav", "mse"
+    algorithm = "min-max"                    # "min-max" (default), "octav", "mse", "gptq" (calibrated)
 
     [gates]                                  # what a bundle of this recipe is held to; see `edgekit.gates`
     max_kl = 0.02
-
-    [calibration]                            # what must be measured on texts first
-    statistics = ["absmax"]                  # "absmax", "hessian"
-
-    [[fold]]                                 # where scales may be moved; a site is named by its family
-    sites = "*: up to down"                  # a glob or a list of globs
 
     [graph]                                  # what the graph must do
     rotation = 128                           # rotate what goes into products (see `edgekit.graph.rotate`)
@@ -28,7 +22,7 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal, get_args
 
@@ -62,20 +56,6 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Needs:
-    """What must be measured of a tensor's inputs on texts: their largest magnitudes, or their Hessian."""
-
-    statistics: tuple[Literal["absmax", "hessian"], ...]
-
-
-@dataclass(frozen=True)
-class FoldUse:
-    """Folding sites that a recipe uses, as globs on the names that its family gives them."""
-
-    sites: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class GraphNeeds:
     """What the graph must do. rotation: length of the rotations in front of products, 0 for none."""
 
@@ -86,16 +66,19 @@ class GraphNeeds:
 class Recipe:
     """Rules in order; the first that matches decides.
 
-    gates: what `validate` holds a bundle to. calibration, folds, graph: what the recipe needs beside the weights.
+    gates: what `validate` holds a bundle to. graph: what the graph must do.
     """
 
     name: str
     description: str
     rules: tuple[Rule, ...]
     gates: Thresholds = COARSE
-    calibration: Needs | None = None
-    folds: tuple[FoldUse, ...] = ()
     graph: GraphNeeds = GraphNeeds()
+
+    @property
+    def needs_calibration(self) -> bool:
+        """Whether a rule rounds by what a tensor is multiplied with."""
+        return any(rule.scheme.algorithm == "gptq" for rule in self.rules)
 
 
 def shipped_recipes() -> tuple[Recipe, ...]:
@@ -128,6 +111,15 @@ def recipe_path(name_or_path: str | Path) -> Path:
     raise RecipeError(
         "there is no such recipe", where=text, remedy=f"name one of {_names()}, or the path of a TOML file"
     )
+
+
+def calibrated(recipe: Recipe) -> Recipe:
+    """The recipe with every rule that quantizes doing so by GPTQ."""
+    rules = tuple(
+        rule if rule.scheme.bits == 32 else replace(rule, scheme=replace(rule.scheme, algorithm="gptq"))
+        for rule in recipe.rules
+    )
+    return replace(recipe, rules=rules)
 
 
 def resolve(recipe: Recipe, matrices: Mapping[str, tuple[int, ...]]) -> dict[str, Scheme]:
@@ -188,13 +180,6 @@ class _RuleTable:
 
 
 @dataclass(frozen=True)
-class _FoldTable:
-    """A [[fold]] as it is written."""
-
-    sites: str | tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class _File:
     """A recipe's file."""
 
@@ -202,8 +187,6 @@ class _File:
     order: int = _LAST
     rule: tuple[_RuleTable, ...] = ()
     gates: Thresholds = COARSE
-    calibration: Needs | None = None
-    fold: tuple[_FoldTable, ...] = ()
     graph: GraphNeeds = GraphNeeds()
 
 
@@ -222,10 +205,7 @@ def _read_with_order(path: Path) -> tuple[int, Recipe]:
             where=f"{path}: graph.rotation",
             remedy=f"use one of {', '.join(map(str, ROTATIONS))}, or leave it out",
         )
-    folds = tuple(FoldUse((f.sites,) if isinstance(f.sites, str) else f.sites) for f in file.fold)
-    recipe = Recipe(
-        path.stem, file.description, rules, file.gates.over(COARSE), file.calibration, folds, file.graph
-    )
+    recipe = Recipe(path.stem, file.description, rules, file.gates.over(COARSE), file.graph)
     return file.order, recipe
 
 

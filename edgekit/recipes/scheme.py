@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Algorithm = Literal["min-max", "octav", "mse"]
+Algorithm = Literal["min-max", "octav", "mse", "gptq"]
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class Scheme:
 
     bits: 8 or 4 (2 where the engine runs it), or 32 for float32.
     block_size: columns that share a scale, or 0 for one scale per row (channel-wise).
-    algorithm: how the scale is chosen; the names are ai-edge-quantizer's.
+    algorithm: how scales and codes are chosen: "gptq" by what the tensor is multiplied with, which calibration shows;
+    the other names are ai-edge-quantizer's.
     """
 
     bits: Literal[2, 4, 8, 32]

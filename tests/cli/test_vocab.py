@@ -31,10 +31,10 @@ def test_prints_a_row_per_size_and_what_to_type_next(cli: Cli, demo_path: Path, 
 
 
 def test_json_holds_the_figures(cli: Cli, demo_path: Path, corpus: Path) -> None:
-    found = cli("vocab", demo_path, "--from", corpus, "--recipe", "int4-channel", "--json").json
+    found = cli("vocab", demo_path, "--from", corpus, "--recipe", "int4-head", "--json").json
     assert found["texts"] == 60
     assert [size["pieces"] for size in found["sizes"]] == [512, 1024, 1536, 2048]
-    assert list(found["sizes"][0]["bytes"]) == ["int4-channel"]
+    assert list(found["sizes"][0]["bytes"]) == ["int4-head"]
 
 
 def test_writes_a_page(cli: Cli, demo_path: Path, corpus: Path, tmp_path: Path) -> None:

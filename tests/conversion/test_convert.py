@@ -119,7 +119,7 @@ def test_recipe_sizes_are_told_before_and_true_afterwards(
     tmp_path: Path, demo_path: Path, bundle: Path
 ) -> None:
     told = recipe_sizes(demo_path)
-    assert list(told) == ["int8", "int4", "int4-head", "int4-all", "int4-channel", "float32"]
+    assert list(told) == ["int8", "int4-head", "int4", "int4-all", "float32"]
     graph = 500_000  # the graph, tokenizer and metadata are no weights
     assert told["int8"] < (bundle / "checkpoint.litertlm").stat().st_size < told["int8"] + graph
     assert recipe_sizes()["int8"] // 10**6 in range(260, 290)
@@ -261,19 +261,6 @@ def test_options_that_cannot_be_followed(
 
 
 @pytest.mark.parametrize(
-    "need",
-    ['[calibration]\nstatistics = ["absmax"]', '[[fold]]\nsites = "*"', '[graph]\nsplit = { "*" = 2 }'],
-)
-def test_what_a_recipe_needs_and_nothing_does_yet_is_not_ignored(
-    tmp_path: Path, demo_path: Path, need: str
-) -> None:
-    mine = tmp_path / "mine.toml"
-    mine.write_text(f'[[rule]]\ntensors = "*"\nbits = 8\n{need}\n')
-    with pytest.raises(RecipeError, match="cannot do yet"):
-        convert(demo_path, tmp_path / "b", recipe=mine)
-
-
-@pytest.mark.parametrize(
     ("schema", "words"),
     [
         ('{"type": ', "JSON"),
@@ -342,12 +329,12 @@ KILLS = 8
 
 def test_killed_at_random_moments_the_bundle_is_the_old_or_the_new(tmp_path: Path, demo_path: Path) -> None:
     target = tmp_path / "b"
-    recipes = ["int8", "int4-channel"]
+    recipes = ["int8", "float32"]
     expected = {
         recipe: convert(demo_path, tmp_path / recipe, recipe=recipe).manifest.model.sha256
         for recipe in recipes
     }
-    convert(demo_path, target, recipe="int4-channel")
+    convert(demo_path, target, recipe="float32")
     began = time.monotonic()
     start(demo_path, "-o", target, "--recipe", "int8", "--force").communicate()
     whole_run = time.monotonic() - began
@@ -429,7 +416,7 @@ def test_a_disk_without_room_leaves_the_old_bundle(tmp_path: Path, demo_path: Pa
 
 
 def test_several_at_once_into_one_directory(tmp_path: Path, demo_path: Path) -> None:
-    recipes = ["int8", "int4", "int4-all", "int4-channel"]
+    recipes = ["int8", "int4", "int4-all", "float32"]
     children = {r: start(demo_path, "-o", tmp_path / "b", "--recipe", r, "--force") for r in recipes}
     said = {recipe: child.communicate()[1] for recipe, child in children.items()}
     won = {recipe for recipe, child in children.items() if child.returncode == 0}

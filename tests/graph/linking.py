@@ -15,12 +15,30 @@ from edgekit.graph.format import AdapterInputs, Form, KvLayout, KvPrecision
 from edgekit.graph.weights import model_chunks
 from edgekit.quantize.rotation import rotate_weights
 from edgekit.quantize.solve import dequantize, quantize_tensor
-from edgekit.recipes import Scheme, read_recipe, resolve
+from edgekit.recipes import Recipe, Rule, Scheme, read_recipe, resolve
+
+_EMBEDDING = ("model.embed_tokens.weight", "lm_head.weight")
+
+
+def _stock(name: str, embedding: Scheme, layers: Scheme) -> Recipe:
+    return Recipe(name, "", (Rule(_EMBEDDING, embedding), Rule(("*",), layers)))
+
+
+STOCK = {
+    recipe.name: recipe
+    for recipe in (
+        _stock("int8", Scheme(8), Scheme(8)),
+        _stock("int4", Scheme(8), Scheme(4, 32)),
+        _stock("int4-all", Scheme(4, 32), Scheme(4, 32)),
+        _stock("int4-channel", Scheme(4), Scheme(4)),
+    )
+}
+"""Recipes that ai-edge-quantizer has as well: no calibration, no rotation."""
 
 
 def linked_model(
     checkpoint: Checkpoint,
-    recipe: str = "float32",
+    recipe: str | Recipe = "float32",
     form: Form = "dynamic",
     kv_length: int = 1024,
     kv_layout: KvLayout = "full",
@@ -29,10 +47,12 @@ def linked_model(
     rotation: int | None = None,
 ) -> bytes:
     """The TFLite model that `edgekit convert` would put into a bundle; rotation: another than the recipe's."""
-    rotation = read_recipe(recipe).graph.rotation if rotation is None else rotation
+    if isinstance(recipe, str):
+        recipe = read_recipe(recipe)
+    rotation = recipe.graph.rotation if rotation is None else rotation
     graph = find_graph(graph_key(checkpoint.architecture, form, kv_layout, adapters, kv_precision, rotation))
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
-    schemes = resolve(read_recipe(recipe), matrices)
+    schemes = resolve(recipe, matrices)
     static = kv_length if form == "static" else None
     tensors = rotate_weights(
         checkpoint.tensors,

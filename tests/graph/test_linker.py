@@ -14,7 +14,7 @@ from edgekit.graph.format import Form
 from edgekit.recipes import FLOAT32, Scheme
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
-from tests.graph.linking import Dequantized, linked, linked_model
+from tests.graph.linking import STOCK, Dequantized, linked, linked_model
 
 pytestmark = pytest.mark.slow
 
@@ -77,15 +77,15 @@ def test_one_static_graph_serves_every_kv_length(demo: Checkpoint, kv_length: in
 
 
 @pytest.mark.parametrize("form", FORMS)
-@pytest.mark.parametrize("recipe", ["int8", "int4", "int4-head", "int4-all", "int4-channel"])
+@pytest.mark.parametrize("recipe", STOCK)
 def test_quantized_models_load_and_stay_near_the_checkpoint(
     demo: Checkpoint, reference: Reference, recipe: str, form: Form
 ) -> None:
     (tokens,) = texts(demo.architecture.vocab_size, count=1, length=40)
-    runner = GraphInterpreter(linked_model(demo, recipe, form), kv_length=64)
+    runner = GraphInterpreter(linked_model(demo, STOCK[recipe], form), kv_length=64)
     computed, expected = runner.logits(tokens), reference.logits(tokens)
     correlation = np.corrcoef(computed.ravel(), expected.ravel())[0, 1]
-    bounds = {"int8": 0.999, "int4": 0.97, "int4-head": 0.97, "int4-all": 0.96, "int4-channel": 0.9}
+    bounds = {"int8": 0.999, "int4": 0.97, "int4-all": 0.96, "int4-channel": 0.9}
     assert correlation > bounds[recipe]
 
 

@@ -21,16 +21,15 @@ from numpy.typing import NDArray
 from edgekit.checkpoint import Checkpoint
 from edgekit.graph import find_graph, graph_key
 from edgekit.graph.format import VALUE_SEQUENCE_AXIS, Form
-from edgekit.recipes import FLOAT32, read_recipe, resolve
+from edgekit.recipes import FLOAT32, resolve
 from edgekit.runtime.interpreter import GraphInterpreter
 from tests.fixtures.bundles import Kept
-from tests.graph.linking import Dequantized, linked, linked_model
+from tests.graph.linking import STOCK, Dequantized, linked, linked_model
 
 pytestmark = pytest.mark.slow
 
 FORMS: list[Form] = ["dynamic", "static"]
 QUANTIZED = (schema.TensorType.INT8, schema.TensorType.INT4)
-RECIPES = ["int8", "int4", "int4-all", "int4-channel"]
 KV_LENGTH = 1024
 ALIKE = 1.5
 """Two root mean squares over the same 30 positions are as good as equal below this ratio.
@@ -161,7 +160,7 @@ def test_float_logits_are_the_exporter_s(demo: Checkpoint, exported: bytes, form
     np.testing.assert_allclose(logits(demo, ours), logits(demo, exported), atol=5e-5)
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
+@pytest.mark.parametrize("recipe", STOCK)
 def test_a_quantized_model_is_the_quantizer_s(
     demo: Checkpoint, exported: bytes, recipe: str, form: Form
 ) -> None:
@@ -173,7 +172,7 @@ def test_a_quantized_model_is_the_quantizer_s(
     demo's two int8 models stay 0.002 apart, with AVX2 0.006 (Haswell) or 0.012 (EPYC); from the same weights in
     float32 each is 0.020 away on all of them. So that distance is the measure of the other two.
     """
-    ours, stock = linked_model(demo, recipe, form, KV_LENGTH, rotation=0), stock_quantized(exported, recipe)
+    ours, stock = linked_model(demo, STOCK[recipe], form, KV_LENGTH), stock_quantized(exported, recipe)
     assert set(constants(ours)) == set(constants(stock))
     assert set(readers(ours)) == set(readers(stock))
 
@@ -191,7 +190,7 @@ def dequantized_model(demo: Checkpoint, recipe: str, form: Form) -> bytes:
     matrices = {c.tensor: demo.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     rounded = {
         name: Dequantized(demo.tensors[name], scheme)
-        for name, scheme in resolve(read_recipe(recipe), matrices).items()
+        for name, scheme in resolve(STOCK[recipe], matrices).items()
     }
     static = KV_LENGTH if form == "static" else None
     floats = dict.fromkeys(matrices, FLOAT32)

@@ -31,9 +31,12 @@ FROZEN = Path(__file__).with_name("frozen.json")
 KEYSTORE = Path(__file__).with_name("oracle.p12")
 """A debug key made for this test alone, so that an APK's signature is the same everywhere."""
 
-RECIPES = ("int8", "int4", "int4-head", "int4-all", "int4-channel", "float32")
+RECIPES = ("int8", "blocks", "float32")
+"""Not those that are calibrated: sums over texts have other last bits on another processor. `blocks` is ours."""
+
 FORMS = (("dynamic", "full"), ("dynamic", "window"), ("static", "full"))
 ROWS = 12
+_BLOCKS = Path(__file__).with_name("blocks.toml")
 _NUMBER = re.compile(r"-?\d[\d,]*(\.\d+)?(e[-+]?\d+)?")
 
 
@@ -45,7 +48,7 @@ def bundles(folder: Path) -> Iterator[tuple[str, Path]]:
                 f"{recipe} {form} {cache}",
                 _bundle(
                     folder,
-                    recipe=recipe,
+                    recipe=_BLOCKS if recipe == "blocks" else recipe,
                     graph=GraphOptions(form=form, kv_layout=cache),
                 ),
             )

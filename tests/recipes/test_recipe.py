@@ -9,12 +9,14 @@ import pytest
 
 from edgekit.errors import RecipeError
 from edgekit.gates import COARSE
-from edgekit.recipes import FLOAT32, Scheme, read_recipe, resolve, shipped_recipes
-from edgekit.recipes.recipe import FoldUse, GraphNeeds, Needs, stored_bytes
+from edgekit.recipes import FLOAT32, Scheme, calibrated, read_recipe, resolve, shipped_recipes
+from edgekit.recipes.recipe import GraphNeeds, stored_bytes
 
 MATRICES = {
     "model.embed_tokens.weight": (262_144, 640),
     "model.layers.0.self_attn.q_proj.weight": (1024, 640),
+    "model.layers.0.self_attn.k_proj.weight": (256, 640),
+    "model.layers.0.self_attn.v_proj.weight": (256, 640),
     "model.layers.0.mlp.down_proj.weight": (640, 2048),
 }
 
@@ -33,10 +35,9 @@ def test_int8_is_the_default_and_comes_first() -> None:
     ("name", "embedding", "layers"),
     [
         ("int8", Scheme(8), Scheme(8)),
-        ("int4", Scheme(8), Scheme(4, 32)),
-        ("int4-head", Scheme(4, algorithm="mse"), Scheme(8)),
-        ("int4-all", Scheme(4, 32), Scheme(4, 32)),
-        ("int4-channel", Scheme(4), Scheme(4)),
+        ("int4", Scheme(8, 0, "gptq"), Scheme(4, 32, "gptq")),
+        ("int4-head", Scheme(4, 32, "gptq"), Scheme(8, 0, "gptq")),
+        ("int4-all", Scheme(4, 32, "gptq"), Scheme(4, 32, "gptq")),
         ("float32", FLOAT32, FLOAT32),
     ],
 )
@@ -107,7 +108,7 @@ def test_finer_recipes_are_held_to_finer_gates() -> None:
         ("[[rule]]\ntensors = '*'\nbits = 8\ngranularity = 'block-32'", "8-bit blocks"),
         ("[[rule]]\ntensors = '*'\nbits = 4\ngranularity = 'block-48'", "block-48"),
         ("[[rule]]\ntensors = '*'\nbits = 4\ngranularity = 'tensor'", "tensor"),
-        ("[[rule]]\ntensors = '*'\nbits = 4\nalgorithm = 'gptq'", "gptq"),
+        ("[[rule]]\ntensors = '*'\nbits = 4\nalgorithm = 'oscar'", "oscar"),
         ("[[rule]]\ntensors = '*'\nbits = 4\ngranularity = 'block-32'\nalgorithm = 'mse'", "mse"),
         ("[[rule]]\ntensors = '*'\nbits = 32\nalgorithm = 'octav'", "float32"),
     ],
@@ -146,32 +147,31 @@ def test_a_recipe_says_what_it_needs_beside_the_weights(tmp_path: Path) -> None:
         write(
             tmp_path,
             """
-            [calibration]
-            statistics = ["absmax", "hessian"]
-            [[fold]]
-            sites = "*: up to down"
             [graph]
             rotation = 64
             [[rule]]
             tensors = "*"
             bits = 4
+            algorithm = "gptq"
             """,
         )
     )
-    assert recipe.calibration == Needs(("absmax", "hessian"))
-    assert recipe.folds == (FoldUse(("*: up to down",)),)
+    assert recipe.needs_calibration
     assert recipe.graph == GraphNeeds(rotation=64)
-    assert all(r.calibration is None and not r.folds for r in shipped_recipes())
+    assert not read_recipe("int8").needs_calibration
+
+
+def test_calibrated_every_rule_that_quantizes_does_so_by_gptq() -> None:
+    assert {rule.scheme for rule in calibrated(read_recipe("int8")).rules} == {Scheme(8, 0, "gptq")}
+    assert calibrated(read_recipe("float32")) == read_recipe("float32")
 
 
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        ('[calibration]\nstatistics = ["mean"]', "statistics"),
-        ("[calibration]", "statistics"),
         ("[graph]\nrotation = true", "rotation"),
         ("[graph]\nrotation = 48", "rotation"),
-        ("[[fold]]\nsites = 3", "sites"),
+        ("[graph]\nsplit = 2", "split"),
     ],
 )
 def test_needs_that_there_are_not_are_refused(tmp_path: Path, table: str, words: str) -> None:

@@ -41,7 +41,7 @@ LENGTH = 2 * CHUNK + 7  # two whole chunks and a part, and twice the demo's slid
         ("float32", "dynamic"),
         ("int8", "dynamic"),
         ("int4", "dynamic"),
-        ("int4-channel", "dynamic"),
+        ("int4-all", "dynamic"),
         ("int8", "static"),
     ],
 )

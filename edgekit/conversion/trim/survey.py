@@ -13,7 +13,6 @@ from typing import Any
 from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.conversion.trim.alphabets import alphabet_of
 from edgekit.conversion.trim.choice import fill, least, needs_of, preferred_first
-from edgekit.conversion.trim.corpus import Sample, read_corpora
 from edgekit.conversion.trim.gather import VOCABULARY_TENSORS
 from edgekit.conversion.trim.trim import count_pieces
 from edgekit.errors import InputError
@@ -22,6 +21,7 @@ from edgekit.recipes import read_recipe, resolve
 from edgekit.recipes.recipe import stored_bytes
 from edgekit.results import raise_if_failed
 from edgekit.text.answers import AnswerFormat, parse_answer
+from edgekit.text.corpus import Sample, read_corpora
 from edgekit.text.settle import Text, read_text
 from edgekit.text.vocabulary import Vocabulary, read_vocabulary
 

@@ -11,11 +11,11 @@ from edgekit.checkpoint import Checkpoint
 from edgekit.conversion.options import Trim
 from edgekit.conversion.trim.alphabets import alphabet_of
 from edgekit.conversion.trim.choice import answer_texts, choose, needs_of, template_texts
-from edgekit.conversion.trim.corpus import Sample, read_corpora
 from edgekit.conversion.trim.gather import trim_checkpoint
 from edgekit.errors import TokenizerError
 from edgekit.progress import SILENT, Progress
 from edgekit.text.answers import AnswerFormat
+from edgekit.text.corpus import Sample, read_corpora
 from edgekit.text.generation import Sampler
 from edgekit.text.settle import Text, read_text
 from edgekit.text.tokenizer.read import Tokenizer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, get_args
 
 import numpy as np
@@ -36,6 +36,8 @@ TITLE = "Weights"
 _CHUNK_VALUES = 1 << 22
 _HIGHEST_DB = 144.0
 """What float32 itself resolves; a loss is counted from there when a tensor should be equal."""
+_GPTQ_DB = 5.0
+"""GPTQ gives up some of the ratio of a tensor for that of its products: 1 to 4.3 dB on Gemma 3 270M."""
 _WORST_TENSORS = 15
 _NOTABLE_DB = 0.5
 """A tensor that falls this short of its expected ratio is at fault, not merely coarse."""
@@ -297,6 +299,7 @@ def _compare(weight: StoredWeight, original: Read, label: str | None) -> Row:
         signal, noise, stored_square = signal + s, noise + n, stored_square + q
         if label is not None:
             expected_noise += weight_sums(wanted, _quantized(wanted, scheme))[1]
+    allowed = _GPTQ_DB if scheme.algorithm == "gptq" else 0.0
     layer, kind = kind_of(weight.name)
     # Σ w ŵ = (Σ w² + Σ ŵ² - Σ (w - ŵ)²) / 2
     product = (signal + stored_square - noise) / 2
@@ -308,7 +311,7 @@ def _compare(weight: StoredWeight, original: Read, label: str | None) -> Row:
         values=math.prod(weight.shape),
         sqnr_db=sqnr_of(signal, noise),
         cosine=1.0 if noise == 0 else cosine_of(signal, stored_square, product),
-        expected_sqnr_db=None if label is None else sqnr_of(signal, expected_noise),
+        expected_sqnr_db=None if label is None else sqnr_of(signal, expected_noise) - allowed,
     )
 
 
@@ -324,6 +327,8 @@ def _quantized(values: NDArray[np.float32], scheme: Scheme) -> NDArray[np.float3
     """What a scheme makes of a matrix, its block scales rounded as they are stored."""
     if scheme.bits == 32:
         return values
+    if scheme.algorithm == "gptq":
+        scheme = replace(scheme, algorithm="min-max")
     tensor = quantize_tensor(values, scheme)
     if scheme.block_size:
         raw = np.frombuffer(block_scale_bytes(tensor.scales), np.float16)

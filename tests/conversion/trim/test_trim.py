@@ -11,10 +11,10 @@ import pytest
 from edgekit.checkpoint import Checkpoint
 from edgekit.conversion.options import Trim
 from edgekit.conversion.trim import trim as trimming
-from edgekit.conversion.trim.corpus import read_corpora
 from edgekit.conversion.trim.trim import Trimmed, trim_vocabulary
 from edgekit.errors import TokenizerError
 from edgekit.text.answers import read_schema
+from edgekit.text.corpus import read_corpora
 from edgekit.text.settle import Text, read_text
 from tests.conftest import EXAMPLE
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from edgekit.conversion.trim.corpus import read_corpora
 from edgekit.errors import InputError
+from edgekit.text.corpus import read_corpora
 from edgekit.text.settle import Text
 from edgekit.text.template.parse import ChatTemplate
 

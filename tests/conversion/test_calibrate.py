@@ -1,0 +1,117 @@
+"""A calibrated conversion is closer to its checkpoint, says on what it was calibrated, and stays reproducible."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgekit.checkpoint import Checkpoint, open_checkpoint
+from edgekit.conversion import calibrate as module
+from edgekit.conversion.calibrate import TOKENS, Calibration, calibrate
+from edgekit.conversion.convert import convert
+from edgekit.conversion.options import Calibrate
+from edgekit.errors import InputError
+from edgekit.graph import find_graph, graph_key, plan_link
+from edgekit.graph.weights import model_chunks
+from edgekit.quantize.rotation import rotate_weights
+from edgekit.recipes import Scheme
+from edgekit.runtime.interpreter import GraphInterpreter
+from edgekit.runtime.reference import Reference
+from edgekit.text.settle import Text, read_text
+from tests.conftest import EXAMPLE
+
+ROTATION = 128
+ASKED = "make the text bigger, please, and turn the brightness down"
+
+
+@pytest.fixture(scope="module")
+def text(demo: Checkpoint) -> Text:
+    return read_text(demo.text_path, rows=demo.architecture.vocab_size)
+
+
+@pytest.fixture(scope="module")
+def calibration(demo: Checkpoint, text: Text) -> Calibration:
+    return calibrate(demo, text, Calibrate(), "a digest")
+
+
+def error(demo: Checkpoint, reference: Reference, ids: list[int], scheme: Scheme, calibration: Any) -> float:
+    """Root mean square error of a text's logits, all matrices stored by one scheme, in rotated form."""
+    graph = find_graph(graph_key(demo.architecture, "dynamic", rotation=ROTATION))
+    matrices = [c.tensor for c in graph.constants if c.quantizable]
+    tensors = rotate_weights(
+        demo.tensors, matrices, ROTATION, demo.architecture.head_dim, through_attention=True
+    )
+    link = plan_link(graph, dict.fromkeys(matrices, scheme), demo.architecture.vocab_size, None)
+    roots = None if calibration is None else calibration.roots(tensors)
+    chunks = model_chunks(link, tensors, roots=roots, advance=lambda _: None)
+    runner = GraphInterpreter(b"".join(map(bytes, chunks)), kv_length=64)
+    runner.prefill(ids[:1])
+    return float(np.sqrt(np.mean((runner.logits(ids[1:]) - reference.logits(ids)[1:]) ** 2)))
+
+
+@pytest.mark.parametrize("scheme", [Scheme(4), Scheme(4, 32)], ids=Scheme.label)
+def test_logits_are_closer_than_without(
+    scheme: Scheme, demo: Checkpoint, text: Text, reference: Reference, calibration: Calibration
+) -> None:
+    ids = [2, *text.tokenizer.encode(ASKED)]
+    calibrated = error(demo, reference, ids, replace(scheme, algorithm="gptq"), calibration)
+    assert calibrated < 0.9 * error(demo, reference, ids, scheme, None)
+
+
+def test_the_manifest_says_on_what_and_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
+    data = tmp_path / "train.jsonl"
+    data.write_text(
+        "".join(json.dumps({"prompt": f"{ASKED} {n}", "expected": "{}"}) + "\n" for n in range(30))
+    )
+
+    def run(name: str) -> Any:
+        return convert(EXAMPLE / "checkpoint", tmp_path / name, calibrate=Calibrate([data]), check=False)
+
+    first, second = run("a"), run("b")
+    use = first.manifest.recipe.calibration
+    assert use.texts == ("train.jsonl",)
+    assert 30 * 5 < use.tokens <= TOKENS
+    assert set(first.manifest.recipe.schemes.values()) == {"int8 channel gptq"}
+    assert first.model.read_bytes() == second.model.read_bytes()
+
+
+def test_what_was_seen_is_kept_and_a_damaged_cache_is_made_anew(
+    demo: Checkpoint, text: Text, user_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    look = module.input_moments
+    monkeypatch.setattr(module, "input_moments", lambda *a, **k: looked.append(1) or look(*a, **k))
+    first = calibrate(demo, text, Calibrate(), "another digest")
+    again = calibrate(demo, text, Calibrate(), "another digest")
+    assert len(looked) == 1
+    assert all(np.array_equal(first.moments[place], again.moments[place]) for place in first.moments)
+    newest = max((user_cache / "calibrations").iterdir(), key=lambda path: path.stat().st_mtime)
+    newest.write_bytes(newest.read_bytes()[:1000])
+    calibrate(demo, text, Calibrate(), "another digest")
+    assert len(looked) == 2
+    assert len(list((user_cache / "calibrations").iterdir())) <= 3
+
+
+def test_texts_without_a_word_are_refused_by_name(demo: Checkpoint, text: Text, tmp_path: Path) -> None:
+    (tmp_path / "empty.txt").write_text("\n\n")
+    with pytest.raises(InputError, match=r"empty\.txt"):
+        calibrate(demo, text, Calibrate([tmp_path / "empty.txt"]), "a digest")
+
+
+@pytest.mark.slow
+def test_an_adapter_ready_base_and_a_trimmed_vocabulary_are_calibrated_too(tmp_path: Path) -> None:
+    from edgekit.conversion.options import GraphOptions, Trim
+
+    data = tmp_path / "task.txt"
+    data.write_text(ASKED)
+    source = EXAMPLE / "checkpoint"
+    for options in ({"graph": GraphOptions(adapters="16")}, {"trim": Trim([data], keep=600)}):
+        made = convert(source, tmp_path / "b", calibrate=Calibrate(), check=True, force=True, **options)
+        assert made.manifest.recipe.calibration is not None
+        assert made.manifest.recipe.calibration.texts == ("built-in text",)
+    assert open_checkpoint(source).architecture.vocab_size > 600

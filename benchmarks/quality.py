@@ -1,0 +1,312 @@
+"""Quality per megabyte on the real Gemma 3 270M: every recipe, and llama.cpp's Q8_0 and Q4_0 of the same weights.
+
+    python benchmarks/quality.py [--recipes int8,int4] [--no-llama] [--no-speed] [--tunes DIRECTORY]
+
+KL is that of the next token's distribution against the checkpoint in Transformers (float32), at every position of
+texts of 512 tokens. What is judged is the scoring form of the graph in LiteRT's interpreter: the engine's kernels.
+Speeds are of the whole engine, in turns. --tunes: a directory with fine-tunes of the real model and their rows
+(NAME/merged, data/NAME-eval.jsonl), whose tasks are tried with every recipe. Results go to
+benchmarks/results/real-weights.json, which the documentation shows. See real_model.py for what is fetched.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import measure
+import numpy as np
+import real_model
+
+RESULTS = measure.RESULTS / "real-weights.json"
+COMMAND = [sys.executable, "-m", "edgekit"]
+LENGTH = 512
+CHUNK = 64
+PREFILL, DECODE, ROUNDS = 256, 64, 3
+LLAMA = {"llama.cpp Q8_0": "Q8_0", "llama.cpp Q4_0": "Q4_0"}
+VARIANTS = {
+    "int8": ("int8", ()),
+    "int8 calibrated": ("int8", ("--calibrate",)),
+    "int4-head": ("int4-head", ()),
+    "int4": ("int4", ()),
+    "int4-all": ("int4-all", ()),
+    "float32": ("float32", ()),
+}
+"""Name → recipe and flags of convert."""
+
+Floats = Any
+
+
+def main() -> None:
+    """Measure, print the table, and write the results."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--recipes", default=",".join(VARIANTS), help="which of: " + ", ".join(VARIANTS))
+    parser.add_argument("--no-llama", action="store_true", help="leave llama.cpp out")
+    parser.add_argument("--no-speed", action="store_true", help="leave speeds as they were")
+    parser.add_argument("--tunes", type=Path, help="fine-tunes whose tasks are tried")
+    parser.add_argument(
+        "--check", action="store_true", help="exit 1 when a recipe is worse than it should be"
+    )
+    options = parser.parse_args()
+    root = real_model.directory()
+    root.mkdir(parents=True, exist_ok=True)
+    model = real_model.real_model(root)
+    chosen = [name for name in VARIANTS if name in options.recipes.split(",")]
+    results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    rows: dict[str, dict[str, Any]] = results.setdefault("rows", {})
+    with tempfile.TemporaryDirectory(prefix="edgekit-quality-") as scratch:
+        bundles = {
+            name: convert(model, Path(scratch) / name.replace(" ", "-"), *VARIANTS[name]) for name in chosen
+        }
+        judge = Judge(model, real_model.texts(root))
+        for name, bundle in bundles.items():
+            row = rows.setdefault(name, {})
+            row["mb"] = round(next(bundle.glob("*.litertlm")).stat().st_size / 1e6, 1)
+            row |= judge.figures(bundle_logits(bundle))
+            print(name, row, flush=True)
+        results["positions"], results["reference_perplexity"] = judge.positions, judge.perplexity
+        files = {} if options.no_llama else llama_files(root, model)
+        for name, file in files.items():
+            row = rows.setdefault(name, {"mb": round(file.stat().st_size / 1e6, 1)})
+            row |= judge.figures(llama_logits(root, file))
+            print(name, row, flush=True)
+        if not options.no_speed:
+            for name, speeds in speed(root, bundles, files).items():
+                rows[name] |= speeds
+        if options.tunes is not None:
+            for name, scores in task_scores(options.tunes, chosen).items():
+                rows.setdefault(name, {})["tasks"] = scores
+    results["machine"] = measure.machine()
+    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
+    print(table(rows))
+    if options.check and (bad := problems(rows, chosen)):
+        sys.exit("\n".join(bad))
+
+
+def convert(model: Path, target: Path, recipe: str, flags: Sequence[str]) -> Path:
+    """Convert as a user would."""
+    command = [*COMMAND, "convert", model, "-o", target, "--recipe", recipe, "--no-check", "--quiet", *flags]
+    subprocess.run([str(part) for part in command], check=True, stdout=subprocess.DEVNULL)
+    return target
+
+
+# ---------------------------------------- quality
+
+
+class Judge:
+    """The reference's distributions over some texts, to which others' are compared."""
+
+    def __init__(self, model: Path, texts: dict[str, str]) -> None:
+        """Run the texts through Transformers."""
+        from edgekit.checkpoint import open_checkpoint
+        from edgekit.runtime.reference import Reference
+
+        reference = Reference(model)
+        ids = [reference.tokenizer(text, add_special_tokens=False)["input_ids"] for text in texts.values()]
+        self.texts: list[list[int]] = [[2, *each][:LENGTH] for each in ids]
+        self._hidden = [reference.hidden(each) for each in self.texts]
+        self._head = open_checkpoint(model).tensors["model.embed_tokens.weight"].read()
+        self.positions = sum(map(len, self.texts))
+        losses = [
+            _losses(p, t, s) for t, h in zip(self.texts, self._hidden, strict=True) for s, p in self._own(h)
+        ]
+        self.perplexity = round(math.exp(np.concatenate(losses).mean()), 2)
+
+    def _own(self, hidden: Floats) -> Iterator[tuple[int, Floats]]:
+        for start in range(0, len(hidden), CHUNK):
+            yield start, _log_softmax(hidden[start : start + CHUNK] @ self._head.T)
+
+    def figures(self, logits: Callable[[list[int]], Iterator[Floats]]) -> dict[str, float]:
+        """Compare. logits: of a text, in chunks of `CHUNK` positions."""
+        divergence, same, losses = [], [], []
+        for text, hidden in zip(self.texts, self._hidden, strict=True):
+            for (start, p), chunk in zip(self._own(hidden), logits(text), strict=True):
+                q = _log_softmax(chunk)
+                divergence.append((np.exp(p) * (p - q)).sum(-1))
+                same.append(p.argmax(-1) == q.argmax(-1))
+                losses.append(_losses(q, text, start))
+        kl = np.concatenate(divergence)
+        return {
+            "mean_kl": float(f"{kl.mean():.3g}"),
+            "kl_99": float(f"{np.quantile(kl, 0.99):.3g}"),
+            "kl_max": float(f"{kl.max():.3g}"),
+            "same_top": round(float(np.concatenate(same).mean()), 4),
+            "perplexity": round(math.exp(np.concatenate(losses).mean()), 2),
+        }
+
+
+def _log_softmax(x: Floats) -> Floats:
+    x = x.astype(np.float32) - x.max(-1, keepdims=True)
+    return x - np.log(np.exp(x).sum(-1, keepdims=True))
+
+
+def _losses(q: Floats, text: Sequence[int], start: int) -> Floats:
+    following = text[start + 1 : start + 1 + len(q)]
+    return -q[np.arange(len(following)), following]
+
+
+def bundle_logits(bundle: Path) -> Callable[[list[int]], Iterator[Floats]]:
+    """The logits of a bundle, by its scoring graph."""
+    from edgekit.bundle.inspect import inspect
+    from edgekit.scoring.scorer import open_scorer
+
+    scorer = open_scorer(inspect(bundle), longest=LENGTH)
+    return scorer.logits
+
+
+# ---------------------------------------- llama.cpp
+
+
+def llama_files(root: Path, model: Path) -> dict[str, Path]:
+    """Quantized files of the same weights, made by llama.cpp itself."""
+    python = real_model.llama_cpp(root)
+    script = Path(__file__).with_name("llama_peer.py")
+    made = {name: root / "gguf" / f"{kind}.gguf" for name, kind in LLAMA.items()}
+    if not all(path.exists() for path in made.values()):
+        (root / "gguf").mkdir(exist_ok=True)
+        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+        subprocess.run([python, script, "quantize", model, root / "gguf"], check=True, env=environment)
+    return made
+
+
+def llama_logits(root: Path, file: Path) -> Callable[[list[int]], Iterator[Floats]]:
+    """The logits of a GGUF file, text by text in a process of its own."""
+    python, script = real_model.llama_cpp(root), Path(__file__).with_name("llama_peer.py")
+
+    def logits(text: list[int]) -> Iterator[Floats]:
+        with tempfile.TemporaryDirectory() as scratch:
+            target = Path(scratch) / "logits.npy"
+            subprocess.run(
+                [python, script, "logits", file, target],
+                check=True,
+                input=json.dumps(text).encode(),
+                stderr=subprocess.DEVNULL,
+            )
+            whole = np.load(target, mmap_mode="r")
+            for start in range(0, len(text), CHUNK):
+                yield np.asarray(whole[start : start + CHUNK])
+
+    return logits
+
+
+# ---------------------------------------- speed
+
+
+def speed(root: Path, bundles: dict[str, Path], files: dict[str, Path]) -> dict[str, dict[str, float]]:
+    """Tokens per second of a prompt and of an answer: medians over rounds in which all take their turn."""
+    seen: dict[str, list[tuple[float, float]]] = {}
+    for _ in range(ROUNDS):
+        for name, bundle in bundles.items():
+            seen.setdefault(name, []).append(_bundle_speed(bundle))
+        for name, file in files.items():
+            seen.setdefault(name, []).append(_llama_speed(root, file))
+    return {
+        name: {
+            "prefill": round(statistics.median(run[0] for run in runs)),
+            "decode": round(statistics.median(run[1] for run in runs), 1),
+        }
+        for name, runs in seen.items()
+    }
+
+
+def _bundle_speed(bundle: Path) -> tuple[float, float]:
+    with tempfile.TemporaryDirectory() as scratch:
+        lengths = ["--prefill", PREFILL, "--decode", DECODE, "--threads", 2, "--runs", 2]
+        command = [*COMMAND, "bench", bundle, *lengths, "--json", "--quiet", "-o", scratch]
+        done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
+    case = json.loads(done.stdout)["cases"][0]
+    return case["prefill"]["median"], case["decode"]["median"]
+
+
+def _llama_speed(root: Path, file: Path) -> tuple[float, float]:
+    script = Path(__file__).with_name("llama_peer.py")
+    command = [real_model.llama_cpp(root), script, "speed", file, str(PREFILL), str(DECODE)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    prefill, decode = json.loads(done.stdout)
+    return prefill, decode
+
+
+# ---------------------------------------- tasks
+
+
+def task_scores(tunes: Path, chosen: Sequence[str]) -> dict[str, dict[str, float]]:
+    """The share of rows that each fine-tune answers right, by the reference and by every recipe."""
+    scores: dict[str, dict[str, float]] = {}
+    for rows in sorted((tunes / "data").glob("*-eval.jsonl")):
+        task = rows.name.removesuffix("-eval.jsonl")
+        model = tunes / task / "merged"
+        for name in chosen:
+            with tempfile.TemporaryDirectory(prefix="edgekit-task-") as scratch:
+                bundle = convert(model, Path(scratch) / "b", *VARIANTS[name])
+                command = [
+                    *COMMAND,
+                    "validate",
+                    bundle,
+                    "--against",
+                    model,
+                    "--data",
+                    rows,
+                    "--json",
+                    "--no-report",
+                ]
+                done = subprocess.run(
+                    [str(part) for part in [*command, "--positions", 500, "--max-tokens", 64]],
+                    stdout=subprocess.PIPE,
+                )
+                found = json.loads(done.stdout)["sections"]["task"]
+            metric = next(iter(found["metrics"]))
+            scores.setdefault(name, {})[task] = round(found["metrics"][metric]["bundle"]["value"], 3)
+            scores.setdefault("reference", {})[task] = round(
+                found["metrics"][metric]["reference"]["value"], 3
+            )
+            print(task, name, scores[name][task], "reference", scores["reference"][task], flush=True)
+    return scores
+
+
+# ---------------------------------------- what is said
+
+REACH = {
+    "int8": 0.0055,
+    "int8 calibrated": 0.0035,
+    "int4-head": 0.06,
+    "int4": 0.13,
+    "int4-all": 0.25,
+    "float32": 1e-5,
+}
+"""The mean KL that each is held to by --check; a little above what was measured, for other processors."""
+
+
+def problems(rows: dict[str, dict[str, Any]], chosen: Sequence[str]) -> list[str]:
+    """What is worse than it should be."""
+    return [
+        f"{name}: mean KL {rows[name]['mean_kl']:.3g}, should be at most {REACH[name]}"
+        for name in chosen
+        if rows[name]["mean_kl"] > REACH[name]
+    ]
+
+
+def table(rows: dict[str, dict[str, Any]]) -> str:
+    """The results, for a terminal."""
+    columns = ("mb", "mean_kl", "kl_99", "kl_max", "same_top", "perplexity", "prefill", "decode")
+    lines = [f"{'':18}" + "".join(f"{column:>11}" for column in columns)]
+    lines += [
+        f"{name:18}" + "".join(f"{row.get(column, ''):>11}" for column in columns)
+        for name, row in rows.items()
+        if "mean_kl" in row
+    ]
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()

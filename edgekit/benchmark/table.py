@@ -8,6 +8,7 @@ from typing import Final
 from edgekit.benchmark.compare import Comparison
 from edgekit.benchmark.result import BenchResult, CaseResult, Switching
 from edgekit.benchmark.statistics import METRIC, SwitchSummary, summaries, switch_summary
+from edgekit.quoting import markdown_cell
 from edgekit.stats import Ratio, Summary
 
 NOTHING: Final = "—"
@@ -47,7 +48,7 @@ def comparison_rows(comparisons: Sequence[Comparison]) -> list[list[str]]:
 def markdown(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str:
     """Return a Markdown table; figures are aligned right by their columns' names."""
     bar = ["---:" if name not in TEXT_COLUMNS else "---" for name in columns]
-    lines = [columns, bar, *([cell.replace("|", "\\|") for cell in row] for row in cells)]
+    lines = [columns, bar, *([markdown_cell(cell) for cell in row] for row in cells)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 

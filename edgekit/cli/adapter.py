@@ -18,6 +18,7 @@ from edgekit.cli.console import (
     QuietOption,
     print_json,
     progress_for,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -101,11 +102,11 @@ def _print_result(result: AdapterBundle, base_bundle: Path) -> None:
     manifest = result.manifest
     trained = manifest.source.rank
     padded = f"rank {trained}" if trained == manifest.rank else f"rank {trained} as {manifest.rank}"
-    print(
+    say(
         f"{result.sidecar}  {figures.size(manifest.sidecar.size)}  {padded} on {', '.join(manifest.targets)}, "
         f"for {manifest.base.name}  ({figures.duration(result.seconds)})"
     )
     for note in manifest.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     base, directory = shlex.quote(str(base_bundle)), shlex.quote(str(result.directory))
-    print(f"next: edgekit chat {base} --adapter {directory}")
+    say(f"next: edgekit chat {base} --adapter {directory}")

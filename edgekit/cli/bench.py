@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json, progress_for
+from edgekit.cli.console import (
+    DebugOption,
+    JsonOption,
+    QuietOption,
+    output_console,
+    print_json,
+    progress_for,
+    say,
+)
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
@@ -220,7 +228,7 @@ def _print(report: Bench, *, quiet: bool) -> None:
         console.print()
         console.print(_table(COMPARISON_COLUMNS, comparison_rows(report.comparisons)))
     for line in switch_lines(report.results):
-        print(line)
+        say(line)
     if quiet:
         return
     for note in dict.fromkeys(
@@ -254,11 +262,11 @@ def _print_markdown(report: Bench) -> None:
         switch_lines,
     )
 
-    print(markdown(COLUMNS, rows(report.results)))
+    say(markdown(COLUMNS, rows(report.results)))
     if report.comparisons:
-        print(f"\n{markdown(COMPARISON_COLUMNS, comparison_rows(report.comparisons))}")
+        say(f"\n{markdown(COMPARISON_COLUMNS, comparison_rows(report.comparisons))}")
     for line in switch_lines(report.results):
-        print(f"\n{line}")
+        say(f"\n{line}")
 
 
 def _clean(on: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit import figures
-from edgekit.cli.console import DebugOption, JsonOption, QuietOption, error_console, print_json
+from edgekit.cli.console import DebugOption, JsonOption, QuietOption, error_console, print_json, say
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def _converse(talk: Chat, quiet: bool) -> None:
             message = input(f"{talk.adapter or ''}> " if sys.stdin.isatty() else "")
         except (EOFError, KeyboardInterrupt):
             if sys.stdin.isatty():
-                print()  # the shell's prompt comes on a line of its own
+                say()  # the shell's prompt comes on a line of its own
             return
         if not message.strip():
             return
@@ -127,7 +127,7 @@ def _converse(talk: Chat, quiet: bool) -> None:
         try:
             reply = _stream(talk, message)
         except KeyboardInterrupt:
-            print()
+            say()
             continue
         if not quiet:
             _print_speed(reply)
@@ -155,8 +155,8 @@ def _switch(talk: Chat, words: list[str], quiet: bool) -> None:
 
 def _stream(talk: Chat, message: str) -> Reply:
     for piece in talk.stream(message):
-        print(piece, end="", flush=True)
-    print()
+        say(piece, end="", flush=True)
+    say()
     assert talk.reply is not None
     return talk.reply
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ import typer
 
 from edgekit.errors import EdgekitError
 from edgekit.progress import SILENT, Advance, Progress
+from edgekit.quoting import terminal
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -29,15 +31,16 @@ ExampleOption = Annotated[
     typer.Option(help="A prompt to try, kept in the bundle: an app offers it; may be repeated."),
 ]
 
+_CONTROL = re.compile(
+    "[\x7f-\x9f\u202a-\u202e\ud800-\udfff]"
+)  # what JSON leaves as it is, and terminals do not
 _BYTES = "bytes"
 _PIPE_WIDTH = 200  # columns of a table that goes into a file or a pipe
 
 
 def error_console() -> Console:
     """A console on standard error; without colours when that is no terminal."""
-    from rich.console import Console
-
-    return Console(stderr=True, soft_wrap=True)
+    return _console(stderr=True, soft_wrap=True)
 
 
 def output_console() -> Console:
@@ -45,10 +48,28 @@ def output_console() -> Console:
 
     What it prints comes from files and users: nothing in it is markup or the name of an emoji.
     """
-    from rich.console import Console
-
     width = None if sys.stdout.isatty() else _PIPE_WIDTH
-    return Console(width=width, markup=False, emoji=False, highlight=False)
+    return _console(width=width, markup=False, emoji=False, highlight=False)
+
+
+def _console(**settings: Any) -> Console:
+    """A console on which only its own styles steer the terminal, and nothing that a text holds."""
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
+
+    class Quoting(Console):
+        def render(
+            self, renderable: RenderableType, options: ConsoleOptions | None = None
+        ) -> Iterator[Segment]:
+            for text, style, control in super().render(renderable, options):
+                yield Segment(text if control else terminal(text), style, control)
+
+    return Quoting(**settings)
+
+
+def say(text: object = "", *, end: str = "\n", flush: bool = False) -> None:
+    """Print a line on standard output; control characters in it, which a file may hold, do not steer the terminal."""
+    print(terminal(str(text)), end=end, flush=flush)
 
 
 def print_error(error: EdgekitError) -> None:
@@ -67,7 +88,8 @@ def print_error(error: EdgekitError) -> None:
 def print_json(document: Any) -> None:
     """Print a machine-readable result; the only thing on standard output under --json."""
     ascii_only = (sys.stdout.encoding or "").lower().replace("-", "") != "utf8"
-    print(json.dumps(document, indent=2, ensure_ascii=ascii_only))
+    text = json.dumps(document, indent=2, ensure_ascii=ascii_only)
+    print(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def progress_for(*, quiet: bool) -> Progress:

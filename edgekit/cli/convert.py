@@ -18,6 +18,7 @@ from edgekit.cli.console import (
     QuietOption,
     print_json,
     progress_for,
+    say,
 )
 from edgekit.errors import InputError
 
@@ -192,15 +193,15 @@ def split_languages(text: str | None) -> tuple[str, ...]:
 def print_result(result: Conversion) -> None:
     """Say what was written, and what to type next."""
     manifest = result.manifest
-    print(
+    say(
         f"{result.model}  {figures.size(manifest.model.size)}  {manifest.recipe.name}, "
         f"{manifest.graph.form}, up to {manifest.kv_length:,} tokens  ({figures.duration(result.seconds)})"
     )
     if manifest.vocabulary is not None:
-        print(f"vocabulary: {manifest.architecture.vocab_size:,} of {manifest.vocabulary.rows:,} pieces kept")
+        say(f"vocabulary: {manifest.architecture.vocab_size:,} of {manifest.vocabulary.rows:,} pieces kept")
     if result.check is not None:
-        print(f"opened by the engine; it said: {result.check.text!r}")
+        say(f"opened by the engine; it said: {result.check.text!r}")
     for note in manifest.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
     if manifest.model.file.endswith(".litertlm"):
-        print(f"next: edgekit chat {shlex.quote(str(result.bundle))}")
+        say(f"next: edgekit chat {shlex.quote(str(result.bundle))}")

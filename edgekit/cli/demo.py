@@ -16,6 +16,7 @@ from edgekit.cli.console import (
     output_console,
     print_json,
     progress_for,
+    say,
 )
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _print_one(made: Demo) -> None:
 
     print_result(made.conversion)
     _print_answers(made)
-    print(f"next: edgekit package {shlex.quote(str(made.conversion.bundle))} --to apk")
+    say(f"next: edgekit package {shlex.quote(str(made.conversion.bundle))} --to apk")
 
 
 def _print_adapters(made: Demo) -> None:
@@ -65,13 +66,13 @@ def _print_adapters(made: Demo) -> None:
     files = [(base.model, base.manifest.model.size, base.seconds)]
     files += [(a.sidecar, a.manifest.sidecar.size, a.seconds) for a in made.adapters]
     for path, size, seconds in files:
-        print(f"{path}  {figures.size(size)}  ({figures.duration(seconds)})")
+        say(f"{path}  {figures.size(size)}  ({figures.duration(seconds)})")
     _print_answers(made)
     words = [str(base.bundle)]
     for bundle in made.adapters:
         words += ["--adapter", str(bundle.directory)]
-    print(f"next: edgekit chat {shlex.join(words)}")
-    print(f"  or: edgekit package {shlex.join(words)} --to apk")
+    say(f"next: edgekit chat {shlex.join(words)}")
+    say(f"  or: edgekit package {shlex.join(words)} --to apk")
 
 
 def _print_answers(made: Demo) -> None:

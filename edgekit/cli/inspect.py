@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from edgekit import figures
-from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json
+from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,9 +64,9 @@ def inspect(
         return
     _print(summary, quiet)
     for found in fitting:
-        print()
+        say()
         _print_adapter(found)
-        print("fits this base")
+        say("fits this base")
 
 
 def _is_adapter_bundle(path: Path) -> bool:
@@ -95,7 +95,7 @@ def _fitting(bundle: Path, adapters: Sequence[Path]) -> list[AdapterSummary]:
 
 def _print(summary: Summary, quiet: bool) -> None:
     console = output_console()
-    print(_title(summary))
+    say(_title(summary))
     if summary.llm is not None:
         console.print(_metadata(summary, summary.llm))
     for model in summary.models:
@@ -249,8 +249,8 @@ def _inspect_adapter(path: Path, as_json: bool) -> None:
 def _print_adapter(summary: AdapterSummary) -> None:
     manifest = summary.manifest
     console = output_console()
-    print(f"{summary.path}  {figures.size(manifest.sidecar.size)}  sha256 {manifest.sidecar.sha256[:16]}…")
-    print(f"the adapter {manifest.name}, made from {manifest.source.name} for {manifest.base.name}\n")
+    say(f"{summary.path}  {figures.size(manifest.sidecar.size)}  sha256 {manifest.sidecar.sha256[:16]}…")
+    say(f"the adapter {manifest.name}, made from {manifest.source.name} for {manifest.base.name}\n")
     table = _table("adapter")
     table.add_column("")
     for name, value in _adapter_rows(summary).items():
@@ -258,7 +258,7 @@ def _print_adapter(summary: AdapterSummary) -> None:
     console.print(table)
     console.print(_targets(summary.targets))
     for note in manifest.notes:
-        print(f"note: {note}")
+        say(f"note: {note}")
 
 
 def _adapter_rows(summary: AdapterSummary) -> dict[str, str | None]:

@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from edgekit import figures
-from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json
+from edgekit.cli.console import DebugOption, JsonOption, QuietOption, output_console, print_json, say
 from edgekit.errors import InputError
 
 EXAMPLES = """Examples:
@@ -95,7 +95,7 @@ def show(
     if as_json:
         print_json(plain(found))
     else:
-        print(recipe_path(recipe).read_text(encoding="utf-8"), end="")
+        say(recipe_path(recipe).read_text(encoding="utf-8"), end="")
 
 
 @recipes.command()
@@ -113,7 +113,7 @@ def cp(
     if file.exists() and not force:
         raise InputError("is there already", where=file, remedy="pass --force to replace it")
     write_whole(file, content)
-    print(f"wrote {file}")
+    say(f"wrote {file}")
 
 
 @recipes.command()
@@ -132,4 +132,4 @@ def check(
     if as_json:
         print_json({"name": found.name, "description": found.description, "bytes": size})
     else:
-        print(f"{found.name}: rules: {len(found.rules)}, weights: {figures.size(size)}")
+        say(f"{found.name}: rules: {len(found.rules)}, weights: {figures.size(size)}")

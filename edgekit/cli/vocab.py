@@ -15,6 +15,7 @@ from edgekit.cli.console import (
     output_console,
     print_json,
     progress_for,
+    say,
 )
 from edgekit.errors import InputError
 
@@ -94,7 +95,7 @@ def vocab(
         return
     print_survey(result)
     if report is not None:
-        print(f"wrote {report}")
+        say(f"wrote {report}")
 
 
 def print_survey(survey: Survey) -> None:
@@ -102,7 +103,7 @@ def print_survey(survey: Survey) -> None:
     from rich.table import Table
 
     recipes = list(survey.sizes[-1].bytes)
-    print(
+    say(
         f"{survey.texts:,} texts, {survey.tokens:,} tokens: {survey.met:,} of {survey.rows:,} pieces; "
         f"with all that they need, {survey.needed:,}"
     )
@@ -125,7 +126,7 @@ def print_survey(survey: Survey) -> None:
     output_console().print(table)
     fitting = next((size for size in survey.sizes[:-1] if size.fits), None)
     if fitting is not None:
-        print(f"next: edgekit convert … --vocab-from … --vocab-keep {fitting.pieces}")
+        say(f"next: edgekit convert … --vocab-from … --vocab-keep {fitting.pieces}")
 
 
 def share(value: float) -> str:

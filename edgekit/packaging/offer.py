@@ -15,7 +15,7 @@ from edgekit.errors import AdapterError
 from edgekit.packaging.golden import Golden, Prompts
 from edgekit.packaging.presets import Action, Presets, find_task_presets
 from edgekit.packaging.quality import Quality, read_adapter_quality, read_quality
-from edgekit.packaging.quoting import json_text
+from edgekit.quoting import json_text
 
 TASKS_NAME: Final = "tasks.json"
 SCHEMA_VERSION: Final = 2

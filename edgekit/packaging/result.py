@@ -11,9 +11,9 @@ from edgekit.errors import GateError
 from edgekit.figures import size
 from edgekit.packaging.offer import Task
 from edgekit.packaging.play import PlaySize
-from edgekit.packaging.quoting import json_text
 from edgekit.packaging.source import Source
 from edgekit.packaging.target import Delivered, Written
+from edgekit.quoting import json_text
 
 _UNSAID: Mapping[str, Any] = {
     "apk": None,

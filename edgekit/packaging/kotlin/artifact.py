@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from edgekit.bundle.manifest import SamplerUse
-from edgekit.packaging.quoting import kotlin_string
+from edgekit.quoting import kotlin_string
 from edgekit.runtime.library import engine_version
 
 ARTIFACT: Final = "com.google.ai.edge.litertlm:litertlm-android"

@@ -29,8 +29,8 @@ from edgekit.packaging.kotlin.template import (
     indented,
 )
 from edgekit.packaging.offer import Task
-from edgekit.packaging.quoting import kotlin_comment, kotlin_string, markdown
 from edgekit.packaging.source import Source
+from edgekit.quoting import kotlin_comment, kotlin_string, markdown
 
 
 def class_name(name: str) -> str:

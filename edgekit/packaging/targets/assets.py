@@ -7,9 +7,9 @@ from typing import Final
 
 from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, KOTLIN_NEEDED, coordinates
 from edgekit.packaging.kotlin.model_class import adapters_told, call, class_name, model_class
-from edgekit.packaging.quoting import groovy_string, kotlin_string, markdown
 from edgekit.packaging.source import Job, place_assets, write_text
 from edgekit.packaging.target import NoOptions, PackageTarget, Written
+from edgekit.quoting import groovy_string, kotlin_string, markdown
 
 STORED: Final = ("litertlm", "tflite", "json", "NOTICE")
 """Suffixes that aapt must not compress: model and sidecars would have to be unpacked in memory to be read."""

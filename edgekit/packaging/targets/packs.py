@@ -15,9 +15,9 @@ from edgekit.errors import InputError
 from edgekit.packaging.identity import identifier
 from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, coordinates
 from edgekit.packaging.kotlin.model_class import adapters_told, class_name, model_class
-from edgekit.packaging.quoting import groovy_string, kotlin_string
 from edgekit.packaging.source import Job, place_assets, write_text
 from edgekit.packaging.target import Flag, PackageTarget, Written
+from edgekit.quoting import groovy_string, kotlin_string
 
 Delivery = Literal["install-time", "fast-follow", "on-demand"]
 DELIVERIES: Final[tuple[Delivery, ...]] = ("install-time", "fast-follow", "on-demand")

@@ -27,9 +27,9 @@ from edgekit.packaging.app import (
 )
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.offer import TASKS_NAME
-from edgekit.packaging.quoting import android_string, groovy_string, kotlin_package, markdown, toml_string
 from edgekit.packaging.source import Job, Source, copy_file, place_assets, write_text
 from edgekit.packaging.target import PackageTarget, Written
+from edgekit.quoting import android_string, groovy_string, kotlin_package, markdown, toml_string
 from edgekit.runtime.library import LIBRARY, engine_version
 
 SAMPLE_PACKAGE: Final = "dev.edgekit.sample"

@@ -12,9 +12,9 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from edgekit.errors import InputError
-from edgekit.packaging.quoting import json_text
 from edgekit.packaging.source import Source
 from edgekit.packaging.targets.gallery.settings import settings_of
+from edgekit.quoting import json_text
 
 APPLICATION_ID: Final = "com.google.ai.edge.gallery"
 TASKS: Final = ("llm_chat", "llm_prompt_lab")

@@ -23,7 +23,6 @@ from edgekit.html.page import (
     render_page,
 )
 from edgekit.html.text import sentence
-from edgekit.packaging.quoting import markdown
 from edgekit.packaging.targets.gallery.allowlist import (
     APPLICATION_ID,
     REMOTE_LIST,
@@ -34,6 +33,7 @@ from edgekit.packaging.targets.gallery.allowlist import (
 from edgekit.packaging.targets.gallery.card import ImportCard
 from edgekit.packaging.targets.gallery.settings import GALLERY_RUNTIME, GALLERY_VERSION, Field
 from edgekit.packaging.targets.gallery.trial import Trial
+from edgekit.quoting import markdown
 
 
 def render_html(card: ImportCard) -> str:

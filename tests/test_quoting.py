@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from edgekit.packaging.quoting import (
+from edgekit.quoting import (
     android_string,
     groovy_string,
     json_text,
@@ -20,6 +20,8 @@ from edgekit.packaging.quoting import (
     kotlin_package,
     kotlin_string,
     markdown,
+    markdown_cell,
+    terminal,
     toml_string,
     xml_text,
 )
@@ -149,3 +151,39 @@ def test_markdown_means_nothing_but_the_text(text: str) -> None:
 
 def test_words_of_kotlin_in_a_package_are_quoted() -> None:
     assert kotlin_package("com.example.fun") == "com.example.`fun`"
+
+
+STEERING = st.text(st.characters(max_codepoint=0xA0) | st.sampled_from("\u202e\u2066\ud800"), max_size=20)
+SEQUENCES = st.sampled_from(
+    [
+        "\x1b]0;title\x07",
+        "\x1b]52;c;cm0gLXJmIH4=\x07",
+        "\x1b[2J",
+        "\x9b31m",
+        "\x90q\x9c",
+        "\r",
+        "\x08",
+        "\x1bP",
+    ]
+)
+
+
+@given(st.lists(STEERING | SEQUENCES | TEXT).map("".join))
+def test_nothing_steers_the_terminal(text: str) -> None:
+    """A name or an answer could otherwise set the clipboard, the title, or hide what was printed."""
+    shown = terminal(text)
+    shown.encode()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]", shown)
+    assert terminal(shown) == shown
+    assert len(shown) == len(text.replace("\r\n", "\n"))
+
+
+@given(TEXT)
+def test_a_cell_of_a_markdown_table_is_one_cell(text: str) -> None:
+    table = (
+        MarkdownIt("commonmark")
+        .enable("table")
+        .render(f"| a | b |\n| --- | --- |\n| {markdown_cell(text)} | x |")
+    )
+    assert table.count("<td>") == 2
+    assert "<script" not in table

@@ -1,4 +1,5 @@
-"""Values as the languages of generated files write them: a text stands for itself there, whatever is in it."""
+"""Values as the languages of generated files, and the terminal, write them: a text stands for itself there, whatever is
+in it. The device's shell is `edgekit.device.adb.quote`, HTML is Jinja's autoescape (`edgekit.html`)."""
 
 from __future__ import annotations
 
@@ -15,6 +16,7 @@ HARD_KEYWORDS: Final = frozenset(
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _NOT_ON_A_LINE = re.compile("[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
+_STEERS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\ud800-\udfff]")
 _NOT_IN_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 has no way to write (its production 2, Char)."""
 
@@ -87,6 +89,25 @@ def markdown(text: str) -> str:
     line = _SURROGATES.sub("\ufffd", " ".join(text.split()))
     line = _MARKDOWN.sub(lambda found: f"\\{found[0]}", line)
     return _MARKDOWN_START.sub(r"\1\\", line)
+
+
+def markdown_cell(text: str) -> str:
+    """A text as a cell of a Markdown table."""
+    return markdown(terminal(text))
+
+
+def terminal(text: str) -> str:
+    """A text that steers no terminal: control characters become their pictures (␛), but for newline and tab.
+
+    The second half of Latin-1's control characters steers as well (ECMA-48, 5.3: 9B is ESC [), and overrides of the
+    direction show letters in an order that they do not have.
+    """
+    return _STEERS.sub(_picture, text.replace("\r\n", "\n"))
+
+
+def _picture(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return chr(0x2400 + code) if code < 0x20 else "␡" if code == 0x7F else "\ufffd"
 
 
 def _escaped(found: re.Match[str]) -> str:

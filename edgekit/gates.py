@@ -7,7 +7,7 @@ recipe, which the bundle's manifest carries. docs/figures.md has measurements.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Literal
 
@@ -23,7 +23,7 @@ class Thresholds:
     """What the user asked for; None leaves the default, which for min_exact and min_task is no gate at all.
 
     max_kl: mean KL in nats. min_top1: share of positions with the same most probable token. max_task_drop: how
-    much worse the task's first metric may be than the reference's, as far as 95% confidence vouches for it.
+    far each metric of the task may fall below the reference's; further, and it fails where the rows are enough to tell.
     min_task: the bundle's own metric. max_loop: share of answers that end in a loop, beyond the reference's.
     min_exact: share of answers equal to the reference's. max_sqnr_loss: decibels that a tensor may fall short
     of what its scheme gives. max_removed_mass: mean probability that the reference gives to tokens which a
@@ -57,10 +57,13 @@ COARSE = Thresholds(
 """What a recipe is held to where its own `[gates]` say nothing: as fits one scale per row of 4 bits, the coarsest that
 is worth trying."""
 
+EXPLAINING = ("max_kl", "min_top1", "max_removed_mass")
+"""Gates on how far the bundle's distributions are from the reference's: where rows say what is right, those decide."""
+
 LABELS: Mapping[str, tuple[str, Literal["max", "min"], str]] = {
     "max_kl": ("mean KL", "max", "use a finer recipe (int8, or int4 with smaller blocks)"),
     "min_top1": ("same top token", "min", "use a finer recipe (int8, or int4 with smaller blocks)"),
-    "max_task_drop": ("drop of the task metric", "max", "use a finer recipe, or fine-tune longer"),
+    "max_task_drop": ("drop of the task metric", "max", "use a finer recipe"),
     "min_task": (
         "task metric",
         "min",
@@ -92,10 +95,19 @@ class Gates:
     asked: Thresholds
     defaults: Thresholds
 
+    def threshold(self, name: str) -> float | None:
+        """Return the threshold in force; None for no gate."""
+        own: float | None = getattr(self.asked, name)
+        default: float | None = getattr(self.defaults, name)
+        return default if own is None else own
+
+    def decided_by_task(self) -> Gates:
+        """Leave out the recipe's thresholds of what only explains, where a task says what is right."""
+        return replace(self, defaults=replace(self.defaults, **dict.fromkeys(EXPLAINING)))
+
     def judge(self, name: str, value: float | None) -> tuple[Gate, ...]:
         """Hold a figure to a gate; none when there is no threshold or no figure."""
-        own = getattr(self.asked, name)
-        threshold = own if own is not None else getattr(self.defaults, name)
+        own, threshold = getattr(self.asked, name), self.threshold(name)
         if threshold is None or value is None:
             return ()
         label, direction, remedy = LABELS[name]
@@ -133,6 +145,8 @@ def read_thresholds(path: Path) -> Thresholds:
 
 def line(gate: Gate) -> str:
     """Say how a figure stands to its gate."""
+    if gate.name == "max_task_drop":
+        return f"{gate.label} is {gate.value * 100:.1f} points, allowed are {gate.threshold * 100:.1f}"
     sign = "at most" if gate.direction == "max" else "at least"
     return f"{gate.label} is {gate.value:.4g}, allowed is {sign} {gate.threshold:.4g}"
 

@@ -225,7 +225,7 @@ class _Asking:
             for prompt, greedy in zip(missing, found, strict=True):
                 known[prompt] = greedy.ids
                 if greedy.states is not None:
-                    self._memory.states[(*prompt, *greedy.ids), len(prompt) - 1] = greedy.states
+                    self._memory.states.setdefault(((*prompt, *greedy.ids), len(prompt) - 1), greedy.states)
         return [known[prompt][:max_tokens] for prompt in prompts]
 
     def states(self, texts: Sequence[ForcedText]) -> list[NDArray[np.float32]]:

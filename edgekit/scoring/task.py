@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import MissingToolError
 from edgekit.scoring.answers import exact_match, field_counts, macro_f1, parse_object, precision_recall_f1
+from edgekit.scoring.paired import Pairs, paired_difference, pairs_of
 from edgekit.stats import Interval, bootstrap_interval, mcnemar, share_interval
 
 _MOST_LABELS = 50
@@ -24,7 +26,8 @@ _Score = Callable[[NDArray[np.float64]], float]
 class TaskMetric:
     """One metric of both runners. difference: bundle minus reference, paired by row.
 
-    test: how p_value was had ("McNemar, exact"); None where only the interval tells.
+    test: how p_value was had ("McNemar, exact"); None where only the interval tells. decides: whether it is judged, or
+    explains another. pairs: of a share of rows, who is right on which.
     """
 
     name: str
@@ -33,8 +36,30 @@ class TaskMetric:
     difference: Interval | None
     p_value: float | None = None
     test: str | None = None
-    constrained: Interval | None = None
-    """The bundle's, with answers held to the manifest's format; None without one."""
+    free: Interval | None = None
+    """The bundle's without the manifest's answer format, which holds its answers; None without one."""
+    pairs: Pairs | None = None
+    decides: bool = True
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """A label that was expected, the one that was answered ("" for none of them), and how often, by whom."""
+
+    expected: str
+    answered: str
+    reference: int | None
+    bundle: int
+
+
+@dataclass(frozen=True)
+class FieldScore:
+    """A field of JSON answers: rows that should have it, and how many of them each runner has right."""
+
+    name: str
+    rows: int
+    reference: int | None
+    bundle: int
 
 
 def task_kind(expected: Sequence[str]) -> Kind:
@@ -57,42 +82,92 @@ def task_metrics(
     expected: Sequence[str],
     reference: Sequence[str] | None,
     bundle: Sequence[str],
-    constrained: Sequence[str] | None = None,
+    free: Sequence[str] | None = None,
 ) -> list[TaskMetric]:
     """Score answers, row by row those of `expected`; the first metric is the one that matters most.
 
-    reference: None when only the bundle was asked. constrained: the bundle's answers held to a format.
+    reference: None when only the bundle was asked. free: of the bundle, where its answers are held to a format.
     """
 
-    def per_row(name: str, right: Callable[[str, str], bool]) -> TaskMetric:
+    def per_row(name: str, right: Callable[[str, str], bool], *, decides: bool = True) -> TaskMetric:
         def flags(answers: Sequence[str] | None) -> list[bool] | None:
             return None if answers is None else [right(a, e) for a, e in zip(answers, expected, strict=True)]
 
-        return _share_metric(name, flags(reference), flags(bundle) or [], flags(constrained))
+        return _share_metric(name, flags(reference), flags(bundle) or [], flags(free), decides)
 
-    def whole(name: str, rows: _Rows, score: _Score) -> TaskMetric:
-        stats = [None if a is None else rows(a, expected) for a in (reference, bundle, constrained)]
+    def whole(name: str, rows: _Rows, score: _Score, *, decides: bool = True) -> TaskMetric:
+        stats = [None if a is None else rows(a, expected) for a in (reference, bundle, free)]
         assert stats[1] is not None
-        return _set_metric(name, score, stats[0], stats[1], stats[2])
+        return _set_metric(name, score, stats[0], stats[1], stats[2], decides)
 
     if kind == "labels":
         return [per_row("accuracy", exact_match), whole("macro-F1", _label_codes, macro_f1)]
     if kind == "json":
         return [
-            per_row("exact match", _same_json),
+            per_row("exact match", same_json),
             per_row("valid JSON", lambda answer, _: parse_object(answer) is not None),
-            *(whole(f"field {name}", _field_rows, _field_score(n)) for n, name in enumerate(_FIELD_SCORES)),
+            *(
+                whole(f"field {name}", _field_rows, _field_score(n), decides=name == "F1")
+                for n, name in enumerate(_FIELD_SCORES)
+            ),
         ]
     return [
         whole("chrF", _chrf_rows, lambda rows: float(rows.mean())),
-        per_row("exact match", exact_match),
+        per_row("exact match", exact_match, decides=False),
     ]
+
+
+def is_right(kind: Kind, answer: str, expected: str) -> bool:
+    """Whether an answer is the expected one, as its kind of task counts it."""
+    return same_json(answer, expected) if kind == "json" else exact_match(answer, expected)
+
+
+def confusion(
+    expected: Sequence[str], reference: Sequence[str] | None, bundle: Sequence[str]
+) -> tuple[Confusion, ...]:
+    """Count which label was answered where which was expected, right ones too; the most frequent first."""
+    labels = {text.strip() for text in expected}
+
+    def counted(answers: Sequence[str] | None) -> Counter[tuple[str, str]]:
+        said = [a.strip() if a.strip() in labels else "" for a in answers or ()]
+        return Counter(zip([e.strip() for e in expected], said, strict=False))
+
+    theirs, ours = counted(reference), counted(bundle)
+    pairs = sorted({*theirs, *ours}, key=lambda pair: (-ours[pair], -theirs[pair], pair))
+    return tuple(Confusion(*pair, None if reference is None else theirs[pair], ours[pair]) for pair in pairs)
+
+
+def field_scores(
+    expected: Sequence[str], reference: Sequence[str] | None, bundle: Sequence[str]
+) -> tuple[FieldScore, ...]:
+    """Count in how many rows each field of the expected objects is right."""
+    wanted = [parse_object(text) or {} for text in expected]
+
+    def right(answers: Sequence[str], name: str) -> int:
+        return sum(
+            name in want
+            and (found := parse_object(answer)) is not None
+            and name in found
+            and found[name] == want[name]
+            for answer, want in zip(answers, wanted, strict=True)
+        )
+
+    return tuple(
+        FieldScore(
+            name,
+            sum(name in want for want in wanted),
+            None if reference is None else right(reference, name),
+            right(bundle, name),
+        )
+        for name in dict.fromkeys(name for want in wanted for name in want)
+    )
 
 
 _FIELD_SCORES = ("precision", "recall", "F1")
 
 
-def _same_json(answer: str, expected: str) -> bool:
+def same_json(answer: str, expected: str) -> bool:
+    """Whether two texts are the same JSON object."""
     found = parse_object(answer)
     return found is not None and found == parse_object(expected)
 
@@ -130,26 +205,24 @@ def _chrf_rows(answers: Sequence[str], expected: Sequence[str]) -> NDArray[np.fl
 
 
 def _share_metric(
-    name: str, reference: list[bool] | None, bundle: list[bool], constrained: list[bool] | None
+    name: str, reference: list[bool] | None, bundle: list[bool], free: list[bool] | None, decides: bool
 ) -> TaskMetric:
-    """A share of rows: Wilson's intervals, McNemar's test, and the bootstrap for the paired difference."""
+    """A share of rows: Wilson's intervals, and McNemar's test and interval for the paired difference."""
 
     def share(flags: list[bool]) -> Interval:
         return share_interval(sum(flags), len(flags))
 
-    difference = p_value = None
-    if reference is not None:
-        change = np.array(bundle, np.float64) - np.array(reference, np.float64)
-        difference = bootstrap_interval(lambda chosen: float(change[chosen].mean()), len(change))
-        p_value = mcnemar(reference, bundle)
+    pairs = None if reference is None else pairs_of(reference, bundle)
     return TaskMetric(
         name,
         None if reference is None else share(reference),
         share(bundle),
-        difference,
-        p_value,
+        None if pairs is None else paired_difference(pairs),
+        None if reference is None else mcnemar(reference, bundle),
         None if reference is None else "McNemar, exact",
-        None if constrained is None else share(constrained),
+        None if free is None else share(free),
+        pairs,
+        decides,
     )
 
 
@@ -158,7 +231,8 @@ def _set_metric(
     score: _Score,
     reference: NDArray[np.float64] | None,
     bundle: NDArray[np.float64],
-    constrained: NDArray[np.float64] | None,
+    free: NDArray[np.float64] | None,
+    decides: bool,
 ) -> TaskMetric:
     """A score of a whole set, of what was counted row by row: intervals by resampling rows, the same rows for
     both runners."""
@@ -177,5 +251,6 @@ def _set_metric(
         None if reference is None else interval(reference),
         interval(bundle),
         difference,
-        constrained=None if constrained is None else interval(constrained),
+        free=None if free is None else interval(free),
+        decides=decides,
     )

@@ -92,7 +92,7 @@ def hold_beside(
             found if isinstance(found, logits.Section) else None,
         ),
         answers.rows,
-        [row.bundle for row in others.rows],
+        [row.shipped for row in others.rows],
         note=note,
     )
 
@@ -182,7 +182,7 @@ def _first_metric(rows: Sequence[generation.Row]) -> TaskMetric | None:
         return None
     expected = [row.expected or "" for row in judged]
     reference = [row.reference or "" for row in judged]
-    return task_metrics(task_kind(expected), expected, reference, [row.bundle for row in judged])[0]
+    return task_metrics(task_kind(expected), expected, reference, [row.shipped for row in judged])[0]
 
 
 def _sign(difference: Interval) -> Better:

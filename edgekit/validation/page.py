@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from edgekit.figures import decibels, duration, number, percent, signed, size
-from edgekit.gates import Gate
+from edgekit.gates import Gate, line
 from edgekit.html.page import (
     Block,
     Cell,
@@ -26,7 +26,8 @@ from edgekit.html.page import (
     Verdict,
     render_page,
 )
-from edgekit.validation import merged, worst
+from edgekit.html.text import sentence
+from edgekit.validation import merged, rows, worst
 from edgekit.validation.checks import CHECKS, generation, logits, task, weights
 from edgekit.validation.drawing import MISSING, OUTCOMES, badge, counted, gate_table, in_words
 from edgekit.validation.report import Parity
@@ -45,10 +46,14 @@ def page_of(parity: Parity, modules: Sequence[CheckModule] = CHECKS) -> Page:
     """Describe the page: what it says, not how it looks. modules: the checks, which draw their details."""
     draw = {module.NAME: module.page for module in modules}
     skipped = [check for check in parity.checks if check.status == "skipped"]
-    sections = [_overview(parity)]
+    scored = parity.section(task.Section)
+    sections = []
+    if scored is not None and scored.changed:
+        sections.append(rows.page_of(scored.changed))
+    sections.append(_overview(parity))
     if parity.against_merged is not None:
         sections.append(merged.page_of(parity.against_merged))
-    if parity.worst:
+    if parity.worst and (scored is None or not scored.changed):
         sections.append(worst.page_of(parity.worst))
     for check in parity.checks:
         if check.status != "skipped":
@@ -81,7 +86,10 @@ def _verdict(parity: Parity) -> Verdict:
         for point in _points(check)
     ]
     headline = parity.headline or ("Passed" if parity.passed else "Failed")
-    return Verdict("passed" if parity.passed else "failed", headline, points)
+    outcome: Outcome = "passed" if parity.passed else "failed"
+    if parity.passed and parity.decision == "too few rows to tell":
+        outcome = "warning"
+    return Verdict(outcome, sentence(headline), points)
 
 
 def _points(check: Check) -> list[Point]:
@@ -94,6 +102,8 @@ def _points(check: Check) -> list[Point]:
 
 
 def _gate_sentence(gate: Gate) -> str:
+    if gate.name == "max_task_drop":
+        return line(gate)
     limit = "at most" if gate.direction == "max" else "at least"
     return f"{gate.label} {number(gate.value)}, allowed {limit} {number(gate.threshold)}{_by_how_much(gate)}"
 
@@ -135,19 +145,32 @@ def _key_figures(parity: Parity) -> list[Tile]:
         return "neutral" if not passed else "passed" if all(passed) else "failed"
 
     tiles: list[Tile] = []
-    if (read := parity.section(logits.Section)) is not None:
-        tiles += _logit_tiles(read, stood)
+    if (scored := parity.section(task.Section)) is not None:
+        tiles += _task_tiles(scored, stood)
     if (answered := parity.section(generation.Section)) is not None:
         tiles += _answer_tiles(answered, stood)
-    if (scored := parity.section(task.Section)) is not None:
-        metric = scored.metrics[0]
-        note = "" if metric.reference is None else f"reference: {percent(metric.reference.value)}"
-        outcome = stood("min_task", "max_task_drop")
-        tiles.append(Tile(f"Task: {metric.name}", percent(metric.bundle.value), note, outcome))
+    if (read := parity.section(logits.Section)) is not None:
+        tiles += _logit_tiles(read, stood)
     if (compared := parity.section(weights.Section)) is not None:
         weakest = weights.worst_first(compared.tensors)[0]
         note = weakest.kind + ("" if weakest.layer is None else f", layer {weakest.layer}")
         tiles.append(Tile("Weakest tensor", decibels(weakest.sqnr_db), note, stood("max_sqnr_loss")))
+    return tiles
+
+
+def _task_tiles(section: task.Section, stood: Stood) -> list[Tile]:
+    """Say how many rows are right, before and after, and how many changed."""
+    outcome, tiles = stood("min_task", "max_task_drop"), []
+    for metric in section.metrics:
+        if metric.decides:
+            note = "" if metric.reference is None else f"reference: {percent(metric.reference.value)}"
+            tiles.append(Tile(sentence(metric.name), percent(metric.bundle.value), note, outcome))
+    if (pairs := section.metrics[0].pairs) is not None:
+        right = pairs.both + pairs.mended
+        note = f"reference: {pairs.both + pairs.broken:,}"
+        tiles[0] = Tile("Right", f"{right:,} of {pairs.rows:,}", note, outcome)
+        tiles.insert(1, Tile("Broke", f"{pairs.broken:,}", "right before, wrong now"))
+        tiles.insert(2, Tile("Mended", f"{pairs.mended:,}", "wrong before, right now"))
     return tiles
 
 

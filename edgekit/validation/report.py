@@ -17,6 +17,7 @@ from edgekit.bundle.identity import BundleIdentity
 from edgekit.errors import GateError
 from edgekit.records.codec import decode, plain
 from edgekit.records.versions import up_to_date
+from edgekit.scoring.paired import Decision
 from edgekit.text.data import DataIdentity
 from edgekit.validation.checks import CHECKS
 from edgekit.validation.context import ReferenceIdentity
@@ -42,7 +43,8 @@ class Step:
 class Parity:
     """Everything that `edgekit validate` found.
 
-    verdict: "failed" when any check failed. headline: the verdict in one sentence.
+    verdict: "failed" when any check failed. decision: what the rows of the task say; None where nothing says what is
+    right. headline: the verdict in one sentence.
     checks: all of them, in order, skipped ones with their reason. sections: what each found, by its name; None when
     it was skipped. worst: the rows worth looking at.
     steps: what served several checks; their seconds and those of the checks add up to `seconds`.
@@ -61,6 +63,7 @@ class Parity:
     seconds: float = 0.0
     edgekit_version: str = ""
     against_merged: MergedComparison | None = None
+    decision: Decision | None = None
     schema_version: int = SCHEMA_VERSION
     files: tuple[Path, ...] = field(default=(), compare=False)
 

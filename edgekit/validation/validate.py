@@ -19,8 +19,9 @@ from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.errors import BundleError, InputError
 from edgekit.gates import Gates, Thresholds, gates_for
 from edgekit.progress import SILENT, Progress
+from edgekit.scoring.task import Kind
 from edgekit.text.data import built_in, read_data
-from edgekit.validation.checks import CHECKS, container, generation, logits, stop, template, tokens
+from edgekit.validation.checks import CHECKS, container, generation, logits, stop, task, template, tokens
 from edgekit.validation.context import Context, ReferenceIdentity, ReferenceSide, kept_ids, name_of
 from edgekit.validation.files import write_junit, write_reports
 from edgekit.validation.merged import MergedComparison, hold_beside
@@ -148,20 +149,30 @@ def _run(
         laps.step("the reference answers and reads")
         if (run := context.reference.run) is not None:
             identity = replace(identity, versions=run.versions, cached=run.cached)
-    verdicts: list[Check] = []
-    sections: dict[str, Any] = {}
+    found: list[Any] = []
+    seconds: list[float] = []
     for check in checks:
         # Of a file that does not open, only the container can be looked at.
-        found = check.look(context) if opens or check is container else _UNOPENED
-        verdict = conclude(check, found, gates)
-        sections[check.NAME] = found if isinstance(found, check.Section) else None
-        verdicts.append(replace(verdict, seconds=laps.lap()))
+        found.append(check.look(context) if opens or check is container else _UNOPENED)
+        seconds.append(laps.lap())
+    sections: dict[str, Any] = {
+        check.NAME: item if isinstance(item, check.Section) else None
+        for check, item in zip(checks, found, strict=True)
+    }
+    scored = sections.get(task.NAME)
+    result = task.outcome(scored, gates) if isinstance(scored, task.Section) else None
+    if result is not None and result.decision == "ship":
+        gates = gates.decided_by_task()
+    verdicts = [
+        replace(conclude(check, item, gates), seconds=spent)
+        for check, item, spent in zip(checks, found, seconds, strict=True)
+    ]
     comparison = None
     answers, read = sections.get(generation.NAME), sections.get(logits.NAME)
     if opens and beside is not None and answers is not None:
         comparison = hold_beside(context, beside, answers, read)
         laps.step("the merged bundle answers and reads")
-    return _report(context, identity, verdicts, sections, comparison, laps)
+    return _report(context, identity, verdicts, sections, result, comparison, laps)
 
 
 def _refuse_stranger(checkpoint: Checkpoint, bundle: Summary, *, beside_base: bool) -> None:
@@ -218,17 +229,15 @@ def _report(
     reference: ReferenceIdentity,
     checks: Sequence[Check],
     sections: Mapping[str, Any],
+    result: task.Outcome | None,
     comparison: MergedComparison | None,
     laps: _Laps,
 ) -> Parity:
     summary, manifest = context.bundle, context.bundle.manifest
     bad = [check for check in checks if check.status == "failed"]
-    ran = sum(check.status != "skipped" for check in checks)
-    headline = (
-        f"{len(bad)} of {ran} checks failed: {', '.join(check.title.lower() for check in bad)}"
-        if bad
-        else f"all {ran} checks passed"
-    )
+    decision = None if result is None else result.decision
+    if bad and decision is not None:
+        decision = "do not ship"
     answers = sections.get(generation.NAME)
     return Parity(
         bundle=BundleIdentity(
@@ -245,12 +254,34 @@ def _report(
         reference=reference,
         data=context.data.identity,
         verdict="failed" if bad else "passed",
-        headline=headline,
+        headline=_headline(checks, sections.get(task.NAME), result),
+        decision=decision,
         checks=tuple(checks),
         sections=sections,
-        worst=() if answers is None else worst_examples(answers.rows),
+        worst=() if answers is None else worst_examples(answers.rows, _kind_of_task(sections)),
         steps=laps.steps,
         seconds=laps.seconds,
         edgekit_version=version("edgekit"),
         against_merged=comparison,
     )
+
+
+def _headline(checks: Sequence[Check], scored: task.Section | None, result: task.Outcome | None) -> str:
+    """Say in one line whether to ship: by the task where there is one, by the checks where there is none."""
+    bad = [check for check in checks if check.status == "failed"]
+    ran = sum(check.status != "skipped" for check in checks)
+    failed = f"{len(bad)} of {ran} checks failed: {', '.join(check.title.lower() for check in bad)}"
+    if scored is None or result is None:
+        return failed if bad else f"all {ran} checks passed"
+    short = task.in_short(scored, result)
+    if bad:
+        by_task = result.decision == "do not ship"
+        return f"do not ship: {short}" if by_task else f"do not ship: {failed}; {short}"
+    if result.decision == "too few rows to tell" and result.enough is not None:
+        return f"too few rows to tell: {short}; about {result.enough:,} rows would be enough"
+    return f"{result.decision}: {short}"
+
+
+def _kind_of_task(sections: Mapping[str, Any]) -> Kind:
+    scored = sections.get(task.NAME)
+    return scored.kind if isinstance(scored, task.Section) else "text"

@@ -9,7 +9,7 @@ from edgekit.html.page import Block, Comparison, Fold, Passage, Prose, Run
 from edgekit.html.page import Section as PageSection
 from edgekit.html.passages import side_by_side
 from edgekit.html.text import sentence, shorten
-from edgekit.scoring.answers import exact_match
+from edgekit.scoring.task import Kind, is_right
 from edgekit.validation.checks.generation import Row
 
 _WORST = 20
@@ -34,17 +34,17 @@ class WorstExample:
     why: str
 
 
-def worst_examples(rows: Sequence[Row]) -> tuple[WorstExample, ...]:
-    """Rows worth looking at: new loops first, then what became wrong, then the earliest differences."""
+def worst_examples(rows: Sequence[Row], kind: Kind = "text") -> tuple[WorstExample, ...]:
+    """Rows worth looking at: new loops first, then what became wrong, then the earliest differences. kind: of task."""
     found = []
     for row in rows:
         if row.bundle_loops and not row.reference_loops:
             rank, why = 0, "ends in a loop"
-        elif row.expected is not None and _became_wrong(row):
+        elif _right(kind, row.reference, row.expected) and not _right(kind, row.bundle, row.expected):
             rank, why = 1, "became wrong"
-        elif row.first_difference_char is not None:
+        elif row.first_difference_char is not None and not _right(kind, row.bundle, row.expected):
             rank, why = 2, f"differs from token {row.first_difference}"
-        elif row.expected is not None and not exact_match(row.bundle, row.expected):
+        elif row.expected is not None and not _right(kind, row.bundle, row.expected):
             rank, why = 3, "wrong in both" if row.reference is not None else "not what was expected"
         else:
             continue
@@ -67,13 +67,8 @@ def worst_examples(rows: Sequence[Row]) -> tuple[WorstExample, ...]:
     return tuple(example for _, _, example in sorted(found, key=lambda item: item[:2])[:_WORST])
 
 
-def _became_wrong(row: Row) -> bool:
-    assert row.expected is not None
-    return (
-        row.reference is not None
-        and exact_match(row.reference, row.expected)
-        and not exact_match(row.bundle, row.expected)
-    )
+def _right(kind: Kind, answer: str | None, expected: str | None) -> bool:
+    return answer is not None and expected is not None and is_right(kind, answer, expected)
 
 
 def page_of(worst: Sequence[WorstExample]) -> PageSection:

@@ -42,12 +42,13 @@ pytestmark = pytest.mark.slow
 def test_an_adapter_on_its_base_is_what_peft_makes_of_it(name: str, request: pytest.FixtureRequest) -> None:
     report: Parity = request.getfixturevalue(f"{name}_report")
     assert report.passed, report.headline
-    assert set(status(report).values()) == {"passed", "skipped"}
+    assert set(status(report).values()) <= {"passed", "skipped", "warned"}
+    assert report.decision == "too few rows to tell", "eight rows"
     assert status(report)["runtimes"] == "skipped"
     assert section(report, merge.Section).from_base.kl_mean > 0.1
     assert report.check("merge").title == "Effect of the adapter"
     assert section(report, logits.Section).method == "scoring graph"
-    assert section(report, task.Section).metrics[0].constrained is not None
+    assert section(report, task.Section).metrics[0].free is not None
     assert len(section(report, sidecar.Section).projections) == {"sentiment": 24, "triage": 42}[name]
     assert all(
         row.error < 1e-6 and row.expected_error is None

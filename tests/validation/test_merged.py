@@ -84,8 +84,8 @@ def test_the_sidecar_is_held_beside_the_merged_bundle(
     assert (found.sidecar.name, found.merged.name) == ("support-triage", "merged")
     assert found.sidecar.size == (triage_adapter / "support-triage.lora.tflite").stat().st_size
     assert found.merged.size == inspect(merged_triage).size
-    assert section(triage_report, logits.Section).answers is not None
-    assert found.sidecar.kl_mean == section(triage_report, logits.Section).answers.kl_mean
+    assert section(triage_report, logits.Section).figures is not None
+    assert found.sidecar.kl_mean == section(triage_report, logits.Section).figures.kl_mean
     alone = edgekit.validate(
         merged_triage,
         TRIAGE / "adapter",
@@ -95,8 +95,8 @@ def test_the_sidecar_is_held_beside_the_merged_bundle(
         max_tokens=40,
         report=False,
     )
-    assert section(alone, logits.Section).answers is not None
-    assert found.merged.kl_mean == section(alone, logits.Section).answers.kl_mean
+    assert section(alone, logits.Section).figures is not None
+    assert found.merged.kl_mean == section(alone, logits.Section).figures.kl_mean
     assert found.merged.task == section(alone, task.Section).metrics[0].bundle
     assert (found.metric, found.test) == ("exact match", "McNemar, exact")
     assert found.difference is not None and found.sidecar.task is not None and found.merged.task is not None

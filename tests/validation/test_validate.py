@@ -29,7 +29,10 @@ ALWAYS = {"container", "tokens", "template", "stop", "logits", "generation", "ta
 
 
 def test_a_float_bundle_is_the_checkpoint(float_report: Parity, float_bundle: Path) -> None:
-    assert {n for n, s in status(float_report).items() if s == "passed"} == ALWAYS
+    found = status(float_report)
+    # Nothing changed, of ten rows: that is too few to rule a fall of a tenth out.
+    assert found.pop("task") == "warned" and float_report.decision == "too few rows to tell"
+    assert {n for n, s in found.items() if s == "passed"} == ALWAYS - {"task"}
     assert section(float_report, logits.Section).method == "scoring graph"
     assert figures(float_report).kl_mean.value < 1e-6
     assert figures(float_report).kl_max < 1e-6

@@ -56,6 +56,11 @@ class Row:
     bundle_stopped: bool
     constrained: str | None = None
 
+    @property
+    def shipped(self) -> str:
+        """What the app gets: the answer held to the format where there is one."""
+        return self.bundle if self.constrained is None else self.constrained
+
 
 @dataclass(frozen=True)
 class HistogramBin:

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from edgekit.figures import number, percent, percent_points
-from edgekit.gates import Gates
+from edgekit.gates import Gate, Gates
 from edgekit.html import svg
 from edgekit.html.page import Block, Column, Plot, Plots, Prose, Table
 from edgekit.runtime.ask.questions import Answer
-from edgekit.scoring.task import Kind, TaskMetric, task_kind, task_metrics
+from edgekit.scoring.paired import Decision, Pairs, decide, rows_needed
+from edgekit.scoring.task import (
+    Confusion,
+    FieldScore,
+    Kind,
+    TaskMetric,
+    confusion,
+    field_scores,
+    is_right,
+    task_kind,
+    task_metrics,
+)
 from edgekit.validation.context import Context
-from edgekit.validation.drawing import MISSING, bars_of, interval
-from edgekit.validation.verdict import Check, Figure, Skipped, decided_by_gates
+from edgekit.validation.drawing import MISSING, bars_of, counted, interval
+from edgekit.validation.rows import ChangedRow, field_table, label_blocks
+from edgekit.validation.verdict import Check, Figure, Skipped, Status, decided_by_gates
 
 NAME = "task"
 TITLE = "Task"
+
+
+_ROWS = 200
 
 
 @dataclass(frozen=True)
@@ -24,49 +39,140 @@ class Section:
     """Answers against expected outputs.
 
     kind: "labels" when there are few different expected outputs, "json" when all are JSON objects, "text"
-    else. metrics: the first is the one that the gate looks at.
+    else. metrics: the first is the one that matters most. held: the bundle's answers are held to the manifest's format,
+    as the app's will be. changed: rows that broke, then rows that were mended, 200 at most. confusion: of labels.
+    fields: of JSON objects.
     """
 
     kind: Kind
     rows: int
     metrics: tuple[TaskMetric, ...]
+    held: bool = False
+    changed: tuple[ChangedRow, ...] = ()
+    confusion: tuple[Confusion, ...] = ()
+    fields: tuple[FieldScore, ...] = ()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the rows say of shipping. enough: rows with which they would tell, where they do not; None for unknown."""
+
+    decision: Decision
+    metric: TaskMetric
+    enough: int | None = None
 
 
 def look(context: Context) -> Section | Skipped:
-    """Score the answers on the rows that have an expected output."""
+    """Score the answers on the rows that have an expected output, as the app will get them."""
     judged = [number for number, row in enumerate(context.data.rows) if row.expected is not None]
     if not judged:
-        return Skipped("the data has no expected outputs")
-    expected = [context.data.rows[number].expected or "" for number in judged]
+        return Skipped("the data has no expected outputs, so nothing says which answers are right")
+    rows = [context.data.rows[number] for number in judged]
+    expected = [row.expected or "" for row in rows]
 
-    def texts(answers: Sequence[Answer] | None) -> list[str] | None:
-        return None if answers is None else [answers[number].text for number in judged]
+    def texts(answers: Sequence[Answer]) -> list[str]:
+        return [answers[number].text for number in judged]
 
-    reference, kind = context.reference.said, task_kind(expected)
-    ours = texts(None if reference is None else reference.answers)
-    theirs = texts(context.said.answers) or []
+    said, theirs, kind = context.said, context.reference.said, task_kind(expected)
+    held = said.constrained is not None
+    bundle = texts(said.constrained if said.constrained is not None else said.answers)
+    reference = None if theirs is None else texts(theirs.answers)
+    free = texts(said.answers) if held else None
+    changed = []
+    for row, wanted, before, after in zip(rows, expected, reference or [], bundle, strict=False):
+        was, now = is_right(kind, before, wanted), is_right(kind, after, wanted)
+        if was != now:
+            changed.append(ChangedRow(row.line, row.prompt, wanted, before, after, now))
     return Section(
-        kind, len(judged), tuple(task_metrics(kind, expected, ours, theirs, texts(context.said.constrained)))
+        kind,
+        len(judged),
+        tuple(task_metrics(kind, expected, reference, bundle, free)),
+        held,
+        tuple(sorted(changed, key=lambda row: row.mended)[:_ROWS]) if kind != "text" else (),
+        confusion(expected, reference, bundle) if kind == "labels" else (),
+        field_scores(expected, reference, bundle) if kind == "json" else (),
     )
 
 
+def outcome(section: Section, gates: Gates) -> Outcome | None:
+    """Decide by every metric that is judged: the worst of them counts. None without a reference to fall below."""
+    allowed = gates.threshold("max_task_drop")
+    compared = [m for m in section.metrics if m.decides and m.difference is not None]
+    if allowed is None or not compared:
+        return None
+    worst: Outcome | None = None
+    order: tuple[Decision, ...] = ("ship", "too few rows to tell", "do not ship")
+    for metric in compared:
+        assert metric.difference is not None
+        decision = decide(metric.difference, allowed)
+        if worst is None or order.index(decision) > order.index(worst.decision):
+            worst = Outcome(decision, metric)
+    assert worst is not None
+    if worst.decision != "too few rows to tell":
+        return worst
+    pairs = worst.metric.pairs or compared[0].pairs
+    return replace(worst, enough=None if pairs is None else rows_needed(pairs, allowed))
+
+
 def judge(section: Section, gates: Gates) -> Check:
-    """Hold the first metric, and its drop as far as the interval vouches for it, to the gates."""
-    first = section.metrics[0]
-    drop = None
-    if first.difference is not None:
-        high = first.difference.high
-        drop = max(0.0, -(first.difference.value if high is None else high))
-    verdicts = (*gates.judge("max_task_drop", drop), *gates.judge("min_task", first.bundle.value))
+    """Hold every metric's drop, and the first metric itself, to the gates."""
+    first, found = section.metrics[0], outcome(section, gates)
+    verdicts = gates.judge("min_task", first.bundle.value)
+    if found is not None:
+        verdicts = (*_drops(section, gates), *verdicts)
     figures: dict[str, Figure] = {metric.name: metric.bundle.value for metric in section.metrics}
     if first.reference is not None:
         figures[f"{first.name}, reference"] = first.reference.value
-    said = f"{first.name} {first.bundle.value:.1%} on {section.rows} rows"
-    if first.reference is not None:
-        said += f" (reference {first.reference.value:.1%})"
-    if first.constrained is not None:
-        said += f", {first.constrained.value:.1%} held to the answer format"
-    return decided_by_gates(NAME, TITLE, said, verdicts, figures)
+    if first.pairs is not None:
+        figures |= {"rows that broke": first.pairs.broken, "rows mended": first.pairs.mended}
+    check = decided_by_gates(NAME, TITLE, in_short(section, found), verdicts, figures)
+    undecided: Status = "warned"
+    if found is not None and found.decision == "too few rows to tell" and check.status == "passed":
+        return replace(check, status=undecided, remedy=_more_rows(found))
+    return check
+
+
+def in_short(section: Section, found: Outcome | None) -> str:
+    """Say in one sentence how the task stands: 73.0% instead of 83.0% on 100 rows: 12 broke, 2 were mended."""
+    first = section.metrics[0]
+    said = _against(first)
+    if found is not None and found.metric is not first:
+        said += f", {_against(found.metric)}"
+    said += f" on {counted(section.rows, 'row', 'rows')}"
+    if first.pairs is not None:
+        said += f": {_changed(first.pairs)}"
+    if first.free is not None:
+        said += f" (answers held to the format; {first.free.value:.1%} free)"
+    return said
+
+
+def _against(metric: TaskMetric) -> str:
+    said = f"{metric.name} {metric.bundle.value:.1%}"
+    return said if metric.reference is None else f"{said} (reference {metric.reference.value:.1%})"
+
+
+def _changed(pairs: Pairs) -> str:
+    if not pairs.broken and not pairs.mended:
+        return "no row broke, none was mended"
+    were = "was" if pairs.mended == 1 else "were"
+    return f"{counted(pairs.broken, 'row', 'rows')} broke, {pairs.mended:,} {were} mended"
+
+
+def _more_rows(found: Outcome) -> str:
+    if found.enough is None:
+        return "give more rows with expected outputs (--data, --limit 0)"
+    return f"about {found.enough:,} rows with expected outputs would be enough (--data, --limit 0)"
+
+
+def _drops(section: Section, gates: Gates) -> tuple[Gate, ...]:
+    """How far each metric fell; one that fell too far breaks its gate only where the rows are enough to tell."""
+    found = []
+    for metric in section.metrics:
+        if metric.decides and metric.difference is not None:
+            (gate,) = gates.judge("max_task_drop", max(0.0, -metric.difference.value))
+            broken = decide(metric.difference, gate.threshold) == "do not ship"
+            found.append(replace(gate, label=f"drop of {metric.name}", passed=not broken))
+    return tuple(found)
 
 
 def page(section: Section, check: Check) -> list[Block]:
@@ -87,14 +193,14 @@ def page(section: Section, check: Check) -> list[Block]:
         y_label="score",
         description="Whiskers are 95% intervals; see the table.",
     )
-    constrained = any(metric.constrained is not None for metric in section.metrics)
+    free = any(metric.free is not None for metric in section.metrics)
     columns = (
         Column("Metric"),
         Column("Reference", numeric=True),
         Column("Bundle", numeric=True),
         Column("Bundle minus reference, paired", numeric=True),
         Column("p"),
-        *([Column("Bundle, constrained", numeric=True)] if constrained else []),
+        *([Column("Bundle, not held to the format", numeric=True)] if free else []),
     )
     rows = [
         (
@@ -103,12 +209,16 @@ def page(section: Section, check: Check) -> list[Block]:
             interval(metric.bundle, percent),
             interval(metric.difference, percent_points),
             _p_value(metric),
-            *([interval(metric.constrained, percent)] if constrained else []),
+            *([interval(metric.free, percent)] if free else []),
         )
         for metric in section.metrics
     ]
     blocks.append(Plots([Plot(chart, "Whiskers are 95% intervals.")]))
     blocks.append(Table("Scores with 95% intervals", columns, rows))
+    if section.confusion:
+        blocks += label_blocks(section.confusion)
+    if section.fields:
+        blocks.append(field_table(section.fields))
     return blocks
 
 

@@ -1,0 +1,123 @@
+"""Rows of the task: which broke, which were mended, where labels went, which fields are right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from edgekit.figures import percent
+from edgekit.html.page import Block, Column, Fold, Prose, Table
+from edgekit.html.page import Section as PageSection
+from edgekit.html.text import shorten
+from edgekit.scoring.task import Confusion, FieldScore
+from edgekit.validation.drawing import MISSING, counted
+
+_SHOWN = 10
+_MOST_LABELS = 20
+
+
+@dataclass(frozen=True)
+class ChangedRow:
+    """A row on which one of the two is right. mended: the bundle is. line: in the data, from 1."""
+
+    line: int
+    prompt: str
+    expected: str
+    reference: str
+    bundle: str
+    mended: bool
+
+
+def page_of(changed: Sequence[ChangedRow]) -> PageSection:
+    """Draw the rows that broke beside what was expected, and those that were mended."""
+    broken = [row for row in changed if not row.mended]
+    mended = [row for row in changed if row.mended]
+    blocks: list[Block] = []
+    if broken:
+        blocks.append(_row_table("Right in the reference, wrong in the bundle", broken[:_SHOWN]))
+        if len(broken) > _SHOWN:
+            rest = _row_table("The others that broke", broken[_SHOWN:])
+            blocks.append(Fold(f"{len(broken) - _SHOWN} more that broke", [rest]))
+    else:
+        blocks.append(Prose("No row broke."))
+    if mended:
+        table = _row_table("Wrong in the reference, right in the bundle", mended)
+        blocks.append(Fold(f"{counted(len(mended), 'row', 'rows')} mended", [table]))
+    return PageSection("broken", "Rows that broke", blocks)
+
+
+def _row_table(caption: str, rows: Sequence[ChangedRow]) -> Table:
+    columns = (
+        Column("Line", numeric=True),
+        Column("Prompt"),
+        Column("Expected"),
+        Column("Reference"),
+        Column("Bundle"),
+    )
+    cells = [
+        (
+            f"{row.line:,}",
+            shorten(row.prompt, 240),
+            shorten(row.expected, 240),
+            "as expected" if not row.mended else shorten(row.reference, 240),
+            "as expected" if row.mended else shorten(row.bundle, 240),
+        )
+        for row in rows
+    ]
+    return Table(caption, columns, cells, scroll=True)
+
+
+def label_blocks(counts: Sequence[Confusion]) -> list[Block]:
+    """Where labels went; the whole matrix where it fits a page, else only what was confused."""
+    labels = sorted({entry.expected for entry in counts})
+    wrong = [entry for entry in counts if entry.expected != entry.answered]
+    said = {(entry.expected, entry.answered): entry.bundle for entry in counts}
+    blocks: list[Block] = []
+    if len(labels) <= _MOST_LABELS:
+        answered = [*labels, *([""] if any(not entry.answered for entry in counts) else [])]
+        columns = (Column("Expected"), *(Column(name or "none of them", numeric=True) for name in answered))
+        cells = [
+            (label, *(f"{count:,}" if (count := said.get((label, name), 0)) else "" for name in answered))
+            for label in labels
+        ]
+        blocks.append(
+            Table("What the bundle answered where which label was expected", columns, cells, scroll=True)
+        )
+    if wrong:
+        columns = (
+            Column("Expected"),
+            Column("Answered"),
+            Column("Reference, rows", numeric=True),
+            Column("Bundle, rows", numeric=True),
+        )
+        cells = [
+            (
+                entry.expected,
+                entry.answered or "none of the labels",
+                MISSING if entry.reference is None else f"{entry.reference:,}",
+                f"{entry.bundle:,}",
+            )
+            for entry in wrong
+        ]
+        blocks.append(Fold("Labels that were confused", [Table("The most frequent first", columns, cells)]))
+    return blocks
+
+
+def field_table(fields: Sequence[FieldScore]) -> Table:
+    """Draw how often each field is right."""
+    columns = (
+        Column("Field"),
+        Column("Rows", numeric=True),
+        Column("Right in the reference", numeric=True),
+        Column("Right in the bundle", numeric=True),
+    )
+    cells = [
+        (
+            field.name,
+            f"{field.rows:,}",
+            MISSING if field.reference is None else percent(field.reference / field.rows),
+            percent(field.bundle / field.rows),
+        )
+        for field in fields
+    ]
+    return Table("Fields of the expected objects", columns, cells)

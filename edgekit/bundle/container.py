@@ -40,6 +40,7 @@ ALIGNMENT: Final = 16 * 1024
 HEADER_BEGIN: Final = 32
 _HEADER_END_AT: Final = 24
 _MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
+_MAX_TOKENIZER_BYTES: Final = 64 << 20  # of 262,144 pieces: 33 MB
 _AGAIN: Final = "copy or convert the file again"
 
 MetadataValue = str | bool | int | float
@@ -157,12 +158,12 @@ def unpack_hf_tokenizer(data: memoryview) -> bytes:
     """Return the tokenizer.json inside an HF_TOKENIZER section.
 
     Raises FlatError when it is damaged, or larger than it announces: never more than the announced size (and
-    at most 1 GiB) is unpacked.
+    at most 64 MiB) is unpacked.
     """
     if len(data) < 8:
         raise FlatError("it is shorter than its size field")
     size = int.from_bytes(data[:8], "little")
-    if size > min(1 << 30, 1100 * len(data)):  # zlib cannot compress beyond 1 : 1032
+    if size > min(_MAX_TOKENIZER_BYTES, 1100 * len(data)):  # zlib cannot compress beyond 1 : 1032
         raise FlatError(f"it announces {size} bytes")
     unpacker = zlib.decompressobj()
     try:

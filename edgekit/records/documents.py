@@ -19,8 +19,9 @@ from edgekit.files.within import read_regular
 Json: TypeAlias = Any
 """Whatever JSON can hold, passed on as it is."""
 
-MAX_JSON_BYTES: Final = 256 << 20
-"""A tokenizer.json of 262,144 pieces takes 33 MB; what is far larger is not a checkpoint's file."""
+MAX_JSON_BYTES: Final = 8 << 20
+"""Of a checkpoint's small files the largest is Gemma's tokenizer_config.json, with 1.2 MB. In memory, JSON can take
+twenty times its size."""
 
 MAX_TOML_BYTES: Final = 1 << 20
 

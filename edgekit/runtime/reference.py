@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.errors import MissingToolError
+from edgekit.text.template.render import render_source
 
 _PAD = 0
 """Any id does: no token of a text sees it."""
@@ -92,7 +93,17 @@ class Reference:
         self.model.load_state_dict(state, strict=False)
 
     def render(self, messages: Sequence[dict[str, Any]]) -> str:
-        """The prompt that Transformers makes of a conversation, ready for the model's turn."""
+        """The prompt that Transformers makes of a conversation, ready for the model's turn.
+
+        Raises TemplateError first when the template takes more time or memory than it may: Transformers sets no limits.
+        """
+        render_source(
+            self.tokenizer.get_chat_template(),
+            "the chat template",
+            messages,
+            self.tokenizer.special_tokens_map,
+            True,
+        )
         text: str = self.tokenizer.apply_chat_template(
             list(messages), tokenize=False, add_generation_prompt=True
         )

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.checkpoint import Checkpoint
+from edgekit.errors import TemplateError
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.protocol import Rendered
 from edgekit.runtime.ask.questions import Answer, Questions, Said
@@ -260,7 +261,12 @@ def _render(reference: Reference, messages: Sequence[Message]) -> Rendered:
 
     try:
         return Rendered(reference.render([dict(message) for message in messages]))
-    except (jinja2.TemplateError, TypeError, KeyError) as error:  # templates refuse some conversations
+    except (
+        TemplateError,
+        jinja2.TemplateError,
+        TypeError,
+        KeyError,
+    ) as error:  # templates refuse some conversations
         return Rendered(None, str(error))
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from edgekit.errors import TemplateError
+from edgekit.files.within import read_regular
 from edgekit.records.documents import read_json_object
+from edgekit.text import bounded
 
 if TYPE_CHECKING:
     from jinja2 import Environment, nodes
@@ -18,6 +20,9 @@ if TYPE_CHECKING:
 TEMPLATE_FILE = "chat_template.jinja"
 TEMPLATE_JSON = "chat_template.json"
 CONFIG_FILE = "tokenizer_config.json"
+
+MAX_TEMPLATE_BYTES = 1 << 20
+"""The longest that are published have 20 kB."""
 
 GEMMA_TEMPLATE = """\
 {{- bos_token -}}
@@ -70,7 +75,8 @@ def read_chat_template(directory: Path) -> ChatTemplate:
     path = directory / TEMPLATE_FILE
     if path.exists():
         try:
-            source: object = path.read_text(encoding="utf-8")
+            content = read_regular(path, MAX_TEMPLATE_BYTES)
+            source: object = None if content is None else content.decode()
         except (OSError, UnicodeDecodeError) as error:
             raise TemplateError(f"cannot be read ({error})", where=path) from error
     else:
@@ -91,10 +97,12 @@ def read_chat_template(directory: Path) -> ChatTemplate:
         if "default" not in source:
             raise TemplateError('has several chat templates, but none named "default"', where=path)
         source = source["default"]
+    if source is None or (isinstance(source, str) and len(source) > MAX_TEMPLATE_BYTES):
+        raise TemplateError(f"the chat template has more than {MAX_TEMPLATE_BYTES >> 20} MiB", where=path)
     if not isinstance(source, str):
         raise TemplateError("has a chat_template that is not text", where=path)
     template = ChatTemplate(source, path.name)
-    compile_template(template.source, str(path))
+    check_compiles(template.source, str(path))
     return template
 
 
@@ -120,9 +128,11 @@ def environment() -> Environment:
     def raise_exception(message: str) -> None:
         raise JinjaError(message)
 
-    environment = ImmutableSandboxedEnvironment(
-        trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols]
-    )
+    class Sandbox(ImmutableSandboxedEnvironment):
+        # Not folded while it is parsed or compiled, where no line is known yet and nothing is bounded.
+        intercepted_binops = frozenset(("**", "*", "%"))
+
+    environment = Sandbox(trim_blocks=True, lstrip_blocks=True, extensions=[Generation, loopcontrols])
     environment.filters["tojson"] = _tojson
     environment.filters["split"] = lambda text, separator=None, most=-1: text.split(separator, most)
     environment.globals["raise_exception"] = raise_exception
@@ -143,15 +153,17 @@ def _tojson(
 
 
 @lru_cache(maxsize=32)
-def compile_template(source: str, origin: str) -> Any:
-    """Compile a template, which `origin` names in errors; raises TemplateError when that cannot be."""
-    from jinja2.exceptions import TemplateSyntaxError
+def compile_template(source: str) -> Any:
+    """Compile a template. Only the child of `edgekit.text.bounded` may: to compile some takes all memory."""
+    return environment().from_string(source)
 
+
+def check_compiles(source: str, origin: str) -> None:
+    """Raise TemplateError, which `origin` names, for a template that cannot be compiled."""
     try:
-        return environment().from_string(source)
-    except TemplateSyntaxError as error:
-        raise TemplateError(
-            f"the chat template does not compile, line {error.lineno}: {error.message}", where=origin
-        ) from error
-    except RecursionError as error:
-        raise TemplateError("the chat template is nested too deeply", where=origin) from error
+        bounded.templates.ask("compile", source=source)
+    except bounded.Failed as error:
+        line = "" if error.line is None else f", line {error.line}"
+        raise TemplateError(f"the chat template does not compile{line}: {error}", where=origin) from error
+    except bounded.LimitExceeded as error:
+        raise TemplateError(f"the chat template cannot be compiled: {error}", where=origin) from error

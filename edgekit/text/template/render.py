@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.errors import TemplateError
+from edgekit.text import bounded
 from edgekit.text.messages import Message
-from edgekit.text.template.parse import ChatTemplate, compile_template
+from edgekit.text.template.parse import ChatTemplate
 
 
 @dataclass(frozen=True)
@@ -56,19 +57,15 @@ def render_source(
     add_generation_prompt: bool,
 ) -> str:
     """Render a template's text; raises TemplateError, at `origin`, when it fails on this conversation."""
-    from jinja2.exceptions import TemplateError as JinjaError
-
-    compiled = compile_template(source, origin)
+    context = {
+        "messages": [dict(message) for message in messages],
+        "tools": None,
+        "documents": None,
+        "add_generation_prompt": add_generation_prompt,
+        **special_tokens,
+    }
     try:
-        return str(
-            compiled.render(
-                messages=[dict(message) for message in messages],
-                tools=None,
-                documents=None,
-                add_generation_prompt=add_generation_prompt,
-                **special_tokens,
-            )
-        )
-    except (JinjaError, TypeError, ValueError, LookupError, AttributeError, ArithmeticError) as error:
-        # A template is a program: besides Jinja's own errors it can raise what any expression can.
-        raise TemplateError(f"the chat template fails: {error}", where=origin) from error
+        return str(bounded.templates.ask("render", source=source, context=context))
+    except (bounded.Failed, bounded.LimitExceeded) as error:
+        line = f" (line {error.line})" if isinstance(error, bounded.Failed) and error.line is not None else ""
+        raise TemplateError(f"the chat template fails: {error}{line}", where=origin) from error

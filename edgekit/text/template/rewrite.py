@@ -24,6 +24,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from edgekit.errors import TemplateError
 from edgekit.text.messages import Message
 from edgekit.text.template.parse import ChatTemplate, environment
 from edgekit.text.template.printer import Printer, quoted
@@ -74,9 +75,12 @@ def for_device(
     if system is not None:
         notes.append(system)
 
-    tree = environment().parse(template.source)
     printer = Printer(template.origin, drop=bos if writes_bos else "")
-    printer.statements(tree.body, 1)
+    try:
+        tree = environment().parse(template.source)
+        printer.statements(tree.body, 1)
+    except RecursionError as error:
+        raise TemplateError("the chat template is nested too deeply", where=template.origin) from error
     used = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"}
     source = "".join(
         [

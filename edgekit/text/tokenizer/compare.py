@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgekit.errors import TokenizerError
 from edgekit.text.tokenizer.document import SPACE
 from edgekit.text.tokenizer.sentencepiece import USER_DEFINED, load_sentencepiece, pack_model
+from edgekit.text.tokenizer.trial import refuse_unusable
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Reference
@@ -46,12 +46,8 @@ def load_reference(content: bytes, where: Path | None) -> Reference:
     """Load a tokenizer.json with the tokenizers library; raises TokenizerError, at `where`, when that cannot be."""
     from tokenizers import Tokenizer as Reference
 
-    try:
-        return Reference.from_str(content.decode())
-    except Exception as error:  # `tokenizers` raises exactly Exception, for every fault in the file
-        if type(error) is not Exception:
-            raise
-        raise TokenizerError(f"the tokenizers library cannot read it ({error})", where=where) from error
+    refuse_unusable(content, "huggingface", where)
+    return Reference.from_str(content.decode())
 
 
 def encode_with(reference: Reference, texts: Sequence[str]) -> list[list[int]]:

@@ -75,7 +75,7 @@ def complete_document(content: bytes, path: Path, settings: TokenizerSettings, r
 
     Raises TokenizerError for what is not Gemma's, and for ids without a row.
     """
-    document = parse_json_object(content, where=path)
+    document = parse_json_object(content, where=path, error=TokenizerError, strict=True)
     vocabulary, added = _vocabulary(document, path)
     changed = _add_missing(document, settings, vocabulary, added)
     changed |= _set_pipeline(document, settings)

@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.errors import TokenizerError
-from edgekit.records.documents import MAX_JSON_BYTES, read_json_object
+from edgekit.files.within import read_regular
+from edgekit.records.documents import read_json_object
 
 TOKENIZER_JSON = "tokenizer.json"
 TOKENIZER_MODEL = "tokenizer.model"
 TOKENIZER_CONFIG = "tokenizer_config.json"
 ADDED_TOKENS = "added_tokens.json"
 SPECIAL_TOKENS_MAP = "special_tokens_map.json"
+
+MAX_TOKENIZER_BYTES = 64 << 20
+"""A tokenizer.json of 262,144 pieces takes 33 MB."""
 
 IMAGE_TOKENS = frozenset({"<image_soft_token>"})  # text-only checkpoints keep its entry, without a row for it
 
@@ -97,11 +101,12 @@ def _texts(value: object) -> list[str]:
 def read_bytes(path: Path) -> bytes:
     """Read a file of bounded size; raises TokenizerError."""
     try:
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise TokenizerError(f"is larger than {MAX_JSON_BYTES >> 20} MiB", where=path)
-        return path.read_bytes()
+        content = read_regular(path, MAX_TOKENIZER_BYTES)
     except OSError as error:
         raise TokenizerError(f"cannot be read ({error.strerror})", where=path) from error
+    if content is None:
+        raise TokenizerError(f"is larger than {MAX_TOKENIZER_BYTES >> 20} MiB", where=path)
+    return content
 
 
 def check_rows(ids: Mapping[str, int], rows: int, path: Path) -> None:

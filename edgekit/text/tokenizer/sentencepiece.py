@@ -16,6 +16,7 @@ from edgekit.text.tokenizer.files import (
     read_bytes,
     read_settings,
 )
+from edgekit.text.tokenizer.trial import refuse_unusable
 
 # Piece types of sentencepiece_model.proto.
 NORMAL, UNKNOWN, CONTROL, USER_DEFINED, UNUSED, BYTE = 1, 2, 3, 4, 5, 6
@@ -59,6 +60,11 @@ def parse_model(content: bytes, path: Path) -> Any:
         raise damaged from error
     if not model.pieces:
         raise damaged
+    for number, piece in enumerate(model.pieces):
+        if not isinstance(piece.piece, str):  # protobuf hands out what is no UTF-8 as bytes
+            raise TokenizerError(
+                f"piece {number} is not UTF-8 text", where=path, remedy="copy the file again"
+            )
     spec = model.trainer_spec
     if spec.model_type != BPE or not spec.byte_fallback:
         raise TokenizerError("is not a byte-fallback BPE model as Gemma's is", where=path)
@@ -210,6 +216,7 @@ def load_sentencepiece(data: bytes, where: Path | None = None) -> Any:
     """Load a serialized ModelProto; raises TokenizerError, at `where`, when SentencePiece refuses it."""
     import sentencepiece
 
+    refuse_unusable(data, "sentencepiece", where)
     processor = sentencepiece.SentencePieceProcessor()
     try:
         processor.LoadFromSerializedProto(data)

@@ -17,6 +17,7 @@ from edgekit.cli import package as package_command
 from edgekit.cli import validate as validate_command
 from edgekit.cli import vocab as vocab_command
 from edgekit.cli.console import DebugOption, error_console, print_error
+from edgekit.cli.data import data
 from edgekit.cli.demo import demo
 from edgekit.cli.panels import GroupedCommand
 from edgekit.cli.recipes import recipes
@@ -43,6 +44,7 @@ app.command(epilog=chat.EXAMPLES, cls=Command)(chat.chat)
 app.command(epilog=bench.EXAMPLES, cls=GroupedCommand)(bench.bench)
 app.command(epilog=package_command.EXAMPLES, cls=GroupedCommand)(package_command.command())
 app.add_typer(recipes, name="recipes")
+app.add_typer(data, name="data")
 app.command(cls=Command)(demo)
 
 

@@ -50,7 +50,8 @@ def validate(
     data: Annotated[
         Path | None,
         typer.Option(
-            help="JSONL, CSV or a `datasets` directory with prompt or messages, and expected (default: built in)."
+            help="Rows: JSONL, JSON, CSV, Parquet or a `datasets` directory, as `edgekit data check` shows them "
+            "(default: built in)."
         ),
     ] = None,
     field: Annotated[
@@ -60,7 +61,9 @@ def validate(
         bool, typer.Option("--skip-bad-rows", help="Leave out rows that cannot be used, instead of stopping.")
     ] = False,
     limit: Annotated[int, typer.Option(min=0, help="Rows to use, the first ones; 0 for all.")] = 100,
-    positions: Annotated[int, typer.Option(min=1, help="Tokens whose logits are compared, at most.")] = 2000,
+    positions: Annotated[
+        int, typer.Option(min=1, help="Tokens of answers whose logits are compared, at most.")
+    ] = 2000,
     max_tokens: Annotated[int, typer.Option(min=1, help="The most tokens of an answer.")] = 128,
     base: Annotated[
         str | None, typer.Option(help="Base model of an adapter (default: the one the adapter names).")
@@ -161,6 +164,11 @@ def print_report(parity: Parity) -> None:
             console.print(f"beside the merged bundle: {text}", highlight=False, markup=False)
     for row in parity.data.skipped[:5]:
         console.print(f"left out line {row.line}: {row.reason}", highlight=False, markup=False)
+    if parity.data.unread:
+        names = ", ".join(parity.data.unread)
+        console.print(
+            f"columns that were not read: {names} (edgekit data check)", highlight=False, markup=False
+        )
     used = f"{parity.data.used} of {parity.data.rows} rows of {parity.data.source}"
     console.print(
         f"{parity.headline}  ({used}, {figures.duration(parity.seconds)})", highlight=False, markup=False

@@ -9,10 +9,10 @@ from pathlib import Path
 from edgekit.errors import InputError, TemplateError
 from edgekit.text.data import Row, read_data
 from edgekit.text.messages import Message
+from edgekit.text.records import holds_rows
 from edgekit.text.settle import Text
 from edgekit.text.template.render import render
 
-_ROWS = (".jsonl", ".json", ".csv", ".tsv")
 _MAX_TEXT_BYTES = 1 << 30
 
 
@@ -35,9 +35,8 @@ def read_corpora(
 ) -> tuple[Sample, ...]:
     """Read the files of a task.
 
-    paths: JSONL, CSV or TSV files and directories of `datasets`, with `prompt` or `messages` and `expected` as
-    `edgekit validate` reads them; any other file is plain text, of which each line counts. text: of the
-    checkpoint, for its chat template. fields: our name → the data's.
+    paths: files of rows and directories of `datasets`, as `edgekit validate` reads them; any other file is plain text,
+    of which each line counts. text: of the checkpoint, for its chat template. fields: our name → the data's.
     Raises InputError, naming file and line, for a row that cannot be used, and for files that hold nothing.
     """
     samples = [sample for path in paths for sample in _samples(path, text, fields)]
@@ -47,7 +46,7 @@ def read_corpora(
 
 
 def _samples(path: Path, text: Text, fields: Mapping[str, str] | None) -> Iterator[Sample]:
-    if path.is_dir() or path.suffix.lower() in _ROWS or not path.exists():
+    if holds_rows(path) or not path.exists():
         for row in read_data(path, fields=fields).rows:
             yield _conversation(row, text, f"{path}, line {row.line}")
         return

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -110,3 +112,70 @@ def test_the_same_rows_have_the_same_digest_wherever_they_are(tmp_path: Path) ->
     second = read_data(jsonl(tmp_path / "b.jsonl", {"prompt": "x", "more": 1}))
     assert first.identity.sha256 == second.identity.sha256
     assert built_in().identity.sha256 != built_in(3).identity.sha256
+
+
+def said(role: str, text: str) -> dict[str, str]:
+    return {"role": role, "content": text}
+
+
+@pytest.mark.parametrize(
+    ("row", "asked", "expected"),
+    [
+        ({"prompt": "a", "completion": "b"}, ["a"], "b"),
+        ({"prompt": [said("user", "a")], "completion": [said("assistant", "b")]}, ["a"], "b"),
+        ({"prompt": [said("system", "s"), said("user", "a")], "completion": "b"}, ["s", "a"], "b"),
+        ({"messages": [said("user", "a"), said("assistant", "b")], "label": "x"}, ["a"], "b"),
+        ({"instruction": "a", "input": "", "output": "b"}, ["a"], "b"),
+        ({"instruction": "a", "input": "i", "output": "b", "system": "s"}, ["s", "a\ni"], "b"),
+        ({"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}]}, ["a"], "b"),
+        ({"prompt": "a", "response": "b"}, ["a"], "b"),
+        ({"prompt": "a", "expected": "b", "completion": "c"}, ["a"], "b"),
+    ],
+)
+def test_rows_as_trainers_have_them(
+    tmp_path: Path, row: dict[str, object], asked: list[str], expected: str
+) -> None:
+    (found,) = read_data(jsonl(tmp_path / "d.jsonl", row)).rows
+    assert [text_of(message) for message in found.messages] == asked
+    assert found.messages[-1]["role"] == "user"
+    assert found.expected == expected
+
+
+def test_columns_that_are_not_read_are_named(tmp_path: Path) -> None:
+    rows = [{"prompt": "a", "completion": "b", "id": 1, "tools": None}, {"prompt": "c", "tools": []}]
+    identity = read_data(jsonl(tmp_path / "d.jsonl", *rows)).identity
+    assert identity.columns == ("prompt", "completion")
+    assert identity.unread == ("id", "tools")
+
+
+def test_two_columns_that_may_be_the_answer_are_a_question(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "d.jsonl", {"prompt": "a", "answer": "b", "label": "c"})
+    with pytest.raises(InputError, match="may be answer or label: name one with --field expected=answer"):
+        read_data(path)
+    assert read_data(path, fields={"expected": "label"}).rows[0].expected == "c"
+
+
+def test_arrays_and_compressed_files(tmp_path: Path) -> None:
+    rows = [{"prompt": "a", "expected": "b"}, {"prompt": "c"}]
+    array = tmp_path / "d.json"
+    array.write_text(json.dumps(rows, indent=1))
+    packed = tmp_path / "d.jsonl.gz"
+    packed.write_bytes(gzip.compress(jsonl(tmp_path / "d.jsonl", *rows).read_bytes()))
+    table = tmp_path / "d.csv.gz"
+    table.write_bytes(gzip.compress(b"prompt,expected\na,b\nc,\n"))
+    wanted = read_data(tmp_path / "d.jsonl").identity.sha256
+    assert {read_data(path).identity.sha256 for path in (array, packed, table)} == {wanted}
+    (tmp_path / "broken.jsonl.gz").write_bytes(b"no gzip")
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        read_data(tmp_path / "broken.jsonl.gz")
+
+
+@pytest.mark.parametrize(("name", "package"), [("d.parquet", "pyarrow"), ("d.jsonl.zst", "zstandard")])
+def test_what_needs_a_package_says_which(tmp_path: Path, name: str, package: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(b"PAR1")
+    try:
+        import_module(package)
+    except ImportError:
+        with pytest.raises(MissingToolError, match=f"needs the {package} package"):
+            read_data(path)

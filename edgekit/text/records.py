@@ -1,0 +1,161 @@
+"""Files that people keep rows in, record by record: JSONL, JSON arrays, CSV, Parquet, `datasets`, compressed too."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Final
+
+from edgekit.errors import InputError, MissingToolError
+
+Record = Mapping[str, Any]
+Found = tuple[int, Record | str]
+"""A line or place in the file, from 1, and the record, or what is wrong with it."""
+
+SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+_PACKED: Final = (".gz", ".zst")
+_MAX_CELL: Final = 1 << 24
+_SPLITS: Final = ("test", "validation", "eval", "train")
+
+
+def holds_rows(path: Path) -> bool:
+    """Whether a path is named as a file of rows, or is a directory that `datasets` may have saved."""
+    return path.is_dir() or _suffix(path) in SUFFIXES
+
+
+def records(path: Path) -> Iterator[Found]:
+    """Yield (line, record), or (line, what is wrong with the line).
+
+    Raises InputError for what cannot be read, MissingToolError where a package is needed that is not installed.
+    """
+    if path.is_dir():
+        return _dataset(path)
+    if not path.is_file():
+        raise InputError(
+            "no such file",
+            where=path,
+            remedy="name a JSONL, JSON, CSV or Parquet file, or a directory that `datasets` saved "
+            "(of a Hub data set: load_dataset(NAME).save_to_disk(DIRECTORY))",
+        )
+    suffix = _suffix(path)
+    if suffix == ".parquet":
+        return _parquet(path)
+    return _csv(path, "\t" if suffix == ".tsv" else ",") if suffix in (".csv", ".tsv") else _json(path)
+
+
+def _suffix(path: Path) -> str:
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    return next((suffix for suffix in reversed(suffixes) if suffix not in _PACKED), "")
+
+
+def _opened(path: Path) -> IO[bytes]:
+    if path.suffix.lower() == ".gz":
+        packed: Any = gzip.open(path, "rb")  # noqa: SIM115 - the caller closes it
+        unzipped: IO[bytes] = packed
+        return unzipped
+    if path.suffix.lower() == ".zst":
+        try:
+            import zstandard
+        except ImportError as error:
+            raise MissingToolError(
+                "a .zst file needs the zstandard package", where=path, remedy="pip install zstandard"
+            ) from error
+        unpacked: IO[bytes] = zstandard.open(path, "rb")
+        return unpacked
+    return path.open("rb")
+
+
+def _json(path: Path) -> Iterator[Found]:
+    try:
+        with _opened(path) as file:
+            begin = file.read(64).decode("utf-8-sig", errors="replace").lstrip()
+        if begin.startswith("["):
+            yield from _json_array(path)
+            return
+        with _opened(path) as file:
+            for line, raw in enumerate(file, 1):
+                if not raw.strip():
+                    continue
+                try:
+                    record = json.loads(raw.decode("utf-8-sig" if line == 1 else "utf-8"))
+                except UnicodeDecodeError:
+                    yield line, "not UTF-8"
+                except (ValueError, RecursionError) as error:
+                    yield line, f"not JSON ({error})"
+                else:
+                    yield line, record if isinstance(record, dict) else "not a JSON object"
+    except (gzip.BadGzipFile, EOFError) as error:
+        raise InputError(f"cannot be unpacked ({error})", where=path) from error
+
+
+def _json_array(path: Path) -> Iterator[Found]:
+    """Yield the objects of an array by their place; a first line that is a bracket alone may also begin bad JSONL."""
+    with _opened(path) as file:
+        try:
+            found = json.loads(file.read().decode("utf-8-sig"))
+        except (ValueError, RecursionError) as error:
+            yield 1, f"not JSON ({error})"
+            return
+    for place, record in enumerate(found, 1):
+        yield place, record if isinstance(record, dict) else "not a JSON object"
+
+
+def _csv(path: Path, delimiter: str) -> Iterator[Found]:
+    csv.field_size_limit(_MAX_CELL)
+    with (
+        _opened(path) as raw,
+        io.TextIOWrapper(raw, encoding="utf-8-sig", newline="", errors="replace") as file,
+    ):
+        reader = csv.DictReader(file, delimiter=delimiter)
+        try:
+            for record in reader:
+                if None in record or None in record.values():
+                    yield reader.line_num, "not as many cells as the header has"
+                elif "�" in "".join(record.values()):
+                    yield reader.line_num, "not UTF-8"
+                else:
+                    # A cell can only be empty, not missing.
+                    yield reader.line_num, {name: value for name, value in record.items() if value != ""}
+        except csv.Error as error:
+            yield reader.line_num, f"not CSV ({error})"
+        except (gzip.BadGzipFile, EOFError) as error:
+            raise InputError(f"cannot be unpacked ({error})", where=path) from error
+
+
+def _parquet(path: Path) -> Iterator[Found]:
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as error:
+        raise MissingToolError(
+            "a Parquet file needs the pyarrow package", where=path, remedy="pip install pyarrow"
+        ) from error
+    place = 0
+    try:
+        for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
+            for record in batch.to_pylist():
+                place += 1
+                yield place, record
+    except (pyarrow.ArrowException, OSError) as error:
+        raise InputError(f"is no Parquet file ({error})", where=path) from error
+
+
+def _dataset(path: Path) -> Iterator[Found]:
+    try:
+        import datasets
+    except ImportError as error:
+        raise MissingToolError(
+            "a datasets directory needs the datasets package", where=path, remedy="pip install datasets"
+        ) from error
+    try:
+        loaded = datasets.load_from_disk(str(path))
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(f"no dataset saved by `datasets` is here ({error})", where=path) from error
+    if isinstance(loaded, dict):  # a DatasetDict: one dataset per split
+        names = [n for n in _SPLITS if n in loaded] or list(loaded)
+        loaded = loaded[names[0]]
+    yield from enumerate(loaded, 1)

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 import signal
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -36,7 +35,6 @@ hypothesis.settings.register_profile("ci", max_examples=50, derandomize=True, de
 hypothesis.settings.register_profile("nightly", max_examples=1000, deadline=None, print_blob=True)
 hypothesis.settings.load_profile(os.environ.get(spreading.PROFILE, "ci"))
 
-RECURSION_LIMIT = sys.getrecursionlimit()
 EXAMPLE = Path(__file__).parents[1] / "examples" / "settings-navigator"
 SENTIMENT, TRIAGE = EXAMPLE.with_name("sentiment"), EXAMPLE.with_name("support-triage")
 BASE: dict[str, Any] = {
@@ -87,12 +85,6 @@ def _bundles_stay_as_made(bundles: Bundles) -> Iterator[None]:
     assert bundles.changed() == [], (
         "a test wrote into a bundle that others share: let it copy the bundle first"
     )
-
-
-@pytest.fixture(autouse=True)
-def _recursion_limit() -> None:
-    """The exporter raises it, and with that a deeply nested file overflows the C stack instead of being refused."""
-    sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 @pytest.fixture(scope="session")

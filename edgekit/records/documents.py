@@ -25,7 +25,11 @@ twenty times its size."""
 
 MAX_TOML_BYTES: Final = 1 << 20
 
+MAX_JSON_DEPTH: Final = 200
+"""Arrays and objects in one another. Python's own bound is no bound where a library has raised it."""
+
 _HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
+_NO_BRACKETS_NOR_QUOTES: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 def read_json_object(
@@ -77,6 +81,8 @@ def parse_json(
     def refuse(what: str, cause: Exception) -> NoReturn:
         raise error(what, where=where, remedy=remedy) from cause
 
+    if _nested_deeper(content, MAX_JSON_DEPTH):
+        raise error(f"is JSON nested deeper than {MAX_JSON_DEPTH} levels", where=where, remedy=remedy)
     try:
         value = json.loads(
             content.decode("utf-8"),
@@ -90,8 +96,6 @@ def parse_json(
         refuse(f"is not UTF-8 text (byte {cause.start})", cause)
     except json.JSONDecodeError as cause:
         refuse(f"is not JSON (line {cause.lineno}, column {cause.colno}: {cause.msg})", cause)
-    except RecursionError as cause:
-        refuse("is JSON nested too deeply", cause)
     except ValueError as cause:  # raised below, or an integer of thousands of digits
         refuse(f"is not usable JSON ({cause})", cause)
     return value
@@ -120,6 +124,19 @@ def _bounded(path: Path, max_bytes: int, remedy: str | None, error: type[Edgekit
     if content is None:
         raise error(f"is larger than {max_bytes >> 20} MiB", where=path, remedy=remedy)
     return content
+
+
+def _nested_deeper(content: bytes, most: int) -> bool:
+    """Whether more arrays and objects than this lie in one another, before the first mistake if there is one."""
+    unescaped = content.replace(rb"\\", b"").replace(rb"\"", b"")
+    kept = unescaped.translate(None, _NO_BRACKETS_NOR_QUOTES).replace(b'""', b"")
+    outside_strings = b"".join(kept.split(b'"')[::2])
+    depth = 0
+    for bracket in outside_strings:
+        depth += 1 if bracket in b"[{" else -1
+        if depth > most:
+            return True
+    return False
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -192,7 +192,7 @@ def test_a_vision_model_without_text_config_is_refused() -> None:
         (b"[]", "a JSON list"),
         (b"\xff\xfe{}", "not UTF-8"),
         (b'{"a": 1, "a": 2}', "twice"),
-        (b"[" * 100_000, "nested too deeply"),
+        (b"[" * 100_000, "nested deeper than 200 levels"),
         (b'{"vocab_size": ' + b"9" * 10_000 + b"}", "not usable JSON"),
     ],
 )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from edgekit.errors import CheckpointError, InputError
-from edgekit.records.documents import parse_json, read_json_object, read_toml_table
+from edgekit.records.documents import MAX_JSON_DEPTH, parse_json, read_json_object, read_toml_table
 
 
 @pytest.mark.parametrize(
@@ -16,7 +18,7 @@ from edgekit.records.documents import parse_json, read_json_object, read_toml_ta
         (b"", "is not JSON (line 1, column 1"),
         (b'{"a": 1,\n}', "is not JSON (line 2, column 1"),
         (b"\xff\xfe", "is not UTF-8 text (byte 0)"),
-        (b"[" * 100_000, "is JSON nested too deeply"),
+        (b"[" * 100_000, "is JSON nested deeper than 200 levels"),
         (b'{"a": NaN}', "is not usable JSON (NaN is no JSON number)"),
         (b'{"a": 1e999}', "is not usable JSON (1e999 is no number that can be used)"),
         (b'{"a": ' + b"9" * 10_000 + b"}", "is not usable JSON (Exceeds the limit"),
@@ -34,6 +36,25 @@ def test_what_cannot_be_used_is_refused_with_the_file(tmp_path: Path, content: b
         read_json_object(path, remedy="mend it", strict=True)
     assert caught.value.message.startswith(said)
     assert (caught.value.where, caught.value.remedy) == (str(path), "mend it")
+
+
+def test_depth_is_bounded_whatever_recursion_python_allows() -> None:
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(10_000_000)  # as the exporter does; the parser would then run over the stack's end
+    try:
+        for opening in (b"[", b'{"a":', b'["\\\\", {"\\"": '):
+            with pytest.raises(InputError, match="nested deeper than 200 levels"):
+                parse_json(opening * 1_000_000, where="a.json")
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+def test_brackets_in_strings_are_no_nesting() -> None:
+    strings = ["[" * 300, '{"' * 300, "\\" + "[" * 300, '\\"' + "{" * 300]
+    assert parse_json(json.dumps(strings).encode(), where="x") == strings
+    deepest = b"[" * MAX_JSON_DEPTH + b"]" * MAX_JSON_DEPTH
+    assert parse_json(b"[" + deepest[1:], where="x")
+    assert parse_json(b"[" + b"[],{}," * 1000 + b"1]", where="x")[-1] == 1
 
 
 def test_a_whole_pair_of_surrogates_is_one_letter() -> None:

@@ -23,7 +23,7 @@ from edgekit.graph import find_graph
 from edgekit.graph.format import GraphKey
 from edgekit.quantize.solve import pack, quantize_tensor
 from edgekit.recipes.scheme import Scheme
-from edgekit.runtime.ask.questions import Voice
+from edgekit.runtime.ask.questions import Said
 from edgekit.runtime.reference import Reference
 from edgekit.scoring.reference import ForcedText, HeadScorer, ReferenceRun
 from edgekit.scoring.scorer import CHUNK, GraphScorer, open_scorer, relink, scoring_key
@@ -144,8 +144,8 @@ def test_weights_of_another_architecture_are_refused(int8_bundle: Path) -> None:
 def test_hidden_states_and_the_head_give_transformers_logits(reference: Reference, demo: Checkpoint) -> None:
     tokens = tuple(np.random.default_rng(6).integers(4, 1500, LENGTH).tolist())
     text = ForcedText(tokens, 3)
-    voice = Voice("reference", None, (), (), (), ())
-    run = ReferenceRun(voice, (text,), tuple(reference.states([tokens[:-1]], [text.first])), None, {}, False)
+    said = Said("reference", None, (), (), (), ())
+    run = ReferenceRun(said, (text,), tuple(reference.states([tokens[:-1]], [text.first])), None, {}, False)
     found = np.concatenate(list(HeadScorer(run, demo).logits(tokens, text.first)))
     np.testing.assert_allclose(found, reference.logits(tokens)[text.first : -1], atol=1e-4)
 

@@ -185,6 +185,3 @@ def _ids(session: Session, text: str) -> tuple[int, ...]:
         if isinstance(error, EngineError) and error.crashed:
             raise
         return ()
-
-
-Voice = Said  # until the checks say Said

@@ -49,7 +49,11 @@ def _command_page(name: str, command: Any, parent: Any) -> str:
 def _body(name: str, command: Any, parent: Any, heading: str) -> list[str]:
     context = type(parent)(command, info_name=name.rpartition(" ")[2], parent=parent)
     parts = [_prose(command.help or ""), code(command.get_usage(context).removeprefix("Usage: "), "text")]
-    records = [(p, p.get_help_record(context)) for p in command.params if not getattr(p, "hidden", False)]
+    records = [
+        (p, p.get_help_record(context))
+        for p in command.get_params(context)
+        if not getattr(p, "hidden", False)
+    ]
     shown = [(parameter, record) for parameter, record in records if record]
     arguments = [record for parameter, record in shown if parameter.param_type_name == "argument"]
     options = [record for parameter, record in shown if parameter.param_type_name == "option"]

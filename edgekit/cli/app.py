@@ -42,7 +42,12 @@ app.command(epilog=inspect_command.EXAMPLES, cls=Command)(inspect_command.inspec
 app.command(epilog=validate_command.EXAMPLES, cls=Command)(validate_command.validate)
 app.command(epilog=chat.EXAMPLES, cls=Command)(chat.chat)
 app.command(epilog=bench.EXAMPLES, cls=GroupedCommand)(bench.bench)
-app.command(epilog=package_command.EXAMPLES, cls=GroupedCommand)(package_command.command())
+app.command(
+    "package",
+    help=package_command.package.__doc__,
+    epilog=package_command.EXAMPLES,
+    cls=package_command.PackageCommand,
+)(package_command.listed)
 app.add_typer(recipes, name="recipes")
 app.add_typer(data, name="data")
 app.command(cls=Command)(demo)

@@ -1,6 +1,7 @@
 """`edgekit package`: from a bundle to an app.
 
-The flags of a target are the fields of its options (`edgekit.packaging.targets`); none is written down here.
+The flags of a target are the fields of its options (`edgekit.packaging.targets`); none is written down here. The
+targets are imported when this command is run or explained, not when it is only listed.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
 from types import NoneType
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_args, get_origin, get_type_hints
 
 import typer
+import typer.main
 
 from edgekit import figures
 from edgekit.cli.console import (
@@ -23,12 +25,14 @@ from edgekit.cli.console import (
     print_json,
     progress_for,
 )
+from edgekit.cli.panels import GroupedCommand
 from edgekit.errors import InputError
-from edgekit.packaging import targets
-from edgekit.packaging.offer import Task
-from edgekit.packaging.result import Package
-from edgekit.packaging.source import Source
-from edgekit.packaging.target import Flag, PackageTarget
+
+if TYPE_CHECKING:
+    from edgekit.packaging.offer import Task
+    from edgekit.packaging.result import Package
+    from edgekit.packaging.source import Source
+    from edgekit.packaging.target import Flag, PackageTarget
 
 EXAMPLES = """Examples:
 
@@ -76,6 +80,7 @@ def package(
     **given: Any,
 ) -> None:
     """Put a bundle into an app: a signed APK, a Gradle project, assets, a Play pack, or the AI Edge Gallery."""
+    from edgekit.packaging import targets
     from edgekit.packaging.package import package as run
 
     result = run(
@@ -101,8 +106,26 @@ def package(
 # ---------------------------------------- the flags of targets
 
 
+class PackageCommand(GroupedCommand):
+    """The command, which finds its flags when they are asked for."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """Return arguments and flags, those of all targets among them."""
+        if not self.params:
+            alone = typer.Typer(add_completion=False)
+            alone.command()(command())
+            whole = typer.main.get_command(alone)
+            self.params, self.callback = whole.params, whole.callback
+        return super().get_params(ctx)
+
+
+def listed() -> None:
+    """Stand for the command until its flags are asked for."""
+
+
 def command() -> Callable[..., None]:
     """Return the command with the flags of all targets there are, each under the names of those that it is for."""
+    from edgekit.packaging.targets import TARGETS
 
     def run(**given: Any) -> None:
         package(**given)
@@ -110,7 +133,7 @@ def command() -> Callable[..., None]:
     own = inspect.signature(package, eval_str=True).parameters.values()
     kept = [param for param in own if param.kind is not param.VAR_KEYWORD]
     flags: dict[str, inspect.Parameter] = {}
-    for target in targets.TARGETS:
+    for target in TARGETS:
         for name, flag, kind in flags_of(target):
             flags.setdefault(name, _parameter(name, flag, kind))
     run.__signature__ = inspect.Signature([*kept, *flags.values()])  # type: ignore[attr-defined]
@@ -121,6 +144,8 @@ def command() -> Callable[..., None]:
 
 def flags_of(target: PackageTarget[Any]) -> Iterator[tuple[str, Flag, Any]]:
     """Give the fields of a target's options that are flags: name, flag, type."""
+    from edgekit.packaging.target import Flag
+
     hints = get_type_hints(target.options, include_extras=True)
     for field in fields(target.options):
         kind, *notes = get_args(hints[field.name]) if get_origin(hints[field.name]) is Annotated else (None,)
@@ -134,12 +159,14 @@ def read_options(target: PackageTarget[Any], given: Mapping[str, Any]) -> Any:
 
     Raises InputError for a flag that means nothing to this target: it would be ignored.
     """
+    from edgekit.packaging.targets import TARGETS
+
     said = {name: value for name, value in given.items() if value not in (None, [], ())}
     defaults = {field.name: field.default for field in fields(target.options)}
     known = {name for name, _, _ in flags_of(target)}
     for name in said:
         if name not in known:
-            users = [each for each in targets.TARGETS if name in {field for field, _, _ in flags_of(each)}]
+            users = [each for each in TARGETS if name in {field for field, _, _ in flags_of(each)}]
             flag = next(flag for field, flag, _ in flags_of(users[0]) if field == name)
             raise InputError(
                 f"means nothing for --to {target.name}",
@@ -169,15 +196,17 @@ def _parameter(name: str, flag: Flag, kind: Any) -> inspect.Parameter:
 
 
 def _names() -> list[str]:
-    return [target.name for target in targets.TARGETS]
+    from edgekit.packaging.targets import TARGETS
+
+    return [target.name for target in TARGETS]
 
 
 def _users(name: str) -> str:
     """The targets that a flag is for."""
+    from edgekit.packaging.targets import TARGETS
+
     users = [
-        f"--to {target.name}"
-        for target in targets.TARGETS
-        if name in {field for field, _, _ in flags_of(target)}
+        f"--to {target.name}" for target in TARGETS if name in {field for field, _, _ in flags_of(target)}
     ]
     return " and ".join([", ".join(users[:-1]), users[-1]]) if users[1:] else users[0]
 

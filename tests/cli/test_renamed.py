@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import typer.main
 
@@ -9,13 +11,14 @@ from edgekit.cli import renamed
 from edgekit.cli.app import app
 from tests.cli.running import Cli
 
-COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
+GROUP: Any = typer.main.get_command(app)
+CONTEXT = GROUP.make_context("edgekit", [], resilient_parsing=True)
 FLAGS = [(command, old, new) for command, flags in renamed.RENAMED.items() for old, new in flags.items()]
 
 
 @pytest.mark.parametrize(("command", "old", "new"), FLAGS)
 def test_names_the_new_flag_which_the_command_has(cli: Cli, command: str, old: str, new: str) -> None:
-    options = {name for parameter in COMMANDS[command].params for name in parameter.opts}
+    options = {name for parameter in GROUP.commands[command].get_params(CONTEXT) for name in parameter.opts}
     assert old not in options
     assert new.split()[0].partition("=")[0] in options
     done = cli(command, "anything", old, "value")

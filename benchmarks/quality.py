@@ -39,6 +39,7 @@ VARIANTS = {
     "int4-head": ("int4-head", ()),
     "int4": ("int4", ()),
     "int4-all": ("int4-all", ()),
+    "int8 without rotations": (str(Path(__file__).with_name("int8-plain.toml")), ()),
     "float32": ("float32", ()),
 }
 """Name → recipe and flags of convert."""
@@ -277,6 +278,7 @@ def task_scores(tunes: Path, chosen: Sequence[str]) -> dict[str, dict[str, float
 # ---------------------------------------- what is said
 
 REACH = {
+    "int8 without rotations": math.inf,
     "int8": 0.0055,
     "int8 calibrated": 0.0035,
     "int4-head": 0.06,

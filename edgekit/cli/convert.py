@@ -201,7 +201,27 @@ def print_result(result: Conversion) -> None:
         say(f"vocabulary: {manifest.architecture.vocab_size:,} of {manifest.vocabulary.rows:,} pieces kept")
     if result.check is not None:
         say(f"opened by the engine; it said: {result.check.text!r}")
+    use = manifest.recipe.calibration
+    if use is not None:
+        say(f"calibrated on {use.tokens:,} tokens of {', '.join(use.texts)}")
     for note in manifest.notes:
         say(f"note: {note}")
-    if manifest.model.file.endswith(".litertlm"):
-        say(f"next: edgekit chat {shlex.quote(str(result.bundle))}")
+    _print_tried(result)
+
+
+def _print_tried(result: Conversion) -> None:
+    """Say what came of answers that were held against the checkpoint, and what to type next."""
+    from edgekit.conversion.doubt import looks_wrong
+
+    bundle = shlex.quote(str(result.bundle))
+    for each in result.tried:
+        share = figures.percent(each.agreement)
+        say(f"tried {each.prompt[:60]!r}: {each.answer!r}; the checkpoint would say {share} of its tokens")
+    if any(each.doubtful for each in result.tried):
+        say("warning: the checkpoint would hardly say that: quantizing has changed the model too much")
+        say(f"next: edgekit validate {bundle}, or convert with --recipe int8 --calibrate")
+    elif any(looks_wrong(each.answer) for each in result.tried):
+        say("warning: the answer looks wrong, and the checkpoint itself would say so: see to its training")
+        say(f"next: edgekit validate {bundle}")
+    elif result.manifest.model.file.endswith(".litertlm"):
+        say(f"next: edgekit chat {bundle}")

@@ -30,6 +30,7 @@ from edgekit.quantize.gptq import DAMPING, LOOKUP_DAMPING, Roots, inverse_root
 from edgekit.quantize.rotation import Rotated, rotated
 from edgekit.runtime.activations import input_moments, place_of
 from edgekit.text.corpus import read_corpora
+from edgekit.text.messages import Message
 from edgekit.text.passages import PASSAGES, TURNS
 from edgekit.text.settle import Text
 from edgekit.text.template.render import render
@@ -39,6 +40,7 @@ TOKENS: Final = 4096
 
 _LONGEST_TEXT: Final = 512
 _FORMAT: Final = 1
+_TRIED: Final = 3
 _KEPT: Final = 3
 """Calibrations in the cache, each some 200 MB for Gemma 3 270M."""
 
@@ -47,11 +49,13 @@ _KEPT: Final = 3
 class Calibration:
     """What was seen, and on which texts.
 
-    moments: place → mean of x x^T over the tokens, as `edgekit.runtime.activations` gives it.
+    moments: place → mean of x x^T over the tokens, as `edgekit.runtime.activations` gives it. prompts: a few
+    conversations of the user's texts, to try the bundle on.
     """
 
     use: CalibrationUse
     moments: Mapping[str, NDArray[np.float32]]
+    prompts: tuple[tuple[Message, ...], ...] = ()
 
     def roots(self, tensors: Mapping[str, WeightTensor]) -> Roots:
         """What GPTQ needs of each matrix.
@@ -83,7 +87,7 @@ def calibrate(
     checkpoint, text: with the whole vocabulary. digest: of the checkpoint.
     Raises InputError, naming file and line, for texts that cannot be used.
     """
-    names, texts = _texts(text, options)
+    names, texts, prompts = _texts(text, options)
     asked = hashlib.sha256(repr(texts).encode()).hexdigest()
     use = CalibrationUse(names, sum(map(len, texts)), asked)
     key = hashlib.sha256(f"{_FORMAT} {digest} {asked}".encode()).hexdigest()
@@ -92,22 +96,26 @@ def calibrate(
     if moments is None:
         moments = input_moments(checkpoint.tensors, checkpoint.architecture, texts, progress)
         _keep(path, moments)
-    return Calibration(use, moments)
+    return Calibration(use, moments, prompts)
 
 
-def _texts(text: Text, options: Calibrate) -> tuple[tuple[str, ...], list[list[int]]]:
-    """The names of the texts, and their ids."""
+def _texts(
+    text: Text, options: Calibrate
+) -> tuple[tuple[str, ...], list[list[int]], tuple[tuple[Message, ...], ...]]:
+    """The names of the texts, their ids, and a few prompts among them."""
     start = [] if text.start_id is None else [text.start_id]
     if options.texts:
         paths = [Path(path) for path in options.texts]
         samples = read_corpora(paths, text, fields=options.fields)
         # In any order but the file's: files are often sorted by what is to be answered.
         order = np.random.default_rng(0).permutation(len(samples))[:TOKENS]
-        found = text.tokenizer.encode_all([samples[at].text for at in order])
+        chosen = [samples[at] for at in order]
+        found = text.tokenizer.encode_all([sample.text for sample in chosen])
+        prompts = tuple([sample.messages for sample in chosen if sample.messages][:_TRIED])
         names = tuple(path.name for path in paths)
     else:
         found = text.tokenizer.encode_all([*PASSAGES, *_turns(text)])
-        names = ("built-in text",)
+        names, prompts = ("built-in text",), ()
     texts, total = [], 0
     for ids in found:
         whole_text = ids if ids[: len(start)] == start else [*start, *ids]
@@ -119,7 +127,7 @@ def _texts(text: Text, options: Calibrate) -> tuple[tuple[str, ...], list[list[i
         raise InputError(
             "there is not enough text in it", where=", ".join(names), remedy="name the train file"
         )
-    return names, texts
+    return names, texts, prompts
 
 
 def _turns(text: Text) -> Iterator[str]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from math import prod
@@ -25,12 +25,14 @@ from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.conversion.calibrate import Calibration
 from edgekit.conversion.calibrate import calibrate as look_at_activations
 from edgekit.conversion.describe import describe
+from edgekit.conversion.doubt import Tried, looks_wrong, tried
 from edgekit.conversion.options import Calibrate, FileFormat, GraphOptions, TextOptions, Trim
 from edgekit.conversion.plan import Job, plan, settle
 from edgekit.graph.weights import model_chunks
 from edgekit.progress import SILENT, Progress
 from edgekit.recipes.recipe import DEFAULT as DEFAULT_RECIPE
 from edgekit.results import raise_if_failed
+from edgekit.text.messages import Message
 
 if TYPE_CHECKING:
     from edgekit.runtime.ask.smoke import SmokeResult
@@ -41,7 +43,8 @@ class Conversion:
     """What a conversion made.
 
     bundle: the directory. model: the model file in it. seconds: from the call to the finished bundle. steps: seconds by
-    step, in order. check: what the engine answered, None when it was not asked.
+    step, in order. check: what the engine answered, None when it was not asked. tried: answers of the engine's that
+    were held against the checkpoint: those that look wrong, and a few of the rows that it was calibrated on.
     """
 
     bundle: Path
@@ -50,6 +53,7 @@ class Conversion:
     seconds: float
     steps: Mapping[str, float]
     check: SmokeResult | None
+    tried: tuple[Tried, ...] = ()
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -79,6 +83,10 @@ class Conversion:
             "seconds": round(self.seconds, 3),
             "steps": {name: round(seconds, 3) for name, seconds in self.steps.items()},
             "check": None if self.check is None else {"text": self.check.text},
+            "tried": [
+                {"prompt": t.prompt, "answer": t.answer, "agreement": round(t.agreement, 3)}
+                for t in self.tried
+            ],
             "manifest": manifests.to_json(self.manifest),
         }
 
@@ -148,10 +156,31 @@ def convert(
             (staging.path / EMPTY_SIDECAR_NAME).write_bytes(empty)
         if opened.notice is not None:
             (staging.path / NOTICE_NAME).write_text(opened.notice.rstrip() + "\n", encoding="utf-8")
-        smoke = _check(job, path, text.answer_schema, progress) if check or settings.answer else None
+        prompts = [] if calibration is None or not check else list(calibration.prompts)
+        smoke = _check(job, path, text.answer_schema, prompts, progress) if check or settings.answer else None
         clock.lap("check in the engine")
     clock.lap("finish the bundle")
-    return Conversion(target, target / path.name, manifest, clock.total, clock.laps, smoke)
+    answers = _hold_against_checkpoint(job, smoke, prompts, progress)
+    if answers:
+        clock.lap("hold answers against the checkpoint")
+    return Conversion(target, target / path.name, manifest, clock.total, clock.laps, smoke, answers)
+
+
+def _hold_against_checkpoint(
+    job: Job, smoke: SmokeResult | None, prompts: Sequence[Sequence[Message]], progress: Progress
+) -> tuple[Tried, ...]:
+    from edgekit.runtime.ask.smoke import HELLO
+
+    if smoke is None:
+        return ()
+    answered: list[tuple[Sequence[Message], str]] = list(zip(prompts, smoke.answers, strict=True))
+    if job.settings.answer is None and looks_wrong(smoke.text):
+        answered.append((HELLO, smoke.text))
+    if not answered:
+        return ()
+    with progress.step("hold answers against the checkpoint"):
+        found = [tried(job.checkpoint, job.text, messages, answer) for messages, answer in answered]
+    return tuple(each for each in found if each is not None)
 
 
 def _in_the_background(function: Callable[[Checkpoint], str], checkpoint: Checkpoint) -> Future[str]:
@@ -189,10 +218,16 @@ def _write_model(
     return written
 
 
-def _check(job: Job, path: Path, schema: str | Path | None, progress: Progress) -> SmokeResult | None:
+def _check(
+    job: Job,
+    path: Path,
+    schema: str | Path | None,
+    prompts: Sequence[Sequence[Message]],
+    progress: Progress,
+) -> SmokeResult | None:
     """Open the written file in the real engine, or a bare graph in the interpreter, and let it compute.
 
-    schema: the file of the answer format, named when the engine cannot take it.
+    schema: the file of the answer format, named when the engine cannot take it. prompts: what is asked beside.
     """
     if job.settings.file_format == "tflite":
         from edgekit.runtime.interpreter import check_model
@@ -207,6 +242,7 @@ def _check(job: Job, path: Path, schema: str | Path | None, progress: Progress) 
         answer=job.settings.answer,
         answer_schema=schema,
         suppressed=job.text.suppressed_ids,
+        prompts=prompts,
         progress=progress,
     )
 

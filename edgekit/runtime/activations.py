@@ -1,7 +1,7 @@
-"""What goes into every product of a checkpoint over a short text: its second moments, in NumPy.
+"""A checkpoint's forward pass in NumPy: what goes into its products over a short text, and what it would say.
 
 The forward pass is that of Transformers' Gemma3Model in float32, one layer at a time, so that no more than one layer's
-weights are in memory. It exists because calibration must not need torch.
+weights are in memory. It exists because `convert` must not need torch.
 """
 
 from __future__ import annotations
@@ -19,6 +19,10 @@ from edgekit.progress import SILENT, Progress
 
 Floats = NDArray[np.float32]
 
+_See = Callable[[str, Floats], None]
+"""Told the place and what was there, (tokens, columns)."""
+
+_HEAD_ROWS = 16384
 _HEAD_PLACE = "head"
 _PLACES: Mapping[str, str] = {
     "self_attn.q_proj": "attention",
@@ -44,30 +48,66 @@ def input_moments(
     Returns place (see `place_of`) → mean of x x^T over all tokens, (columns, columns) float32.
     """
     moments: dict[str, Floats] = {}
-    ids = [token for text in texts for token in text]
+    tokens = sum(map(len, texts))
 
     def see(place: str, x: Floats) -> None:
-        if not np.isfinite(x).all():
-            raise CheckpointError(
-                f"what it computes is not finite ({place}), so there is nothing to calibrate by",
-                where=embedding.source,
-                remedy="the training went wrong, or saved in half precision what does not fit",
-            )
-        moments[place] = x.T @ x / np.float32(len(ids))
+        moments[place] = x.T @ x / np.float32(tokens)
 
+    with progress.step("look at activations", architecture.layers, "layers") as advance:
+        _run(tensors, architecture, texts, see, advance)
+    return moments
+
+
+def behind_the_best(
+    tensors: Mapping[str, WeightTensor], architecture: Architecture, ids: Sequence[int], answer: int
+) -> Floats:
+    """How much less likely than the likeliest token each token of an answer is to the checkpoint itself, in nats.
+
+    ids: prompt and answer, which begins at place `answer`, at least 1. Returns (tokens of the answer,), 0 where greedy
+    decoding would say the same.
+    """
+    states = _run(tensors, architecture, [ids], lambda place, x: None, lambda done: None)[answer - 1 : -1]
+    head = tensors[HEAD] if HEAD in tensors else tensors[EMBEDDING]
+    said = np.array(ids[answer:])
+    best = np.full(len(said), -np.inf, np.float32)
+    chosen = np.zeros(len(said), np.float32)
+    for start in range(0, head.shape[0], _HEAD_ROWS):
+        logits = states @ head.read(slice(start, min(start + _HEAD_ROWS, head.shape[0]))).T
+        np.maximum(best, logits.max(axis=-1), out=best)
+        here = np.flatnonzero((said >= start) & (said < start + logits.shape[-1]))
+        chosen[here] = logits[here, said[here] - start]
+    return best - chosen
+
+
+def _run(
+    tensors: Mapping[str, WeightTensor],
+    architecture: Architecture,
+    texts: Sequence[Sequence[int]],
+    see: _See,
+    advance: Callable[[int], None],
+) -> Floats:
+    """Run texts through all layers; returns what the head is multiplied with, (tokens of all texts, hidden)."""
     ends = np.cumsum([len(text) for text in texts]).tolist()
     spans = [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
     embedding = tensors[EMBEDDING]
-    x = np.concatenate([embedding.read(slice(i, i + 1)) for i in ids]) * np.float32(
-        architecture.hidden_size**0.5
-    )
-    with progress.step("look at activations", architecture.layers, "layers") as advance:
-        for index, kind in enumerate(architecture.layer_types):
-            x = _Layer(tensors, architecture, index, kind).forward(x, spans, see)
-            advance(1)
-    gain = np.float32(1) + tensors["model.norm.weight"].read()
-    see(_HEAD_PLACE, _norm(x, gain, architecture.rms_norm_eps))
-    return moments
+
+    def checked(place: str, x: Floats) -> None:
+        if not np.isfinite(x).all():
+            raise CheckpointError(
+                f"what it computes is not finite ({place})",
+                where=embedding.source,
+                remedy="the training went wrong, or saved in half precision what does not fit",
+            )
+        see(place, x)
+
+    rows = [embedding.read(slice(token, token + 1)) for text in texts for token in text]
+    x = np.concatenate(rows) * np.float32(architecture.hidden_size**0.5)
+    for index, kind in enumerate(architecture.layer_types):
+        x = _Layer(tensors, architecture, index, kind).forward(x, spans, checked)
+        advance(1)
+    x = _norm(x, np.float32(1) + tensors["model.norm.weight"].read(), architecture.rms_norm_eps)
+    checked(_HEAD_PLACE, x)
+    return x
 
 
 def place_of(tensor: str) -> str:
@@ -76,10 +116,6 @@ def place_of(tensor: str) -> str:
         return _HEAD_PLACE
     layer, _, projection = tensor.removesuffix(".weight").rpartition(".layers.")[2].partition(".")
     return f"{layer}.{_PLACES[projection]}"
-
-
-_See = Callable[[str, Floats], None]
-"""Told the place and what was there, (tokens, columns)."""
 
 
 class _Layer:

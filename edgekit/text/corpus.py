@@ -22,12 +22,13 @@ class Sample:
 
     text: the whole conversation as it was trained on, answer and end of turn included; or a line of plain text.
     parts: what the engine cuts by itself: the prompt that it feeds, and the answer alone.
-    where: the file and line, for errors.
+    where: the file and line, for errors. messages: the conversation up to the answer; none for plain text.
     """
 
     text: str
     parts: tuple[str, ...]
     where: str
+    messages: tuple[Message, ...] = ()
 
 
 def read_corpora(
@@ -72,9 +73,9 @@ def _lines(path: Path) -> list[str]:
 def _conversation(row: Row, text: Text, where: str) -> Sample:
     prompt = _rendered(row.messages, text, where, ask=True)
     if row.expected is None:
-        return Sample(prompt, (), where)
+        return Sample(prompt, (), where, row.messages)
     answered: list[Message] = [*row.messages, {"role": "assistant", "content": row.expected}]
-    return Sample(_rendered(answered, text, where, ask=False), (prompt, row.expected), where)
+    return Sample(_rendered(answered, text, where, ask=False), (prompt, row.expected), where, row.messages)
 
 
 def _rendered(messages: Sequence[Message], text: Text, where: str, *, ask: bool) -> str:

@@ -9,6 +9,7 @@ import pytest
 from edgekit.bundle.opening import open_bundle
 from edgekit.conversion.convert import convert
 from tests.cli.running import Cli, Terminal, child
+from tests.conftest import EXAMPLE
 from tests.fixtures.checkpoints import copy_demo_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -181,3 +182,12 @@ def test_how_to_trim_is_nothing_without_texts(
     assert done.code == 2
     assert f"{option[0]}: says how to trim" in done.err
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.slow
+def test_a_few_rows_of_the_train_file_are_tried_and_told(cli: Cli, demo_path: Path, tmp_path: Path) -> None:
+    done = cli("convert", demo_path, "-o", f"{tmp_path}/b", "--calibrate-on", EXAMPLE / "train.jsonl")
+    assert done.code == 0, done.err
+    assert "tokens of train.jsonl" in done.out
+    assert done.out.count("the checkpoint would say 100% of its tokens") == 3
+    assert "next: edgekit chat" in done.out

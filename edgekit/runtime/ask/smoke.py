@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -12,10 +13,12 @@ from edgekit.runtime.ask.child import EngineError, start_child
 from edgekit.runtime.ask.protocol import Decoding, Reply, Turn
 from edgekit.runtime.ask.session import Session, ask
 from edgekit.text.answers import AnswerFormat
+from edgekit.text.generation import GREEDY
 from edgekit.text.messages import Message
 
 SMOKE_TOKENS = 8
-_HELLO: tuple[Message, ...] = ({"role": "user", "content": "Hello"},)
+ANSWER_TOKENS = 24
+HELLO: tuple[Message, ...] = ({"role": "user", "content": "Hello"},)
 
 _FEW = Decoding(max_tokens=SMOKE_TOKENS)
 
@@ -34,6 +37,8 @@ class SmokeResult:
     """Tokens generated."""
     text: str
     decode_tokens_per_second: float
+    answers: tuple[str, ...] = ()
+    """To the prompts of the caller's, as the most likely tokens; freely, whatever the answer format."""
 
 
 def smoke(
@@ -44,6 +49,7 @@ def smoke(
     sidecar: Path | None = None,
     chat_template: str | None = None,
     suppressed: tuple[int, ...] | None = None,
+    prompts: Sequence[Sequence[Message]] = (),
     tokens: int = SMOKE_TOKENS,
     timeout: float = 120.0,
     progress: Progress = SILENT,
@@ -51,7 +57,7 @@ def smoke(
     """Open a bundle in the engine and let it generate, under an answer format when there is one.
 
     answer_schema: the file of the answer format, named when the engine cannot take it. sidecar, chat_template: of an
-    adapter. suppressed: as in `ask`. timeout: seconds.
+    adapter. suppressed: as in `ask`. prompts: conversations that are answered as well. timeout: seconds.
     Raises BundleError with the engine's reason when the bundle does not open, generates nothing, crashes the engine or
     takes longer than `timeout`; InputError when the engine cannot take the format.
     """
@@ -63,9 +69,11 @@ def smoke(
         ask(model, child=child, suppressed=suppressed) as session,
     ):
         if answer is None:
-            reply = session.say(Turn(_HELLO, decoding))
+            reply = session.say(Turn(HELLO, decoding))
         else:
             reply = verify_answers(session, answer, decoding, where=answer_schema)
+        freely = replace(decoding, answers=None, sampler=GREEDY, max_tokens=ANSWER_TOKENS)
+        answers = tuple(session.say(Turn(tuple(prompt), freely)).text for prompt in prompts)
     if reply.stats.generated_tokens == 0:
         raise BundleError("the engine opened the file but generated nothing", where=model)
     return SmokeResult(
@@ -73,6 +81,7 @@ def smoke(
         tokens=reply.stats.generated_tokens,
         text=reply.text,
         decode_tokens_per_second=reply.stats.decode_tokens_per_second,
+        answers=answers,
     )
 
 
@@ -107,7 +116,7 @@ def verify_answers(
                     remedy="use other words in the answer",
                 )
     try:
-        return session.say(Turn(_HELLO, replace(decoding, answers=answers)))
+        return session.say(Turn(HELLO, replace(decoding, answers=answers)))
     except EngineError as error:
         if error.crashed:
             raise

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from edgekit import figures
 from edgekit.errors import EdgekitError
 from edgekit.progress import SILENT, Advance, Progress
 from edgekit.quoting import terminal
@@ -93,8 +96,49 @@ def print_json(document: Any) -> None:
 
 
 def progress_for(*, quiet: bool) -> Progress:
-    """Bars on standard error when it is a terminal; nothing otherwise, or when told to be quiet."""
-    return SILENT if quiet or not sys.stderr.isatty() else Bars()
+    """Bars on standard error when it is a terminal, else a line now and then; nothing when told to be quiet."""
+    if quiet:
+        return SILENT
+    return Bars() if sys.stderr.isatty() else Lines()
+
+
+class Lines:
+    """Writes a line on standard error for each `every` seconds that a step lasts: where it is, and the time left."""
+
+    def __init__(self, every: float = 20.0) -> None:
+        self._every = every
+
+    @contextmanager
+    def step(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+        """Tell of a step while it lasts; a quick one is not worth a line."""
+        done, over, began = 0, threading.Event(), time.monotonic()
+
+        def tell() -> None:
+            while not over.wait(self._every):
+                seconds = time.monotonic() - began
+                print(f"{name}: {_how_far(done, total, unit, seconds)}", file=sys.stderr, flush=True)
+
+        def advance(amount: int) -> None:
+            nonlocal done
+            done += amount
+
+        teller = threading.Thread(target=tell, name=f"progress of {name}", daemon=True)
+        teller.start()
+        try:
+            yield advance
+        finally:
+            over.set()
+            teller.join()
+
+
+def _how_far(done: int, total: int | None, unit: str, seconds: float) -> str:
+    """Write how far a step is: 40 of 100 answers (40%), about 30 s left."""
+    so_far = f"{figures.duration(seconds)} so far"
+    if not total or not done:
+        return so_far
+    amount = figures.size(done) if unit == _BYTES else f"{done:,} of {total:,} {unit}"
+    left = figures.duration(seconds * max(0, total - done) / done)
+    return f"{amount} ({100 * done // total}%), {so_far}, about {left} left"
 
 
 class Bars:

@@ -100,6 +100,15 @@ def validate(
         bool,
         typer.Option("--no-report", help="Write no reports into the bundle's, or the adapter's, directory."),
     ] = False,
+    json_schema: Annotated[
+        bool,
+        typer.Option(
+            "--json-schema",
+            is_eager=True,
+            callback=lambda asked: _print_schema(asked),
+            help="Print the JSON Schema of validate.json and of --json, and exit.",
+        ),
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
@@ -143,6 +152,14 @@ def validate(
     else:
         print_report(parity)
     parity.raise_if_failed()
+
+
+def _print_schema(asked: bool) -> None:
+    if asked:
+        from edgekit.validation.report import report_schema
+
+        print_json(report_schema())
+        raise typer.Exit
 
 
 def print_report(parity: Parity) -> None:

@@ -109,3 +109,19 @@ def decode_toml(
 def is_digest(text: str) -> bool:
     """Tell whether a text is a SHA-256 in hexadecimal."""
     return len(text) == 64 and not set(text) - set("0123456789abcdef")
+
+
+def json_schema(kinds: Mapping[str, type[Any]], root: type[Any]) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of what `plain` writes of a dataclass.
+
+    kinds: further keys beside the root's own, each null or a record of that type.
+    """
+    types = [root, *kinds.values()]
+    schemas, components = msgspec.json.schema_components(
+        types, ref_template="#/$defs/{name}", schema_hook=lambda _: {"type": "string"}
+    )
+    reference = schemas[0]["$ref"].removeprefix("#/$defs/")
+    described: dict[str, Any] = components[reference]
+    for key, schema in zip(kinds, schemas[1:], strict=True):
+        described["properties"][key] = {"anyOf": [schema, {"type": "null"}]}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **described, "$defs": components}

@@ -46,14 +46,15 @@ class GraphInterpreter:
         source: dict[str, Any] = (
             {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         )
-        self._interpreter = Interpreter(**source, num_threads=threads)
-        signatures = self._interpreter.get_signature_list()
-        self._decode = self._interpreter.get_signature_runner("decode")
-        self._prefill = {
-            name: self._interpreter.get_signature_runner(name)
-            for name in signatures
-            if name.startswith("prefill")
-        }
+        with _quiet():  # it announces its delegate; what it complains of it raises too
+            self._interpreter = Interpreter(**source, num_threads=threads)
+            signatures = self._interpreter.get_signature_list()
+            self._decode = self._interpreter.get_signature_runner("decode")
+            self._prefill = {
+                name: self._interpreter.get_signature_runner(name)
+                for name in signatures
+                if name.startswith("prefill")
+            }
         self._details = dict(self._decode.get_input_details())
         self._free = any(-1 in detail["shape_signature"] for detail in self._details.values())
         self.kv_length = kv_length or _DYNAMIC_KV_LENGTH

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -29,6 +31,12 @@ class Reference:
     def __init__(
         self, directory: Path, *, text_directory: Path | None = None, adapter: Path | None = None
     ) -> None:
+        # Deprecations among other packages, which no user of this one can mend.
+        for noisy in ("torch.utils._pytree", "torchao"):
+            logging.getLogger(noisy).setLevel(logging.ERROR)
+        warnings.filterwarnings(
+            "ignore", category=FutureWarning, module=r"(transformers|torch|torchao|peft)\b"
+        )
         try:
             import torch
             import transformers

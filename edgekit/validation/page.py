@@ -26,12 +26,15 @@ from edgekit.html.page import (
     Verdict,
     render_page,
 )
-from edgekit.html.text import sentence
+from edgekit.html.text import sentence, shorten
 from edgekit.validation import merged, rows, worst
 from edgekit.validation.checks import CHECKS, generation, logits, task, weights
 from edgekit.validation.drawing import MISSING, OUTCOMES, badge, counted, gate_table, in_words
 from edgekit.validation.report import Parity
 from edgekit.validation.verdict import Check, CheckModule
+
+_BUSY = 1.25
+"""Load of each core from which on others are at work too."""
 
 Stood = Callable[..., Outcome]
 """How the first screen's figures stood to the gates of these names."""
@@ -164,7 +167,9 @@ def _task_tiles(section: task.Section, stood: Stood) -> list[Tile]:
     for metric in section.metrics:
         if metric.decides:
             note = "" if metric.reference is None else f"reference: {percent(metric.reference.value)}"
-            tiles.append(Tile(sentence(metric.name), percent(metric.bundle.value), note, outcome))
+            tiles.append(
+                Tile(sentence(shorten(metric.name, 64)), percent(metric.bundle.value), note, outcome)
+            )
     if (pairs := section.metrics[0].pairs) is not None:
         right = pairs.both + pairs.mended
         note = f"reference: {pairs.both + pairs.broken:,}"
@@ -227,7 +232,10 @@ def _times(parity: Parity) -> str:
     """Say where all the time went: what served several checks, and the checks by themselves."""
     parts = [f"{step.title} {duration(step.seconds)}" for step in parity.steps]
     checks = sum(check.seconds for check in parity.checks)
-    return f"{duration(parity.seconds)} in all: {', '.join(parts)}, the checks themselves {duration(checks)}."
+    said = f"{duration(parity.seconds)} in all: {', '.join(parts)}, the checks themselves {duration(checks)}."
+    if parity.load is not None and parity.cores is not None and parity.load > _BUSY * parity.cores:
+        said += f" The machine was busy with other work (load {parity.load:g} on {parity.cores} cores)."
+    return said
 
 
 def _not_checked(skipped: Sequence[Check]) -> Section:

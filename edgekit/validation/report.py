@@ -15,7 +15,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from edgekit.bundle.identity import BundleIdentity
 from edgekit.errors import GateError
-from edgekit.records.codec import decode, plain
+from edgekit.records.codec import decode, json_schema, plain
 from edgekit.records.versions import up_to_date
 from edgekit.scoring.paired import Decision
 from edgekit.text.data import DataIdentity
@@ -48,7 +48,9 @@ class Parity:
     checks: all of them, in order, skipped ones with their reason. sections: what each found, by its name; None when
     it was skipped. worst: the rows worth looking at.
     steps: what served several checks; their seconds and those of the checks add up to `seconds`.
-    against_merged: of an adapter that was also held beside its merged bundle. files: the reports that were written.
+    against_merged: of an adapter that was also held beside its merged bundle. load: processes that wanted the
+    processor, on average over the last minute, of `cores`; None where the system does not tell. files: the
+    reports that were written.
     """
 
     bundle: BundleIdentity
@@ -64,6 +66,8 @@ class Parity:
     edgekit_version: str = ""
     against_merged: MergedComparison | None = None
     decision: Decision | None = None
+    load: float | None = None
+    cores: int | None = None
     schema_version: int = SCHEMA_VERSION
     files: tuple[Path, ...] = field(default=(), compare=False)
 
@@ -115,6 +119,25 @@ class Parity:
         parity = decode(Parity, values, where=_REPORT, infinite=True)
         checks = tuple(replace(check, figures=_numbers(check.figures)) for check in parity.checks)
         return replace(parity, checks=checks, sections=sections)
+
+
+def report_schema(modules: Sequence[CheckModule] = CHECKS) -> dict[str, Any]:
+    """Return the JSON Schema of `validate.json`; for a number may stand "inf", "-inf" or "nan"."""
+    sections: dict[str, type[Any]] = {module.NAME: module.Section for module in modules}
+    schema: dict[str, Any] = _with_infinite(json_schema(sections, Parity))
+    for name in ("sections", "files"):
+        del schema["properties"][name]
+    return schema
+
+
+def _with_infinite(schema: Any) -> Any:
+    if isinstance(schema, list):
+        return [_with_infinite(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") == "number":
+        return {"anyOf": [schema, {"enum": ["inf", "-inf", "nan"]}]}
+    return {key: value if key == "default" else _with_infinite(value) for key, value in schema.items()}
 
 
 def _without_details(values: dict[str, Any]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from edgekit.validation.drawing import MISSING, counted
 
 _SHOWN = 10
 _MOST_LABELS = 20
+_NAME = 64
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,15 @@ def label_blocks(counts: Sequence[Confusion]) -> list[Block]:
     blocks: list[Block] = []
     if len(labels) <= _MOST_LABELS:
         answered = [*labels, *([""] if any(not entry.answered for entry in counts) else [])]
-        columns = (Column("Expected"), *(Column(name or "none of them", numeric=True) for name in answered))
+        columns = (
+            Column("Expected"),
+            *(Column(shorten(name, _NAME) or "none of them", numeric=True) for name in answered),
+        )
         cells = [
-            (label, *(f"{count:,}" if (count := said.get((label, name), 0)) else "" for name in answered))
+            (
+                shorten(label, _NAME),
+                *(f"{count:,}" if (count := said.get((label, name), 0)) else "" for name in answered),
+            )
             for label in labels
         ]
         blocks.append(
@@ -92,8 +99,8 @@ def label_blocks(counts: Sequence[Confusion]) -> list[Block]:
         )
         cells = [
             (
-                entry.expected,
-                entry.answered or "none of the labels",
+                shorten(entry.expected, _NAME),
+                shorten(entry.answered, _NAME) or "none of the labels",
                 MISSING if entry.reference is None else f"{entry.reference:,}",
                 f"{entry.bundle:,}",
             )
@@ -113,7 +120,7 @@ def field_table(fields: Sequence[FieldScore]) -> Table:
     )
     cells = [
         (
-            field.name,
+            shorten(field.name, _NAME),
             f"{field.rows:,}",
             MISSING if field.reference is None else percent(field.reference / field.rows),
             percent(field.bundle / field.rows),

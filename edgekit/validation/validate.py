@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -263,6 +264,8 @@ def _report(
         seconds=laps.seconds,
         edgekit_version=version("edgekit"),
         against_merged=comparison,
+        load=round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None,
+        cores=os.cpu_count(),
     )
 
 

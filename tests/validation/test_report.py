@@ -14,7 +14,7 @@ from edgekit.errors import GateError, InputError
 from edgekit.gates import Gates, Thresholds, gates_for
 from edgekit.validation.checks import CHECKS
 from edgekit.validation.page import render_html
-from edgekit.validation.report import Parity
+from edgekit.validation.report import Parity, report_schema
 from tests.validation.variations import IMPOSSIBLE, judged
 
 pytestmark = pytest.mark.slow
@@ -144,3 +144,14 @@ def test_every_check_stands_in_the_tuple() -> None:
 
     files = {path.stem for path in Path(checks.__file__).parent.glob("*.py")} - {"__init__"}
     assert {module.__name__.rpartition(".")[2] for module in CHECKS} == files
+
+
+def test_the_published_schema_is_what_reports_are(any_report: Parity) -> None:
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = report_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    validator = jsonschema.Draft202012Validator(schema)
+    values = any_report.to_json()
+    assert not list(validator.iter_errors(values))
+    assert set(values) <= set(schema["properties"])
+    assert list(validator.iter_errors({**values, "seconds": "long"}))

@@ -36,7 +36,7 @@ HOSTILE = (
     " ",
     "\n\n\n",
 )
-_KEPT = ("status", "verdict", "direction", "kind", "better")
+_KEPT = ("status", "verdict", "decision", "direction", "kind", "better")
 """Fields whose words are a choice of few; a check's name leads to its section."""
 
 

@@ -9,6 +9,7 @@ from edgekit.figures import number, percent, percent_points
 from edgekit.gates import Gate, Gates
 from edgekit.html import svg
 from edgekit.html.page import Block, Column, Plot, Plots, Prose, Table
+from edgekit.html.text import shorten
 from edgekit.runtime.ask.questions import Answer
 from edgekit.scoring.paired import Decision, Pairs, decide, rows_needed
 from edgekit.scoring.task import (
@@ -180,7 +181,7 @@ def page(section: Section, check: Check) -> list[Block]:
     kind = {"labels": "labels", "json": "JSON objects", "text": "free text"}[section.kind]
     blocks: list[Block] = [Prose(f"{section.rows:,} rows carry an expected output: {kind}.")]
     both = [metric for metric in section.metrics if metric.reference is not None]
-    labels = [metric.name for metric in section.metrics]
+    labels = [shorten(metric.name, 64) for metric in section.metrics]
     bars = [bars_of("bundle", [metric.bundle for metric in section.metrics])]
     if len(both) == len(section.metrics):
         bars.insert(
@@ -204,7 +205,7 @@ def page(section: Section, check: Check) -> list[Block]:
     )
     rows = [
         (
-            metric.name,
+            shorten(metric.name, 64),
             interval(metric.reference, percent),
             interval(metric.bundle, percent),
             interval(metric.difference, percent_points),

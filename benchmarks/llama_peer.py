@@ -7,6 +7,7 @@ llama_peer.py speed FILE PREFILL DECODE         tokens per second of both, as a 
 
 from __future__ import annotations
 
+import argparse
 import json
 import struct
 import sys
@@ -174,11 +175,21 @@ def speed(file: Path, prefill: int, decode: int) -> None:
     print(json.dumps([prefill / prompt, decode / (time.perf_counter() - began)]))
 
 
-if __name__ == "__main__":
-    verb, *arguments = sys.argv[1:]
-    if verb == "quantize":
-        quantize(*map(Path, arguments))
-    elif verb == "logits":
-        logits(*map(Path, arguments))
+def main() -> None:
+    """Do what the first word says."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("verb", choices=["quantize", "logits", "speed"])
+    parser.add_argument("arguments", nargs="+")
+    given = parser.parse_args()
+    if given.verb == "quantize":
+        quantize(*map(Path, given.arguments))
+    elif given.verb == "logits":
+        logits(*map(Path, given.arguments))
     else:
-        speed(Path(arguments[0]), *map(int, arguments[1:]))
+        speed(Path(given.arguments[0]), *map(int, given.arguments[1:]))
+
+
+if __name__ == "__main__":
+    main()

@@ -9,6 +9,7 @@ quantization cannot be judged by them, any other can. Needs pip, npm and, for te
 
 from __future__ import annotations
 
+import argparse
 import gzip
 import html
 import json
@@ -176,9 +177,14 @@ def _run(*command: str | Path, cwd: Path | None = None) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--weights"]:
-        _write_weights(Path(sys.argv[2]))
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("place", type=Path, nargs="?", default=directory(), help="where the model goes")
+    parser.add_argument("--weights", type=Path, help="only write the weights into this directory")
+    given = parser.parse_args()
+    if given.weights is not None:
+        _write_weights(given.weights)
     else:
-        place = Path(sys.argv[1]) if len(sys.argv) > 1 else directory()
-        place.mkdir(parents=True, exist_ok=True)
-        print(real_model(place))
+        given.place.mkdir(parents=True, exist_ok=True)
+        print(real_model(given.place))

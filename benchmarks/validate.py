@@ -32,10 +32,10 @@ import json, sys, time
 from pathlib import Path
 import numpy as np
 from edgekit.bundle.container import read_container
-from edgekit.bundle.manifest import open_bundle
+from edgekit.bundle.opening import open_bundle
+from edgekit.bundle.stored import model_bytes, stored_weights
 from edgekit.graph import find_graph
-from edgekit.validation.model import model_bytes, stored_weights
-from edgekit.validation.scoring import GraphScorer, relink, scoring_key
+from edgekit.scoring.scorer import GraphScorer, relink, scoring_key
 
 opened = open_bundle(sys.argv[1])
 model = model_bytes(read_container(opened.model_path))
@@ -107,7 +107,7 @@ def _validate(checkpoint: Path, bundle: Path, data: Path, positions: int, direct
     logits = report["logits"]
     seconds = {check["name"]: check["seconds"] for check in report["checks"]}
     return {
-        "positions": logits["overall"]["positions"],
+        "positions": logits["figures"]["positions"],
         "method": logits["method"],
         "logit_parity_seconds": seconds["logits"],
         "of_which_the_bundle_reads_seconds": logits["seconds"],
@@ -115,8 +115,8 @@ def _validate(checkpoint: Path, bundle: Path, data: Path, positions: int, direct
         "whole_command_peak_bytes": second.peak_bytes,
         "with_reference_pass_seconds": first.seconds,
         "with_reference_pass_peak_bytes": first.peak_bytes,
-        "mean_kl": logits["overall"]["kl_mean"]["value"],
-        "top1": logits["overall"]["top1"]["value"],
+        "mean_kl": logits["figures"]["kl_mean"]["value"],
+        "top1": logits["figures"]["top1"]["value"],
         "check_seconds": seconds,
         "verdict": report["headline"],
     }

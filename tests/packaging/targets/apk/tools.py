@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import zipfile
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 from edgekit.packaging.targets.apk.archive import read_members, read_packed, unpack
@@ -17,6 +19,7 @@ from edgekit.packaging.targets.apk.assemble import ASSETS
 APKSIG = "com.android.tools.build:apksig:9.5.0"
 APKTOOL = "org.apktool:apktool-lib:3.0.3"
 JUDGE = Path(__file__).with_name("Judge.java")
+QUICK_START = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 @cache
@@ -36,8 +39,19 @@ def apksig(*words: str | Path) -> list[str]:
     jar = maven_jar(APKSIG)
     if shutil.which("javac") is None or jar is None:
         pytest.skip("a JDK or Maven's apksig is not there")
-    command = ["java", "-cp", str(jar), str(JUDGE), *map(str, words)]
+    command = ["java", *QUICK_START, "-cp", f"{jar}:{_judge(jar)}", JUDGE.stem, *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+
+
+@cache
+def _judge(jar: Path) -> Path:
+    """The directory of our judge's class, compiled once: to compile it anew takes longer than to judge."""
+    directory = user_cache_path("edgekit-tests") / f"judge-{sha256(JUDGE.read_bytes()).hexdigest()[:12]}"
+    directory.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(directory.with_suffix(".lock")):
+        if not directory.is_dir():
+            subprocess.run(["javac", "-cp", jar, "-d", directory, JUDGE], capture_output=True, check=True)
+    return directory
 
 
 def aapt2(*words: str | Path) -> str:

@@ -60,6 +60,9 @@ is worth trying."""
 EXPLAINING = ("max_kl", "min_top1", "max_removed_mass")
 """Gates on how far the bundle's distributions are from the reference's: where rows say what is right, those decide."""
 
+PRECISION = ("max_kl", "min_top1", "max_task_drop")
+"""Gates that a finer recipe helps with."""
+
 LABELS: Mapping[str, tuple[str, Literal["max", "min"], str]] = {
     "max_kl": ("mean KL", "max", "use a finer recipe (int8, or int4 with smaller blocks)"),
     "min_top1": ("same top token", "min", "use a finer recipe (int8, or int4 with smaller blocks)"),

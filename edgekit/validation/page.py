@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from edgekit.figures import decibels, duration, number, percent, signed, size
-from edgekit.gates import Gate, line
+from edgekit.gates import PRECISION, Gate, line
 from edgekit.html.page import (
     Block,
     Cell,
@@ -101,7 +101,15 @@ def _points(check: Check) -> list[Point]:
     outcome, subject = OUTCOMES[check.status], Link(check.title, _ident(check.name))
     if not failed:
         return [Point(outcome, subject, check.summary, check.remedy or "")]
-    return [Point(outcome, subject, _gate_sentence(gate), gate.remedy) for gate in failed]
+    own = None if check.remedy in {gate.remedy for gate in failed} else check.remedy
+    last = next((gate for gate in reversed(failed) if gate.name in PRECISION), None)
+
+    def remedy(gate: Gate) -> str:
+        if own is None or gate.name not in PRECISION:
+            return gate.remedy
+        return own if gate is last else ""
+
+    return [Point(outcome, subject, _gate_sentence(gate), remedy(gate)) for gate in failed]
 
 
 def _gate_sentence(gate: Gate) -> str:

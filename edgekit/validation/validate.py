@@ -27,6 +27,7 @@ from edgekit.validation.context import Context, ReferenceIdentity, ReferenceSide
 from edgekit.validation.files import write_junit, write_reports
 from edgekit.validation.merged import MergedComparison, hold_beside
 from edgekit.validation.questions import questions_for
+from edgekit.validation.remedy import with_remedies
 from edgekit.validation.report import Parity, Step
 from edgekit.validation.verdict import Check, CheckModule, Skipped, conclude
 from edgekit.validation.worst import worst_examples
@@ -168,6 +169,9 @@ def _run(
         replace(conclude(check, item, gates), seconds=spent)
         for check, item, spent in zip(checks, found, seconds, strict=True)
     ]
+    if any(check.status == "failed" for check in verdicts):
+        verdicts = list(with_remedies(context, verdicts))
+        laps.step("what is to blame")
     comparison = None
     answers, read = sections.get(generation.NAME), sections.get(logits.NAME)
     if opens and beside is not None and answers is not None:

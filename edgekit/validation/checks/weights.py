@@ -13,11 +13,13 @@ from numpy.typing import NDArray
 from edgekit.bundle.container import read_container
 from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
 from edgekit.bundle.summary import Summary
+from edgekit.checkpoint.safetensors import WeightTensor
 from edgekit.conversion.trim.gather import gather_rows
 from edgekit.errors import BundleError
 from edgekit.figures import decibels, number
 from edgekit.gates import Gates
 from edgekit.graph import find_graph, graph_key
+from edgekit.graph.format import Graph
 from edgekit.html import svg
 from edgekit.html.page import Badge, Block, Cell, Column, Fold, Plot, Plots, Prose, Table
 from edgekit.html.text import shorten
@@ -106,14 +108,7 @@ def _against_checkpoint(context: Context, stored: Mapping[str, StoredWeight]) ->
     key = scoring_key(manifest.graph, graph_key(source.architecture, "dynamic"))
     assert key is not None
     graph = find_graph(without_scoring(key), context.progress)
-    kept = context.kept_ids
-    tensors = rotate_weights(
-        (source if kept is None else gather_rows(source, kept)).tensors,
-        [c.tensor for c in graph.constants if c.quantizable and c.tensor in source.tensors],
-        manifest.graph.rotation,
-        source.architecture.head_dim,
-        through_attention=manifest.adapters is None,
-    )
+    tensors = originals_of(context, graph)
     originals = {
         c.tensor: _reader(tensors[c.tensor], c.transform) for c in graph.constants if c.tensor in tensors
     }
@@ -127,6 +122,19 @@ def _against_checkpoint(context: Context, stored: Mapping[str, StoredWeight]) ->
         remedy = "name the checkpoint that the bundle was made from"
         return Unseen(f"{other_shape[0]} has another shape than the checkpoint's", remedy)
     return _compare_all(context, named, originals, manifest.recipe.schemes)
+
+
+def originals_of(context: Context, graph: Graph) -> Mapping[str, WeightTensor]:
+    """Return the checkpoint's tensors as the bundle holds them: trimmed and rotated as it is, in full precision."""
+    manifest, source, kept = context.bundle.manifest, context.source, context.kept_ids
+    assert manifest is not None and source is not None
+    return rotate_weights(
+        (source if kept is None else gather_rows(source, kept)).tensors,
+        [c.tensor for c in graph.constants if c.quantizable and c.tensor in source.tensors],
+        manifest.graph.rotation,
+        source.architecture.head_dim,
+        through_attention=manifest.adapters is None,
+    )
 
 
 def _compare_all(

@@ -169,6 +169,8 @@ class Manifest:
     vocabulary: what is left of a trimmed one, None when it is whole. adapters: what the base takes of them, None when
     it takes none. suppressed_tokens: ids that must not be generated while answers are held to a format (see
     `edgekit.text.settle.Text.suppressed_ids`); None in bundles made before schema 2, whose engine must be asked.
+    turns: "one" when the chat template changes earlier turns, so that each message must begin a
+    conversation of its own.
     """
 
     model: ModelFile
@@ -191,6 +193,7 @@ class Manifest:
     vocabulary: VocabularyUse | None = None
     adapters: AdapterSlots | None = None
     suppressed_tokens: tuple[int, ...] | None = None
+    turns: Literal["one", "many"] = "many"
     schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
 
 

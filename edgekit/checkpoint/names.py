@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.checkpoint.safetensors import FLOAT_DTYPES, StoredTensor, WeightTensor, same_bytes, some
+from edgekit.checkpoint.safetensors import FLOAT_DTYPES, StoredTensor, WeightTensor, same_values, some
 from edgekit.errors import CheckpointError
 from edgekit.families import family_named
 from edgekit.families.base import EMBEDDING, HEAD, Architecture
@@ -15,9 +15,18 @@ _BUFFERS = ("inv_freq", "embed_scale", "position_ids")  # recomputed from the ar
 _LORA = ("lora_A", "lora_B", "lora_embedding_A", "lora_embedding_B", "lora_magnitude_vector")
 
 
+@dataclass(frozen=True)
+class Named:
+    """A model's tensors. architecture: with the tie as the weights have it. notes: what was left out."""
+
+    architecture: Architecture
+    tensors: dict[str, WeightTensor]
+    notes: tuple[str, ...]
+
+
 def canonical_tensors(
     stored: Mapping[str, StoredTensor], architecture: Architecture, *, where: Path
-) -> tuple[Architecture, dict[str, WeightTensor]]:
+) -> Named:
     """Map stored tensors to the model's, all there, of the right shape, and with one truth about the output
     head.
 
@@ -26,12 +35,12 @@ def canonical_tensors(
     CheckpointError for tensors that are missing, unexpected, of another shape or dtype, for an adapter that
     was not merged, and for a head that contradicts the architecture.
     """
-    named = _named(stored, architecture, where)
-    architecture = _settle_head(named, architecture, where)
+    notes: list[str] = []
+    named = _named(stored, architecture, where, notes)
+    architecture = _settle_head(named, architecture, where, notes)
     check_tensors(named, architecture, where=where)
-    return architecture, {
-        name: named[name] for name in family_named(architecture.family).tensors(architecture)
-    }
+    names = family_named(architecture.family).tensors(architecture)
+    return Named(architecture, {name: named[name] for name in names}, tuple(notes))
 
 
 def check_tensors(named: Mapping[str, WeightTensor], architecture: Architecture, *, where: Path) -> None:
@@ -58,7 +67,7 @@ def check_tensors(named: Mapping[str, WeightTensor], architecture: Architecture,
 
 
 def _named(
-    stored: Mapping[str, StoredTensor], architecture: Architecture, where: Path
+    stored: Mapping[str, StoredTensor], architecture: Architecture, where: Path, notes: list[str]
 ) -> dict[str, WeightTensor]:
     """Tensors by canonical name, without vision tower, buffers and copies."""
     unmerged = [name for name in stored if set(_LORA).intersection(name.split("."))]
@@ -72,14 +81,18 @@ def _named(
     family = family_named(architecture.family)
     retrained = {family.canonical(name) for name in stored if ".modules_to_save." in name}
     named: dict[str, WeightTensor] = {}
+    vision = 0
     for stored_name, tensor in stored.items():
         name = family.canonical(stored_name)
-        if name.endswith(_BUFFERS) or (architecture.conditional and family.left_out(name)):
+        if name.endswith(_BUFFERS):
+            continue
+        if family.left_out(name):
+            vision += 1
             continue
         if ".original_module." in stored_name and name.replace(".original_module", "") in retrained:
             continue  # PEFT keeps what it replaced next to the trained copy
         if name in named:
-            if not same_bytes(named[name], tensor):
+            if not same_values(named[name], tensor):
                 raise CheckpointError(
                     f"{name} is stored twice with different values, once as {stored_name}",
                     where=tensor.source,
@@ -87,14 +100,24 @@ def _named(
                 )
             continue
         named[name] = tensor.renamed(name)
+    if vision and not architecture.conditional:
+        notes.append(
+            f"left out {vision} tensors of a vision tower: config.json describes the text model alone"
+        )
     return named
 
 
-def _settle_head(named: dict[str, WeightTensor], architecture: Architecture, where: Path) -> Architecture:
+def _settle_head(
+    named: dict[str, WeightTensor], architecture: Architecture, where: Path, notes: list[str]
+) -> Architecture:
     """Drop a stored head that is the embedding; refuse one that the architecture would have ignored."""
     if EMBEDDING not in named or HEAD not in named:
         return architecture
-    if same_bytes(named[EMBEDDING], named[HEAD]):
+    if same_values(named[EMBEDDING], named[HEAD]):
+        if named[EMBEDDING].dtype != named[HEAD].dtype:
+            notes.append(
+                f"left out {HEAD}: it is {EMBEDDING} in {named[HEAD].dtype}, value for value, and the two are tied"
+            )
         del named[HEAD]
         return replace(architecture, tied_embedding=True)
     if architecture.tied_embedding:

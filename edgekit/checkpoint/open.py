@@ -10,7 +10,7 @@ from pathlib import Path
 
 from edgekit.checkpoint.lora.config import AdapterConfig, base_source, is_adapter, read_adapter_config
 from edgekit.checkpoint.lora.merge import WEIGHTS_FILE, merge_adapter
-from edgekit.checkpoint.names import canonical_tensors
+from edgekit.checkpoint.names import Named, canonical_tensors
 from edgekit.checkpoint.safetensors import INDEX_FILE, SINGLE_FILE, WeightTensor, open_tensors
 from edgekit.checkpoint.source import locate
 from edgekit.errors import CheckpointError
@@ -64,6 +64,8 @@ class Checkpoint:
 
     Of both models when there is an adapter.
     """
+    notes: tuple[str, ...] = ()
+    """What of the stored tensors was left out, and why."""
 
 
 def open_checkpoint(
@@ -85,8 +87,19 @@ def open_checkpoint(
                 where=path,
                 remedy="leave --base away, or pass the directory that holds adapter_config.json",
             )
-        architecture, tensors = _open_model(path)
-        return Checkpoint(path, found.name, None, None, architecture, tensors, path, path, read_notice(path))
+        model = _open_model(path)
+        return Checkpoint(
+            path,
+            found.name,
+            None,
+            None,
+            model.architecture,
+            model.tensors,
+            path,
+            path,
+            read_notice(path),
+            model.notes,
+        )
 
     adapter = read_adapter_config(path)
     base_path = locate(base_source(adapter) if base is None else base, progress=progress).path
@@ -94,7 +107,8 @@ def open_checkpoint(
         raise CheckpointError(
             "the base is an adapter itself", where=base_path, remedy="merge it first and pass the whole model"
         )
-    architecture, tensors = merge_adapter(path, adapter, *_open_model(base_path))
+    model = _open_model(base_path)
+    architecture, tensors = merge_adapter(path, adapter, model.architecture, model.tensors)
     notices = dict.fromkeys(text for text in (read_notice(path), read_notice(base_path)) if text is not None)
     return Checkpoint(
         path=path,
@@ -106,6 +120,7 @@ def open_checkpoint(
         text_path=path if any((path / name).is_file() for name in _TOKENIZER_FILES) else base_path,
         generation_path=path if (path / "generation_config.json").is_file() else base_path,
         notice="\n\n".join(notices) or None,
+        notes=model.notes,
     )
 
 
@@ -140,7 +155,7 @@ def digest(checkpoint: Checkpoint) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _open_model(directory: Path) -> tuple[Architecture, dict[str, WeightTensor]]:
+def _open_model(directory: Path) -> Named:
     architecture = read_architecture(directory)
     return canonical_tensors(open_tensors(directory), architecture, where=directory)
 

@@ -230,6 +230,27 @@ def same_bytes(first: WeightTensor, second: WeightTensor) -> bool:
     return equal
 
 
+def same_values(first: WeightTensor, second: WeightTensor) -> bool:
+    """Tell whether two tensors are the same, be it that one is stored in another float type, or rounded to it."""
+    if first.dtype == second.dtype or first.shape != second.shape or not first.shape:
+        return same_bytes(first, second)
+    if not {first.dtype, second.dtype} <= FLOAT_DTYPES.keys():
+        return False
+    return _rounds_to(first, second) or _rounds_to(second, first)
+
+
+def _rounds_to(tensor: WeightTensor, other: WeightTensor) -> bool:
+    """Tell whether a tensor, rounded to another's float type, is the other."""
+    rows = max(1, (4 << 20) // max(1, math.prod(tensor.shape[1:])))
+    for start in range(0, tensor.shape[0], rows):
+        part = slice(start, start + rows)
+        with np.errstate(over="ignore"):
+            rounded = tensor.read(part).astype(FLOAT_DTYPES[other.dtype]).astype(np.float32)
+        if not np.array_equal(rounded, other.read(part)):
+            return False
+    return True
+
+
 def _flat_bytes(tensor: WeightTensor) -> NDArray[np.uint64] | NDArray[np.uint8]:
     """View a tensor as words, or as bytes where its size or place does not allow words."""
     flat = tensor.raw().reshape(-1).view(np.uint8)

@@ -112,6 +112,10 @@ def _converse(talk: Chat, quiet: bool) -> None:
         _tell("Type a message; an empty line or Ctrl-D ends.")
         if talk.adapters:
             _tell(f"{SWITCH} NAME switches: {', '.join(talk.adapters)}, or {BASE} for the base alone.")
+        if talk.one_turn:
+            _tell(
+                "Each message begins a new conversation: the model's chat template does not keep earlier turns."
+            )
     while True:
         try:
             message = input(f"{talk.adapter or ''}> " if sys.stdin.isatty() else "")

@@ -52,8 +52,11 @@ def convert(
         str, typer.Option(help="How weights are quantized: a name from `edgekit recipes`, or a TOML file.")
     ] = "int8",
     kv_length: Annotated[
-        int, typer.Option(help="The most tokens that prompt and answer may have together.")
-    ] = 4096,
+        int | None,
+        typer.Option(
+            help="The most tokens that prompt and answer may have together (default: 4096, or the model's maximum)."
+        ),
+    ] = None,
     form: Annotated[
         Literal["dynamic", "static"],
         typer.Option(

@@ -56,7 +56,7 @@ def describe(job: Job, source_digest: str, written: Written, calibration: Calibr
         graph=manifests.GraphUse(
             graph.digest()[:16], graph.key.form, graph.key.prefill_lengths, graph.key.rotation
         ),
-        kv_length=job.settings.graph.kv_length,
+        kv_length=job.settings.graph.tokens,
         start_token=text.start_id,
         pad_token=text.tokenizer.pad_id,
         stop_tokens=tuple(
@@ -69,10 +69,11 @@ def describe(job: Job, source_digest: str, written: Written, calibration: Calibr
         tools={package: version(package) for package in _PACKAGES},
         licence=None if notice is None else notice.strip().splitlines()[0],
         examples=job.settings.examples,
-        notes=text.notes if notice is not None else (*text.notes, _NO_NOTICE),
+        notes=(*checkpoint.notes, *text.notes, *(() if notice is not None else (_NO_NOTICE,))),
         vocabulary=_vocabulary_use(job),
         adapters=_adapter_slots(job),
         suppressed_tokens=text.suppressed_ids,
+        turns="one" if text.device.one_turn else "many",
     )
 
 

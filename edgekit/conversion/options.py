@@ -31,7 +31,8 @@ class GraphOptions:
     kv_layout: what sliding layers remember: "full" for every position, or in the dynamic form "window" for the last
     ones only; then a long conversation takes a fraction of the memory.
     kv_precision: of keys and values: "float32", or "float16", which takes less memory and more time.
-    kv_length: the most tokens that prompt and answer may have together.
+    kv_length: the most tokens that prompt and answer may have together; by default 4,096, or what the checkpoint's
+    max_position_embeddings allows.
     adapters: "16" or "32" for a base that takes adapters of that rank at run time (see `edgekit.adapter`);
     "16:attention" leaves out the projections of the MLP, which costs less at every step. None for no adapters.
     """
@@ -39,8 +40,14 @@ class GraphOptions:
     form: Form = "dynamic"
     kv_layout: KvLayout = "full"
     kv_precision: KvPrecision = "float32"
-    kv_length: int = DEFAULT_KV_LENGTH
+    kv_length: int | None = None
     adapters: str | None = None
+
+    @property
+    def tokens(self) -> int:
+        """The KV length, once it is settled for a checkpoint."""
+        assert self.kv_length is not None
+        return self.kv_length
 
 
 @dataclass(frozen=True)

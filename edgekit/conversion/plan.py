@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -153,7 +153,7 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
     lap: told the name of each step that is done. Raises EdgekitError when the checkpoint does not go with what was
     asked for.
     """
-    _check_kv_length(settings.graph, checkpoint)
+    settings = replace(settings, graph=_with_kv_length(settings.graph, checkpoint))
     with progress.step("read tokenizer and template"):
         text = read_text(
             checkpoint.text_path,
@@ -176,7 +176,7 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
     lap("find the graph")
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(settings.recipe, matrices)
-    kv_length = options.kv_length if options.form == "static" else None
+    kv_length = options.tokens if options.form == "static" else None
     link = plan_link(graph, schemes, architecture.vocab_size, kv_length)
     sections = _small_sections(text, checkpoint, settings, key) if settings.file_format == "litertlm" else ()
     lap("plan the link")
@@ -201,16 +201,22 @@ def _answer_format(text: TextOptions, file_format: FileFormat) -> AnswerFormat |
     return parse_answer(text.answer_schema, text.answer_regex)
 
 
-def _check_kv_length(options: GraphOptions, checkpoint: Checkpoint) -> None:
+def _with_kv_length(options: GraphOptions, checkpoint: Checkpoint) -> GraphOptions:
+    """The options with a length that the model has: by default the usual one, or the model's longest."""
     longest = checkpoint.architecture.max_position_embeddings
     shortest = SHORTEST_KV_LENGTH[options.form]
-    if not shortest <= options.kv_length <= longest:
+    if options.kv_length is None:
+        options = replace(options, kv_length=min(DEFAULT_KV_LENGTH, longest))
+    if not shortest <= options.tokens <= longest:
         raise InputError(
-            f"{options.kv_length:,} is not from {shortest:,} to {longest:,}, the lengths that this "
+            f"{options.tokens:,} is not from {shortest:,} to {longest:,}, the lengths that this "
             f"{options.form} model has",
             where="--kv-length",
-            remedy=f"{min(DEFAULT_KV_LENGTH, longest)} serves most uses",
+            remedy=f"{min(DEFAULT_KV_LENGTH, longest)} serves most uses"
+            if shortest <= longest
+            else 'correct "max_position_embeddings" in config.json, or use --form dynamic',
         )
+    return options
 
 
 def _trimmed(settings: Settings, checkpoint: Checkpoint, text: Text, progress: Progress) -> Trimmed | None:
@@ -232,7 +238,7 @@ def _small_sections(
     text: Text, checkpoint: Checkpoint, settings: Settings, key: GraphKey
 ) -> tuple[Section, ...]:
     """Metadata and tokenizer."""
-    kv_length = settings.graph.kv_length
+    kv_length = settings.graph.tokens
     llm = serialize(build_llm_metadata(text, kv_length=kv_length, min_runtime_version=_minimum_runtime(key)))
     ring_length = key.architecture.ring_length if key.kv_layout == "window" else None
     executor = serialize(

@@ -87,6 +87,8 @@ def read(document: Document, where: Path) -> Architecture:
             f"num_attention_heads ({heads}) is not a multiple of num_key_value_heads ({kv_heads})"
         )
     theta, local_base, factor = _rope(keys)
+    layer_types = _layer_types(keys, layers)
+    no_window = SLIDING not in layer_types and text.get("sliding_window") is None
     outer = Keys(document, where)
     return Architecture(
         hidden_size=keys.integer("hidden_size"),
@@ -94,8 +96,8 @@ def read(document: Document, where: Path) -> Architecture:
         num_attention_heads=heads,
         num_key_value_heads=kv_heads,
         head_dim=keys.integer("head_dim", 256),
-        layer_types=_layer_types(keys, layers),
-        sliding_window=keys.integer("sliding_window", 4096),
+        layer_types=layer_types,
+        sliding_window=4096 if no_window else keys.integer("sliding_window", 4096),
         query_pre_attn_scalar=int(keys.number("query_pre_attn_scalar", 256.0)),
         rms_norm_eps=keys.number("rms_norm_eps", 1e-6),
         hidden_activation=keys.string("hidden_activation", "gelu_pytorch_tanh"),

@@ -42,8 +42,16 @@ class Keys:
     def integer(
         self, key: str, default: int | None = None, *, low: int = 1, high: int = MAX_DIMENSION
     ) -> int:
-        """An integer within bounds."""
+        """An integer within bounds; null is refused, with which Transformers cannot compute."""
         value = self._get(key, default)
+        if key in self.values and self.values[key] is None:
+            raise CheckpointError(
+                f'key "{self.prefix}{key}" is null: no program can compute the model so',
+                where=self.where,
+                remedy=f"write the value that the model was trained with; {default} if it is Gemma's"
+                if default is not None
+                else RESTORE,
+            )
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self.error(f'key "{self.prefix}{key}" is {value!r}, not an integer from {low} to {high}')
         return value

@@ -31,7 +31,7 @@ from pathlib import Path
 
 from edgekit.errors import InputError
 from edgekit.files.lock import hold
-from edgekit.files.trouble import refuse_if_full, telling
+from edgekit.files.trouble import naming_the_place, refuse_if_full, telling
 from edgekit.files.whole import sync
 from edgekit.files.within import opened_folder, read_regular
 
@@ -79,7 +79,8 @@ def new_contents(target: Path, layout: Layout, *, needed_bytes: int = 0) -> Iter
                 layout.refuse(target)
                 refuse_if_full(target, needed_bytes, error=error)
                 staging.mkdir()
-                yield staging
+                with naming_the_place(staging, target):
+                    yield staging
                 _commit(target, layout)
             finally:
                 # An error that brought us here matters more than what remains, and the next run sweeps.

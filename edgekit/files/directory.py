@@ -15,7 +15,7 @@ from pathlib import Path
 
 from edgekit.errors import InputError
 from edgekit.files.lock import hold
-from edgekit.files.trouble import refuse_if_full, telling
+from edgekit.files.trouble import naming_the_place, refuse_if_full, telling
 from edgekit.files.whole import sync
 
 
@@ -46,7 +46,8 @@ def new_directory(
             refuse_if_in_the_way(target, record=record, force=force, error=error)
             refuse_if_full(target.parent, needed_bytes, error=error)
             _empty(part)
-            yield part
+            with naming_the_place(part, target):
+                yield part
             if not (part / record).is_file():
                 raise ValueError(f"{part}: {record} is missing")
             _put(part, target, old)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from edgekit.errors import InputError
+from edgekit.errors import EdgekitError, InputError
 
 _NO_SPACE: Final = (errno.ENOSPC, errno.EDQUOT)
 
@@ -47,6 +47,18 @@ def telling(place: Path, *, needed_bytes: int = 0, error: type[InputError] = Inp
             where=named or place,
             remedy="name a place that you may write to",
         ) from cause
+
+
+@contextlib.contextmanager
+def naming_the_place(temporary: Path, place: Path) -> Iterator[None]:
+    """Let errors name the place where something is to be, and not where it is being made."""
+    try:
+        yield
+    except EdgekitError as error:
+        for part in ("message", "where", "remedy"):
+            if (text := getattr(error, part)) is not None:
+                setattr(error, part, text.replace(str(temporary), str(place)))
+        raise
 
 
 def refuse_if_full(place: Path, needed_bytes: int, *, error: type[InputError] = InputError) -> None:

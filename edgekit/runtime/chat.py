@@ -28,6 +28,8 @@ class Speaker:
 
     system: str | None
     decoding: Decoding
+    one_turn: bool = False
+    """Whether each message must begin a conversation of its own."""
 
 
 class Chat:
@@ -41,6 +43,7 @@ class Chat:
         self._speakers = speakers
         self._open = ExitStack()
         self._conversation: Conversation | None = None
+        self._said = False
         self.adapter: str | None = None
         """Name of the adapter that speaks; None for the base alone."""
 
@@ -61,11 +64,23 @@ class Chat:
 
     def say(self, message: Message | str) -> Reply:
         """Send a message and wait for the whole reply. Raises BundleError when the engine fails."""
+        self._begin_again()
         return self._talking.say(message)
 
     def stream(self, message: Message | str) -> Iterator[str]:
         """Send a message; yield the reply's text piece by piece. Closing the iterator ends the answer."""
+        self._begin_again()
         return self._talking.stream(message)
+
+    @property
+    def one_turn(self) -> bool:
+        """Whether each message begins a conversation of its own, as the model's chat template demands."""
+        return self._speakers[self.adapter].one_turn
+
+    def _begin_again(self) -> None:
+        if self._said and self.one_turn:
+            self.begin(self.adapter)
+        self._said = True
 
     def begin(self, adapter: str | None) -> float:
         """End the conversation that is open and begin one with an adapter, None for the base alone.
@@ -85,6 +100,7 @@ class Chat:
         self.close()
         self._conversation = self._open.enter_context(self._session.talk(speaker.decoding, system))
         self.adapter = adapter
+        self._said = False
         return time.perf_counter() - began
 
     def close(self) -> None:
@@ -149,7 +165,8 @@ def _speakers(
     """
     answer = base.manifest.answer if base.manifest is not None and constrained else None
     alone = replace(decoding, answers=None if answer is None else AnswerFormat.from_manifest(answer))
-    speakers: dict[str | None, Speaker] = {None: Speaker(system, alone)}
+    one_turn = base.manifest is not None and base.manifest.turns == "one"
+    speakers: dict[str | None, Speaker] = {None: Speaker(system, alone, one_turn)}
     if not adapters:
         return speakers
     from edgekit.bundle.adapter.opening import open_adapter
@@ -162,7 +179,9 @@ def _speakers(
                 where=adapter.directory,
                 remedy="leave one away, or make it again with a --name of its own",
             )
-        speakers[adapter.manifest.name] = _speaker(adapter, system, decoding, constrained)
+        speaker = _speaker(adapter, system, decoding, constrained)
+        turns = adapter.manifest.turns == "one" or (one_turn and adapter.manifest.chat_template is None)
+        speakers[adapter.manifest.name] = replace(speaker, one_turn=turns)
     return speakers
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -48,6 +49,8 @@ class GenerationDefaults:
     temperature: float | None = None
     top_k: int | None = None
     top_p: float | None = None
+    without: tuple[str, ...] = ()
+    """Settings that would change answers and that the engine does not have, as `key value`."""
 
     @property
     def sampler(self) -> Sampler:
@@ -82,7 +85,30 @@ def read_generation(directory: Path) -> GenerationDefaults:
         temperature=_number(values, "temperature", path, low=0.0, high=math.inf),
         top_k=_integer(values, "top_k", path),
         top_p=_number(values, "top_p", path, low=0.0, high=1.0),
+        without=tuple(
+            f"{key} {reprlib.repr(values[key])}"
+            for key, neutral in _NOT_IN_THE_ENGINE.items()
+            if values.get(key) not in (None, *neutral)
+        ),
     )
+
+
+_NOT_IN_THE_ENGINE: dict[str, tuple[object, ...]] = {
+    **dict.fromkeys(
+        ("repetition_penalty", "encoder_repetition_penalty", "typical_p", "length_penalty"), (1.0,)
+    ),
+    **dict.fromkeys(("min_p", "top_a", "top_h", "epsilon_cutoff", "eta_cutoff", "penalty_alpha"), (0.0,)),
+    **dict.fromkeys(("no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "diversity_penalty"), (0,)),
+    **dict.fromkeys(("frequency_penalty", "presence_penalty", "min_length", "min_new_tokens"), (0,)),
+    **dict.fromkeys(("suppress_tokens", "begin_suppress_tokens", "bad_words_ids", "sequence_bias"), ([], {})),
+    **dict.fromkeys(("forced_bos_token_id", "forced_eos_token_id", "force_words_ids", "constraints"), ([],)),
+    **dict.fromkeys(
+        ("exponential_decay_length_penalty", "watermarking_config", "stop_strings"), ([], {}, "")
+    ),
+    "num_beams": (1,),
+    "guidance_scale": (1.0,),
+}
+"""Of Transformers' GenerationConfig and vLLM's SamplingParams: keys, and the values with which they do nothing."""
 
 
 def parse_sampler(text: str) -> Sampler:

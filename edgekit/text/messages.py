@@ -14,4 +14,4 @@ def text_of(message: Message) -> str:
     content = message["content"]
     if isinstance(content, str):
         return content
-    return "".join(part.get("text", "") for part in content)
+    return "".join(part if isinstance(part, str) else part.get("text", "") for part in content)

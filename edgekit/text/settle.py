@@ -78,6 +78,11 @@ def read_text(
             f"generation_config.json ends generation at {list(generation.eos_token_ids)}; "
             f"added {forgotten}, which end the model's turn too"
         )
+    if generation.without:
+        notes.append(
+            f"generation_config.json has {', '.join(generation.without)}, for which the engine has no such setting: "
+            "answers will differ from Transformers'"
+        )
     if beyond := sorted(i for i in ends if i >= rows):
         notes.append(f"left out the stop tokens {beyond}: the embedding has only {rows:,} rows")
     if tokenizer.adds_bos and not device.writes_bos:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, is_plain_name
 from edgekit.bundle.manifest import ModelFile, SamplerUse, StopToken
@@ -56,7 +56,8 @@ class AdapterManifest:
     rank: of the sidecar, which is that of the base's graph. targets: projections that it changes.
     system_prompt: sent before each conversation. stop_tokens: those that end an answer, all of them the base's.
     chat_template: the engine's, when the adapter was trained with another one than the base.
-    answer: the format that answers are held to, as in `edgekit.json`.
+    answer: the format that answers are held to, as in `edgekit.json`. turns: "one" when each message must begin a
+    conversation of its own.
     """
 
     name: str
@@ -74,6 +75,7 @@ class AdapterManifest:
     examples: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
+    turns: Literal["one", "many"] = "many"
     schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
 
 

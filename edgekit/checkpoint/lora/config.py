@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,6 +100,13 @@ def read_adapter_config(directory: Path) -> AdapterConfig:
     """
     path = directory / CONFIG_FILE
     document = read_json_object(path)
+    if "fine_tune_type" in document or "lora_parameters" in document:
+        raise CheckpointError(
+            "this is an adapter of MLX, not of PEFT",
+            where=path,
+            remedy="merge it where it was trained, and pass the result: mlx_lm.fuse --model BASE --adapter-path "
+            f"{shlex.quote(str(directory))} --save-path MERGED",
+        )
     _refuse_unsupported(document, path)
     base_model = document.get("base_model_name_or_path")
     revision = document.get("revision")

@@ -131,7 +131,7 @@ def adapter(
             family_named(base_manifest.architecture.family),
             reduce_rank=reduce_rank,
         )
-    template, template_notes = read_chat_template_for(found.path, base)
+    template = read_chat_template_for(found.path, base)
     stop_tokens = read_stop_tokens(found.path, base)
     chosen = chosen or (
         read_generation(found.path).sampler if (found.path / GENERATION_CONFIG).is_file() else None
@@ -156,12 +156,13 @@ def adapter(
         system_prompt=system_prompt,
         sampler=base_manifest.sampler if chosen is None else sampler_use(chosen),
         stop_tokens=stop_tokens,
-        chat_template=template,
+        chat_template=template.source,
         answer=None if answer is None else answer.to_manifest(),
         licence=None if notice is None else notice.strip().splitlines()[0],
         examples=examples,
-        notes=(*template_notes, *_notes(matrices, config, rank)),
+        notes=(*template.notes, *_notes(matrices, config, rank)),
         tools={package: version(package) for package in _PACKAGES},
+        turns="one" if template.one_turn else "many",
     )
     target = Path(output) if output is not None else Path(f"{title}-adapter")
     with new_bundle(target, force=force, needed_bytes=len(data), manifest=ADAPTER_MANIFEST_NAME) as staging:
@@ -177,7 +178,7 @@ def adapter(
                 answer=answer,
                 answer_schema=text.answer_schema,
                 sidecar=path,
-                chat_template=template,
+                chat_template=template.source,
                 progress=progress,
             )
     return AdapterBundle(target, target / manifest.sidecar.file, manifest, time.perf_counter() - began)

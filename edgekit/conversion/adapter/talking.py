@@ -7,6 +7,7 @@ adapter that was trained with tokens of its own, or that ends its turns in anoth
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from edgekit.bundle.container import SectionKind, read_container, section_bytes
@@ -26,7 +27,16 @@ _BASE_OF_ITS_OWN = (
 )
 
 
-def read_chat_template_for(directory: Path, base: Bundle) -> tuple[str | None, tuple[str, ...]]:
+@dataclass(frozen=True)
+class OwnTemplate:
+    """An adapter's own chat template for the engine. source: None when the base's serves."""
+
+    source: str | None
+    notes: tuple[str, ...] = ()
+    one_turn: bool = False
+
+
+def read_chat_template_for(directory: Path, base: Bundle) -> OwnTemplate:
     """Return the adapter's chat template for the engine, None when it has none or renders what the base's renders.
 
     With it come notes for the user. Raises TemplateError for a template that the engine cannot render, AdapterError
@@ -35,7 +45,7 @@ def read_chat_template_for(directory: Path, base: Bundle) -> tuple[str | None, t
     names = read_settings(directory)
     _refuse_new_tokens(names, base, directory)
     if not has_chat_template(directory):
-        return None, ()
+        return OwnTemplate(None)
     stops = _stop_texts(base)
     device = for_device(
         read_chat_template(directory), special_tokens=names.names, stop_tokens=tuple(stops.values())
@@ -47,10 +57,9 @@ def read_chat_template_for(directory: Path, base: Bundle) -> tuple[str | None, t
             remedy=_BASE_OF_ITS_OWN,
         )
     if _render_alike(device.source, _template_of(base)):
-        return None, ()
-    return device.source, (
-        "the adapter was trained with another chat template than the base's, and brings it along",
-    )
+        return OwnTemplate(None)
+    own = "the adapter was trained with another chat template than the base's, and brings it along"
+    return OwnTemplate(device.source, (own, *device.notes), device.one_turn)
 
 
 def read_stop_tokens(directory: Path, base: Bundle) -> tuple[StopToken, ...]:

@@ -108,7 +108,7 @@ class Printer:
                 if text:
                     self._line(depth, f"{{{{- {quoted(text)} -}}}}")
             else:
-                self._line(depth, f"{{{{- {self.expression(part)} -}}}}")
+                self._line(depth, f"{{{{- {self._shown(part)} -}}}}")
 
     def _print_if(self, node: Any, depth: int) -> None:
         self._line(depth, f"{{%- if {self.expression(node.test)} -%}}")
@@ -243,7 +243,15 @@ class Printer:
         return "{" + ", ".join(pairs) + "}"
 
     def _express_concat(self, node: Any) -> str:
-        return "(" + " ~ ".join(self.expression(item) for item in node.nodes) + ")"
+        return "(" + " ~ ".join(self._shown(item) for item in node.nodes) + ")"
+
+    def _shown(self, node: Any) -> str:
+        """An expression that becomes text: Jinja2 writes True and None, the engine true and none."""
+        from jinja2 import nodes
+
+        if isinstance(node, nodes.Const) and (node.value is None or isinstance(node.value, bool)):
+            return quoted(str(node.value))
+        return self.expression(node)
 
     def _express_not(self, node: Any) -> str:
         return f"(not {self.expression(node.node)})"

@@ -24,6 +24,10 @@ class DeviceTemplate:
     """The token that ends the model's turn; None when the template writes none."""
     after_end_of_turn: str
     """What stands between the model's end of turn and the next turn, usually a newline."""
+    content: str = "as it is"
+    """The form of content that the checkpoint's template understands: "as it is" (both), "strings" or "parts"."""
+    one_turn: bool = False
+    """Whether earlier turns change when a new one comes, so that the engine can hold no conversation of several."""
     notes: tuple[str, ...] = ()
 
 
@@ -46,7 +50,9 @@ def render_for_device(
     device: DeviceTemplate, messages: Sequence[Message], *, add_generation_prompt: bool = False
 ) -> str:
     """Render the rewritten template with Jinja2: what the engine should make of it."""
-    return render_source(device.source, "the rewritten chat template", messages, {}, add_generation_prompt)
+    return render_source(
+        device.source, "the rewritten chat template", messages, {}, add_generation_prompt, engine=True
+    )
 
 
 def render_source(
@@ -55,12 +61,16 @@ def render_source(
     messages: Sequence[Message],
     special_tokens: Mapping[str, str],
     add_generation_prompt: bool,
+    *,
+    engine: bool = False,
 ) -> str:
-    """Render a template's text; raises TemplateError, at `origin`, when it fails on this conversation."""
+    """Render a template's text; engine: define what the engine defines, and not what Transformers does.
+
+    Raises TemplateError, at `origin`, when it fails on this conversation.
+    """
     context = {
         "messages": [dict(message) for message in messages],
-        "tools": None,
-        "documents": None,
+        **({} if engine else {"tools": None, "documents": None}),
         "add_generation_prompt": add_generation_prompt,
         **special_tokens,
     }

@@ -22,7 +22,8 @@ What has no equivalent is refused by name and line.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from edgekit.errors import TemplateError
 from edgekit.text.messages import Message
@@ -36,8 +37,11 @@ from edgekit.text.template.verify import (
     check_rewriting,
     content_form,
     end_of_turn,
+    hears_itself,
+    keeps_history,
     system_support,
     turn,
+    what_ends_a_turn,
 )
 
 
@@ -56,20 +60,29 @@ def for_device(
     """
     from jinja2 import nodes
 
-    def hf(messages: Sequence[Message], generate: bool = False) -> str:
+    def as_it_is(messages: Sequence[Message], generate: bool = False) -> str:
         return render_source(template.source, template.origin, messages, special_tokens, generate)
 
+    def renamed(messages: Sequence[Message], generate: bool = False) -> str:
+        return as_it_is([_as_model(message) for message in messages], generate)
+
     notes: list[str] = []
-    form = content_form(hf, template.origin)
+    form = content_form(as_it_is, template.origin)
+    hf, names_model = as_it_is, False
+    if hears_itself(as_it_is, form) is False:
+        names_model = bool(hears_itself(renamed, form))
+        hf = renamed if names_model else as_it_is
+        notes.append(
+            "the chat template writes the role `model` and drops `assistant`: the bundle renames it"
+            if names_model
+            else "the chat template drops what the model said: a second turn does not see the first answer"
+        )
     bos = special_tokens.get("bos_token", "")
     plain = [turn("user", "Hi", form)]
     writes_bos = bool(bos) and hf(plain, True).startswith(bos)
     end, after = end_of_turn(hf, form, stop_tokens)
-    if end is None:
-        notes.append(
-            "the chat template ends the model's turn with no special token: "
-            "a second turn may not look as it did in training"
-        )
+    if end is None and hears_itself(hf, form):
+        notes.append(_no_end(hf, form))
 
     system = system_support(hf, form)
     if system is not None:
@@ -85,7 +98,9 @@ def for_device(
     source = "".join(
         [
             *_token_definitions({**special_tokens, **({"bos_token": ""} if writes_bos else {})}, used),
+            *_undefined(used),
             _UNIFORM_CONTENT[form],
+            _RENAMED if names_model else "",
             "{%- set edgekit_prompt -%}\n",
             *printer.lines,
             "{%- endset -%}\n",
@@ -98,10 +113,45 @@ def for_device(
         supports_system=system is None,
         end_of_turn=end,
         after_end_of_turn=after,
+        content=form,
         notes=tuple(notes),
     )
-    check_rewriting(template, device, special_tokens, form)
-    return device
+    check_rewriting(hf, device, bos if writes_bos else "", template.origin, form)
+    if keeps_history(device):
+        return device
+    return replace(device, one_turn=True, notes=(*notes, _ONE_TURN))
+
+
+_ONE_TURN = (
+    "the chat template changes earlier turns when a new one comes, which the engine cannot: "
+    "the bundle holds one turn, each message begins a new conversation"
+)
+
+
+def _no_end(hf: Callable[..., str], form: str) -> str:
+    written = what_ends_a_turn(hf, form)
+    if not written:
+        return (
+            "the chat template ends the model's turn with no special token: "
+            "a second turn may not look as it did in training"
+        )
+    return (
+        f"the chat template ends the model's turn with {written!r}, which is no token of the tokenizer: answers may "
+        "run to the limit of tokens; add it with tokenizer.add_special_tokens, and train it"
+    )
+
+
+def _as_model(message: Message) -> Message:
+    return {**message, "role": "model"} if message["role"] == "assistant" else message
+
+
+def _undefined(used: set[str]) -> list[str]:
+    """Transformers passes None for these where the engine passes nothing; what an app passes stays."""
+    return [
+        f"{{%- set {name} = ({name} if {name} is defined else none) -%}}\n"
+        for name in ("documents", "tools")
+        if name in used
+    ]
 
 
 def _token_definitions(tokens: Mapping[str, str], used: set[str]) -> list[str]:
@@ -140,6 +190,19 @@ _UNIFORM_CONTENT = {
 {%- set messages = edgekit.messages -%}
 """,
 }
+
+
+_RENAMED = """\
+{%- set edgekit_roles = namespace(messages=[]) -%}
+{%- for edgekit_message in messages -%}
+  {%- if edgekit_message['role'] == 'assistant' -%}
+    {%- set edgekit_roles.messages = edgekit_roles.messages + [dict(edgekit_message, role='model')] -%}
+  {%- else -%}
+    {%- set edgekit_roles.messages = edgekit_roles.messages + [edgekit_message] -%}
+  {%- endif -%}
+{%- endfor -%}
+{%- set messages = edgekit_roles.messages -%}
+"""
 
 
 def _epilogue(after: str) -> str:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from edgekit.errors import TemplateError
-from edgekit.text.template.parse import ChatTemplate
-from edgekit.text.template.render import DeviceTemplate, render, render_for_device
+from edgekit.text.template.render import DeviceTemplate, render_for_device
 
 AS_IT_IS, STRINGS, PARTS = "as it is", "strings", "parts"
 
@@ -64,16 +63,50 @@ def system_support(hf: _Render, form: str) -> str | None:
     return None if said in text else "the chat template drops system messages"
 
 
-def check_rewriting(
-    template: ChatTemplate, device: DeviceTemplate, special_tokens: Mapping[str, str], form: str
-) -> None:
-    """Render probe conversations with both templates and refuse a rewriting that is not equivalent."""
-    bos = special_tokens.get("bos_token", "") if device.writes_bos else ""
+def hears_itself(hf: _Render, form: str) -> bool | None:
+    """Whether what the model said is in the next prompt; None for a template that refuses another turn."""
+    said = "edgekit-said-this"
+    try:
+        return said in hf([turn("user", "Hi", form), turn("assistant", said, form), turn("user", "Go", form)])
+    except TemplateError:
+        return None
+
+
+def what_ends_a_turn(hf: _Render, form: str) -> str:
+    """What the template writes after what the model said, on the same line."""
+    said = "edgekit-said-this"
+    text = hf([turn("user", "Hi", form), turn("assistant", said, form)])
+    rest = text[text.rfind(said) + len(said) :].strip() if said in text else ""
+    return rest.splitlines()[0] if rest else ""
+
+
+def keeps_history(device: DeviceTemplate) -> bool:
+    """Whether what was rendered stays when a turn is added: the engine feeds the difference, and fails otherwise."""
+    begun: list[dict[str, Any]] = [turn("user", "a")]
+    try:
+        for number in range(3):
+            asked = render_for_device(device, begun)
+            begun = [*begun, turn("assistant", f"b{number}")]
+            before = render_for_device(device, begun)
+            if not before.startswith(asked):
+                return False
+            begun = [*begun, turn("user", f"c{number}")]
+            if not render_for_device(device, begun, add_generation_prompt=True).startswith(before):
+                return False
+    except TemplateError:
+        return False
+    return True
+
+
+def check_rewriting(hf: _Render, device: DeviceTemplate, bos: str, origin: str, form: str) -> None:
+    """Render probe conversations with both templates and refuse a rewriting that is not equivalent.
+
+    hf: renders as Transformers does. bos: what the engine writes before.
+    """
     for conversation in PROBES:
         for generate in (False, True):
-            own = [turn(role, text, form) for role, text in conversation]
             try:
-                wanted = render(template, own, special_tokens=special_tokens, add_generation_prompt=generate)
+                wanted = hf([turn(role, text, form) for role, text in conversation], generate)
             except TemplateError:
                 continue  # such a conversation is not for this template
             wanted = wanted.removeprefix(bos)
@@ -87,7 +120,7 @@ def check_rewriting(
                         f"the chat template cannot be rewritten for the engine: {given} of "
                         f"{[role for role, _ in conversation]} render as {found[-80:]!r}, "
                         f"not {wanted[-80:]!r}",
-                        where=template.origin,
+                        where=origin,
                     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.gates import Gates
@@ -10,6 +11,7 @@ from edgekit.html.passages import side_by_side
 from edgekit.html.text import sentence
 from edgekit.runtime.ask.protocol import Rendered
 from edgekit.scoring.answers import first_difference
+from edgekit.text.messages import Message, text_of
 from edgekit.validation.context import Context
 from edgekit.validation.drawing import badge
 from edgekit.validation.questions import conversations
@@ -50,12 +52,34 @@ def look(context: Context) -> Section | Skipped:
     bundle = context.said
     start = "" if bundle.start_id is None else context.reference.start_text
     named = conversations(context.data, context.system_prompt)
+    prompts = {name: ours.text for (name, _), ours in zip(named, reference.prompts, strict=True)}
     return Section(
         tuple(
-            _case(name, ours, theirs, start)
-            for (name, _), ours, theirs in zip(named, reference.prompts, bundle.prompts, strict=True)
+            _case(name, ours, theirs, start, _not_understood(name, messages, ours, prompts))
+            for (name, messages), ours, theirs in zip(named, reference.prompts, bundle.prompts, strict=True)
         )
     )
+
+
+def _not_understood(
+    name: str, messages: Sequence[Message], ours: Rendered, prompts: Mapping[str, str | None]
+) -> str | None:
+    """Why a conversation is none for the checkpoint's own template: it makes something else of it than was said."""
+    if ours.text is None:
+        return None
+    if any(text_of(message).strip() not in ours.text for message in messages):
+        return "the checkpoint's template leaves out what is said"
+    plain = prompts.get(_OF_STRINGS.get(name, name))
+    if plain is not None and plain != ours.text:
+        return "the checkpoint's template takes texts only, and writes lists as Python does"
+    return None
+
+
+_OF_STRINGS = {
+    "one turn, list of parts": "one turn",
+    "system message, lists of parts": "system message",
+}
+"""Conversations that are the same, once as lists of parts and once as texts."""
 
 
 def judge(section: Section, gates: Gates) -> Check:
@@ -69,7 +93,7 @@ def judge(section: Section, gates: Gates) -> Check:
         return Check(NAME, TITLE, "failed", said, remedy=remedy)
     said = f"the same prompt for {len(counted)} conversations"
     if left_out := len(section.cases) - len(counted):
-        said += f"; {left_out} that the checkpoint's template refuses were left out"
+        said += f"; {left_out} that the checkpoint's template does not understand were left out"
     return Check(NAME, TITLE, "passed", said)
 
 
@@ -91,13 +115,17 @@ def page(section: Section, check: Check) -> list[Block]:
     return blocks
 
 
-def _case(name: str, ours: Rendered, theirs: Rendered, start_text: str) -> Case:
+def _case(name: str, ours: Rendered, theirs: Rendered, start_text: str, not_understood: str | None) -> Case:
     if ours.text is None:
         return Case(name, "skipped", "", theirs.text or "", None, f"refused: {ours.error}")
     if theirs.text is None:
+        if not_understood is not None:
+            return Case(name, "skipped", ours.text, "", None, not_understood)
         return Case(name, "failed", ours.text, "", 0, f"the engine refused it: {theirs.error}")
     found = start_text + theirs.text
     position = first_difference(ours.text, found)
+    if position is not None and not_understood is not None:
+        return Case(name, "skipped", ours.text, found, position, not_understood)
     return Case(name, "passed" if position is None else "failed", ours.text, found, position)
 
 

@@ -6,15 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from edgekit.figures import percent
-from edgekit.html.page import Block, Column, Fold, Prose, Table
+from edgekit.html.page import Block, Column, Comparison, Fold, Passage, Prose, Run, Table
 from edgekit.html.page import Section as PageSection
+from edgekit.html.passages import side_by_side
 from edgekit.html.text import shorten
+from edgekit.scoring.answers import first_difference
 from edgekit.scoring.task import Confusion, FieldScore
 from edgekit.validation.drawing import MISSING, counted
 
 _SHOWN = 10
 _MOST_LABELS = 20
 _NAME = 64
+_SHORT = 40
+"""Letters of answers that stand side by side on a phone."""
+_TEXT = 700
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,12 @@ def page_of(changed: Sequence[ChangedRow]) -> PageSection:
     mended = [row for row in changed if row.mended]
     blocks: list[Block] = []
     if broken:
-        blocks.append(_row_table("Right in the reference, wrong in the bundle", broken[:_SHOWN]))
+        caption = "Right in the reference, wrong in the bundle"
+        if max(len(row.expected) for row in broken) <= _SHORT:
+            blocks.append(_row_table(caption, broken[:_SHOWN]))
+        else:
+            blocks.append(Prose(f"{caption}."))
+            blocks += [_beside(row) for row in broken[:_SHOWN]]
         if len(broken) > _SHOWN:
             rest = _row_table("The others that broke", broken[_SHOWN:])
             blocks.append(Fold(f"{len(broken) - _SHOWN} more that broke", [rest]))
@@ -45,6 +55,15 @@ def page_of(changed: Sequence[ChangedRow]) -> PageSection:
         table = _row_table("Wrong in the reference, right in the bundle", mended)
         blocks.append(Fold(f"{counted(len(mended), 'row', 'rows')} mended", [table]))
     return PageSection("broken", "Rows that broke", blocks)
+
+
+def _beside(row: ChangedRow) -> Comparison:
+    """Draw what was expected above what the bundle said; the first letter that differs is marked."""
+    expected, bundle = shorten(row.expected, _TEXT), shorten(row.bundle, _TEXT)
+    start = first_difference(expected, bundle)
+    _, found = side_by_side(expected, bundle, start)
+    passages = [Passage("Expected, as the reference said", [Run(expected)]), found]
+    return Comparison(f"Line {row.line:,}", "", shorten(row.prompt, _TEXT), passages)
 
 
 def _row_table(caption: str, rows: Sequence[ChangedRow]) -> Table:

@@ -22,6 +22,7 @@ from tests.fixtures import guard, spreading
 from tests.fixtures.bundles import Bundles, Kept
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may depend on the network
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch spins otherwise, which starves the other worker
 if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault(
         "OMP_NUM_THREADS", "1"

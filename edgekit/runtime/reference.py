@@ -1,8 +1,13 @@
-"""The checkpoint in Hugging Face Transformers, float32: what a bundle is held against."""
+"""The checkpoint in Hugging Face Transformers, float32: what a bundle is held against.
+
+torch's threads wait for each other by spinning. On a machine whose cores are busy that takes ten times as long as to
+read the text, so they are told to sleep; who has set OMP_WAIT_POLICY is left to it.
+"""
 
 from __future__ import annotations
 
 import logging
+import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -37,6 +42,9 @@ class Reference:
         warnings.filterwarnings(
             "ignore", category=FutureWarning, module=r"(transformers|torch|torchao|peft)\b"
         )
+        os.environ.setdefault(
+            "OMP_WAIT_POLICY", "PASSIVE"
+        )  # read when torch is loaded; see the module's docstring
         try:
             import torch
             import transformers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import shutil
 from itertools import islice
 from pathlib import Path
@@ -12,10 +11,6 @@ import pytest
 
 from edgekit.cli import main
 from tests.docs.pages import ROOT
-
-os.environ.setdefault(
-    "OMP_WAIT_POLICY", "PASSIVE"
-)  # torch spins otherwise, which a busy machine cannot spare
 
 EXAMPLES = ROOT / "examples"
 DEMO = EXAMPLES / "settings-navigator"

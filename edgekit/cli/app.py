@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -72,6 +75,7 @@ def main(arguments: list[str] | None = None) -> None:
     debug = "--debug" in words
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal without a character is no reason to fail
+    _end_as_interrupts_do()
     try:
         _run(words)
     except EdgekitError as error:
@@ -79,8 +83,8 @@ def main(arguments: list[str] | None = None) -> None:
             error_console().print_exception()
         print_error(error)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        sys.exit(INTERRUPT_EXIT_CODE)
+    except KeyboardInterrupt as interrupt:
+        sys.exit(interrupt.args[0] if interrupt.args else INTERRUPT_EXIT_CODE)
     except BrokenPipeError:
         # The reader of our output has gone (`edgekit inspect … | head`): no error, and nothing to flush at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -88,6 +92,25 @@ def main(arguments: list[str] | None = None) -> None:
     except Exception as error:  # anything else is a bug: it must not look like the user's mistake
         _report_bug(error, debug)
         sys.exit(BUG_EXIT_CODE)
+    except BaseException as error:
+        if type(error).__name__ != "PanicException":  # of Rust's libraries: no Exception, but a bug as any
+            raise
+        _report_bug(error, debug)
+        sys.exit(BUG_EXIT_CODE)
+
+
+def _end_as_interrupts_do() -> None:
+    """Let SIGTERM and SIGHUP clean up as Ctrl-C does; one that is ignored, as under nohup, stays so."""
+
+    def end(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_IGN)  # once is enough
+        raise KeyboardInterrupt(128 + number)
+
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for name in ("SIGTERM", "SIGHUP"):
+        if (number := getattr(signal, name, None)) and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, end)
 
 
 def _run(words: list[str]) -> None:
@@ -95,10 +118,22 @@ def _run(words: list[str]) -> None:
     try:
         app(args=words, prog_name="edgekit")  # also as `python -m edgekit`: completion goes by the name
     except SystemExit as leaving:
-        if isinstance(leaving.__context__, BrokenPipeError):  # Typer exits 1 for it
-            raise leaving.__context__ from None
+        # Typer exits 1, which is a failed gate's, for a reader that has gone and for a file that ends too early, and
+        # 130 for an interrupt of any kind.
+        for cause in _causes(leaving):
+            if isinstance(cause, BrokenPipeError | EOFError) or (
+                isinstance(cause, KeyboardInterrupt) and cause.args
+            ):
+                raise cause from None
         sys.stdout.flush()
         raise
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _version(asked: bool) -> None:
@@ -107,7 +142,7 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-def _report_bug(error: Exception, debug: bool) -> None:
+def _report_bug(error: BaseException, debug: bool) -> None:
     console = error_console()
     if debug:
         console.print_exception()

@@ -6,15 +6,20 @@ another port (ANDROID_ADB_SERVER_PORT) or socket (ADB_SERVER_SOCKET).
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
 import shlex
 import shutil
+import signal
 import subprocess
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from edgekit.errors import MissingToolError
 
@@ -24,6 +29,7 @@ ALL = "all"
 
 _COMMAND_SECONDS = 60.0
 _SETTLE_SECONDS = 5.0
+_MOST_SAID = 16 << 20
 
 
 @dataclass(frozen=True)
@@ -211,13 +217,7 @@ class Device:
 
     def start(self, script: str) -> subprocess.Popen[bytes]:
         """Start a shell script with its three streams as pipes; closing its input tells it that we have gone."""
-        return subprocess.Popen(
-            self.command("shell", "-T", script),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is ours to handle: adb must live until the remote end has been told
-        )
+        return _start(self.command("shell", "-T", script), subprocess.PIPE)
 
     def raise_if_lost(self, stderr: str) -> None:
         """Raise DeviceLost when adb, and not the command on the device, says that it failed, or the device is gone."""
@@ -265,13 +265,75 @@ def quote(*words: object) -> str:
     return " ".join(shlex.quote(str(word)) for word in words)
 
 
+def _start(command: list[str], stdin: int) -> subprocess.Popen[bytes]:
+    """Start adb in a process group of its own. Raises MissingToolError when it does not execute."""
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is ours to handle: adb must live until the remote end has been told
+        )
+    except OSError as error:
+        raise MissingToolError(
+            f"adb does not start ({error.strerror})",
+            where=command[0],
+            remedy="install Android's platform tools, or pip install 'edgekit[device]', which brings adb",
+        ) from error
+
+
 def _run(command: list[str], timeout: float) -> Completed:
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, timeout=timeout, check=False
-    )
-    return Completed(
-        done.returncode, done.stdout.decode(errors="replace"), done.stderr.decode(errors="replace")
-    )
+    """Run adb to its end. Raises TimeoutExpired, and MissingToolError when it does not start or never stops talking.
+
+    Whatever it is, nothing of it is left running, and no more than a few megabytes of what it says are kept.
+    """
+    process = _start(command, subprocess.DEVNULL)
+    assert process.stdout and process.stderr
+    said: tuple[list[bytes], list[bytes]] = ([], [])
+    flooded = threading.Event()
+
+    def drain(stream: IO[bytes], into: list[bytes]) -> None:
+        left = _MOST_SAID
+        with contextlib.suppress(OSError, ValueError):
+            while block := os.read(stream.fileno(), 1 << 16):
+                into.append(block)
+                left -= len(block)
+                if left < 0:
+                    flooded.set()
+                    end_group(process)
+                    return
+
+    streams = (process.stdout, process.stderr)
+    readers = [
+        threading.Thread(target=drain, args=pair, daemon=True) for pair in zip(streams, said, strict=True)
+    ]
+    for reader in readers:
+        reader.start()
+    deadline = time.monotonic() + timeout
+    try:
+        code = process.wait(timeout)
+        for reader in readers:  # what adb has started may hold its pipes
+            reader.join(max(0.0, min(_SETTLE_SECONDS, deadline - time.monotonic())))
+    finally:
+        end_group(process)
+        process.wait()
+        for reader, stream in zip(readers, streams, strict=True):
+            reader.join(1.0)
+            if not reader.is_alive():
+                stream.close()
+    if flooded.is_set():
+        raise MissingToolError(
+            f"adb says more than {_MOST_SAID >> 20} MiB", where=command[0], remedy="is it the adb of Android?"
+        )
+    out, err = (b"".join(blocks).decode(errors="replace") for blocks in said)
+    return Completed(code, out, err)
+
+
+def end_group(process: subprocess.Popen[bytes]) -> None:
+    """Kill a process that `_start` started, and what it has started in its group."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def _last_line(text: str) -> str:

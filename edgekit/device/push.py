@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from edgekit.device.adb import RECONNECT, Device, DeviceLost, device_failure, quote
+from edgekit.device.adb import RECONNECT, Device, DeviceLost, device_failure, end_group, quote
 from edgekit.device.facts import DIRECTORY
 from edgekit.errors import MissingToolError
 from edgekit.figures import size
@@ -153,9 +153,8 @@ def _send(device: Device, pending: _Pending, begun: int, advance: Advance) -> in
         for reader in readers:
             reader.join()
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
+        end_group(process)
+        process.wait()
         process.stdout.close()
         process.stderr.close()
     said = b"".join(complaints).decode(errors="replace")
@@ -177,7 +176,7 @@ def _ended_when_stuck(process: subprocess.Popen[bytes]) -> Iterator[threading.Ev
             if over.is_set():
                 return
             moved.clear()
-        process.kill()
+        end_group(process)
 
     threading.Thread(target=watch, daemon=True).start()
     try:

@@ -9,10 +9,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -82,7 +84,9 @@ class Memory:
         self._known: dict[str, set[Any]] = {}
         for results in sorted(self._directory.glob(f"*/{_RESULTS}")):
             # What a killed run or a full disk left is as good as nothing: it is asked again.
-            with contextlib.suppress(InputError, OSError, ValueError, KeyError):
+            with contextlib.suppress(
+                InputError, OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error
+            ):
                 self._recall(results)
         self._note()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -46,15 +47,15 @@ class GraphInterpreter:
         source: dict[str, Any] = (
             {"model_content": model} if isinstance(model, bytes) else {"model_path": str(model)}
         )
-        with _quiet():  # it announces its delegate; what it complains of it raises too
-            self._interpreter = Interpreter(**source, num_threads=threads)
-            signatures = self._interpreter.get_signature_list()
-            self._decode = self._interpreter.get_signature_runner("decode")
-            self._prefill = {
-                name: self._interpreter.get_signature_runner(name)
-                for name in signatures
-                if name.startswith("prefill")
-            }
+        self._interpreter = Interpreter(**source, num_threads=threads)
+        signatures = self._interpreter.get_signature_list()
+        self._decode = self._interpreter.get_signature_runner("decode")
+        self._prefill = {
+            name: self._interpreter.get_signature_runner(name)
+            for name in signatures
+            if name.startswith("prefill")
+        }
+        self._fed = False
         self._details = dict(self._decode.get_input_details())
         self._free = any(-1 in detail["shape_signature"] for detail in self._details.values())
         self.kv_length = kv_length or _DYNAMIC_KV_LENGTH
@@ -124,13 +125,16 @@ class GraphInterpreter:
         ids[0, : len(tokens)] = tokens
         positions = np.arange(self.position, self.position + length, dtype=np.int32)
         mask = np.where(np.arange(self.kv_length)[None, :] <= positions[:, None], np.float32(0), _BLOCKED)
-        outputs: dict[str, NDArray[Any]] = signature(
-            tokens=ids,
-            input_pos=positions,
-            mask=mask[None, None].astype(np.float32),
-            **self._cache,
-            **self._adapter,
-        )
+        # At first it announces its delegate; what it complains of it raises too.
+        with contextlib.nullcontext() if self._fed else _quiet():
+            outputs: dict[str, NDArray[Any]] = signature(
+                tokens=ids,
+                input_pos=positions,
+                mask=mask[None, None].astype(np.float32),
+                **self._cache,
+                **self._adapter,
+            )
+        self._fed = True
         self._cache = {name: outputs[name] for name in self._cache}
         self.position += len(tokens)
         return outputs

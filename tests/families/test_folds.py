@@ -29,6 +29,7 @@ def moved(architecture: Architecture, weights: dict[str, np.ndarray]) -> dict[st
     return {name: values.astype(np.float32) for name, values in weights.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key_value_heads", "tie"), [(1, True), (2, False)])
 def test_no_logit_changes(tmp_path: Path, key_value_heads: int, tie: bool) -> None:
     import torch

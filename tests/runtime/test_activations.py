@@ -17,6 +17,7 @@ from tests.fixtures.checkpoints import float_model, tiny_checkpoint
 TEXTS = ([2, *range(20, 60)], [2, 7, 9], [2, *range(100, 190)])  # the last is longer than the window of 64
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("key_value_heads", "tie"), [(1, True), (2, False)])
 def test_the_moments_of_every_matrix_are_those_of_transformers(
     tmp_path: Path, key_value_heads: int, tie: bool

@@ -10,8 +10,13 @@ import pytest
 
 from edgekit.errors import InputError
 from edgekit.text.corpus import read_corpora
-from edgekit.text.settle import Text
+from edgekit.text.settle import Text, read_text
 from edgekit.text.template.parse import ChatTemplate
+
+
+@pytest.fixture(scope="module")
+def text(demo_path: Path) -> Text:
+    return read_text(demo_path, rows=2048)
 
 
 def write(path: Path, *rows: object) -> Path:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from edgekit.checkpoint import Checkpoint, open_checkpoint
     from edgekit.conversion.adapter.making import AdapterBundle, adapter
     from edgekit.conversion.convert import Conversion, convert
-    from edgekit.conversion.options import GraphOptions, TextOptions, Trim
+    from edgekit.conversion.options import Calibrate, GraphOptions, TextOptions, Trim
     from edgekit.conversion.trim.survey import Survey, survey_vocabulary
     from edgekit.errors import EdgekitError
     from edgekit.gates import Thresholds
@@ -54,6 +54,7 @@ __all__ = [
     "Bench",
     "BenchPlan",
     "Bundle",
+    "Calibrate",
     "Chat",
     "Checkpoint",
     "Conversion",
@@ -93,6 +94,7 @@ _HOMES = {
     "Bench": "edgekit.benchmark.report",
     "BenchPlan": "edgekit.benchmark.plan",
     "Bundle": "edgekit.bundle.opening",
+    "Calibrate": "edgekit.conversion.options",
     "Chat": "edgekit.runtime.chat",
     "Checkpoint": "edgekit.checkpoint",
     "Conversion": "edgekit.conversion.convert",

@@ -110,7 +110,10 @@ def _title(summary: Summary) -> str:
     lines = [f"{summary.path}  {figures.size(summary.size)}  sha256 {summary.sha256[:16]}…"]
     if summary.manifest is not None:
         manifest = summary.manifest
-        lines.append(f"made from {manifest.source.name} with recipe {manifest.recipe.name}")
+        made = f"made from {manifest.source.name} with recipe {manifest.recipe.name}"
+        if (use := manifest.recipe.calibration) is not None:
+            made += f", calibrated on {use.tokens:,} tokens of {', '.join(use.texts)}"
+        lines.append(made)
         same = summary.size_matches and summary.digest_matches
         lines.append(
             "the file is the one its manifest describes" if same else "THE FILE IS NOT ITS MANIFEST'S"

@@ -65,6 +65,7 @@ def main() -> None:
     model = real_model.real_model(root)
     chosen = [name for name in VARIANTS if name in options.recipes.split(",")]
     results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    results = results if "rows" in results else {}
     results["machine"] = measure.machine()
     rows: dict[str, dict[str, Any]] = results.setdefault("rows", {})
     with tempfile.TemporaryDirectory(prefix="edgekit-quality-") as scratch:
@@ -99,9 +100,9 @@ def main() -> None:
 def keep(results: dict[str, Any], name: str) -> None:
     """Write what is known so far, and tell the last of it: a run takes half an hour."""
     order = ["reference", *VARIANTS, *LLAMA]
-    results["rows"] = dict(sorted(results["rows"].items(), key=lambda row: order.index(row[0])))
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    print(name, results["rows"][name], flush=True)
+    rows = dict(sorted(results["rows"].items(), key=lambda row: order.index(row[0])))
+    RESULTS.write_text(json.dumps({**results, "rows": rows}, indent=1) + "\n")
+    print(name, rows[name], flush=True)
 
 
 def convert(model: Path, target: Path, recipe: str, flags: Sequence[str]) -> Path:

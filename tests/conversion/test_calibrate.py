@@ -80,6 +80,7 @@ def test_the_manifest_says_on_what_and_the_same_input_gives_the_same_bytes(tmp_p
     assert first.model.read_bytes() == second.model.read_bytes()
 
 
+@pytest.mark.slow
 def test_what_was_seen_is_kept_and_a_damaged_cache_is_made_anew(
     demo: Checkpoint, text: Text, user_cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,7 +48,7 @@ def measured_table() -> str:
     lines = []
     for recipe in shipped_recipes():
         of = rows[recipe.name]
-        figures = [f"{of['mean_kl']:.2g}", f"{of['same_top']:.0%}", *_tasks(of, tasks)]
+        figures = [f"{max(of['mean_kl'], 0):.2g}", f"{of['same_top']:.0%}", *_tasks(of, tasks)]
         lines.append([f"`{recipe.name}`", f"{sizes[recipe.name] / 1e6:,.0f} MB", *figures])
         if also := rows.get(f"{recipe.name} calibrated"):
             figures = [f"{also['mean_kl']:.2g}", f"{also['same_top']:.0%}", *_tasks(also, tasks)]
@@ -83,7 +83,8 @@ def comparison_table() -> str:
 
 
 def _tasks(of: dict[str, Any], tasks: dict[str, float]) -> list[str]:
-    return [f"{of['tasks'][task]:.0%}" if "tasks" in of else "" for task in tasks]
+    scores = of.get("tasks", {})
+    return [f"{scores[task]:.0%}" if task in scores else "" for task in tasks]
 
 
 def _measured() -> dict[str, Any]:

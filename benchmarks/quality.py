@@ -236,7 +236,7 @@ def _bundle_speed(bundle: Path) -> tuple[float, float]:
         lengths = ["--prefill", PREFILL, "--decode", DECODE, "--threads", 2, "--runs", 2]
         command = [*COMMAND, "bench", bundle, *lengths, "--json", "--quiet", "-o", scratch]
         done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
-    case = json.loads(done.stdout)["cases"][0]
+    case = json.loads(done.stdout)["results"][0]["cases"][0]["summary"]
     return case["prefill"]["median"], case["decode"]["median"]
 
 

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.checkpoint.safetensors import FLOAT_DTYPES, StoredTensor, WeightTensor, same_values, some
+from edgekit.checkpoint.safetensors import FLOAT_DTYPES, StoredTensor, WeightTensor, some
+from edgekit.checkpoint.same import same_values
 from edgekit.errors import CheckpointError
 from edgekit.families import family_named
 from edgekit.families.base import EMBEDDING, HEAD, Architecture

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 
-from edgekit.checkpoint.safetensors import check_finite, open_safetensors, open_tensors, same_bytes
+from edgekit.checkpoint.safetensors import check_finite, open_safetensors, open_tensors
+from edgekit.checkpoint.same import same_bytes
 from edgekit.errors import CheckpointError
 from tests.checkpoint.refusals import refused
 from tests.fixtures.checkpoints import (

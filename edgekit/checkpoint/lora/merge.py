@@ -29,9 +29,9 @@ from edgekit.checkpoint.safetensors import (
     StoredTensor,
     WeightTensor,
     open_safetensors,
-    same_bytes,
     some,
 )
+from edgekit.checkpoint.same import same_bytes
 from edgekit.errors import CheckpointError
 from edgekit.families import family_named
 from edgekit.families.base import EMBEDDING, HEAD, Architecture, Family

@@ -16,10 +16,36 @@ _CACHED_VALUES = 1 << 15  # as float64, few enough for the processor's cache
 
 
 @dataclass(frozen=True)
-class LoraTensor:
-    """A base tensor plus its low-rank change, with DoRA's magnitudes where there are any."""
+class Derived:
+    """A tensor that is computed from another when it is read. Name, shape, dtype and file are the base's by default."""
 
     base: WeightTensor
+
+    @property
+    def name(self) -> str:
+        """Name in the model."""
+        return self.base.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the base; matrices are (out, in)."""
+        return self.base.shape
+
+    @property
+    def dtype(self) -> str:
+        """That of the base."""
+        return self.base.dtype
+
+    @property
+    def source(self) -> Path:
+        """The base's file."""
+        return self.base.source
+
+
+@dataclass(frozen=True)
+class LoraTensor(Derived):
+    """A base tensor plus its low-rank change, with DoRA's magnitudes where there are any."""
+
     down: StoredTensor
     """A: (rank, in); for an embedding (rank, rows)."""
     up: StoredTensor
@@ -29,21 +55,6 @@ class LoraTensor:
     """Whether the change is (B @ A) transposed."""
     magnitude: StoredTensor | None
     """DoRA's (out,): each row of the merged weight is given this length."""
-
-    @property
-    def name(self) -> str:
-        """Name in the model."""
-        return self.base.name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Matrices are (out, in)."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> str:
-        """That of the base, to which the merged values are rounded."""
-        return self.base.dtype
 
     @property
     def source(self) -> Path:
@@ -83,28 +94,12 @@ class LoraTensor:
 
 
 @dataclass(frozen=True)
-class RowsReplaced:
+class RowsReplaced(Derived):
     """A tensor some of whose rows were trained alone (`trainable_token_indices`)."""
 
-    base: WeightTensor
     indices: tuple[int, ...]
     values: StoredTensor
     """(len(indices), features)."""
-
-    @property
-    def name(self) -> str:
-        """Name in the model."""
-        return self.base.name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the base."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> str:
-        """That of the base, to which the new rows are rounded."""
-        return self.base.dtype
 
     @property
     def source(self) -> Path:

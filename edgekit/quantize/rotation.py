@@ -9,12 +9,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.checkpoint.lazy import Derived
 from edgekit.checkpoint.safetensors import WeightTensor
 
 ATTENTION_OUTPUT = ".self_attn.o_proj.weight"
@@ -87,35 +87,14 @@ def rotated(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
 
 
 @dataclass(frozen=True)
-class Rotated:
+class Rotated(Derived):
     """A matrix whose columns are rotated, stretch by stretch; with heads, its rows as well, head by head.
 
     columns, rows: lengths of the stretches, 1 for none.
     """
 
-    base: WeightTensor
     columns: int = 1
     rows: int = 1
-
-    @property
-    def name(self) -> str:
-        """Name in the model."""
-        return self.base.name
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the base."""
-        return self.base.shape
-
-    @property
-    def dtype(self) -> str:
-        """That of the base; what is read is not rounded to it."""
-        return self.base.dtype
-
-    @property
-    def source(self) -> Path:
-        """The base's file."""
-        return self.base.source
 
     def read(self, rows: slice | None = None) -> NDArray[np.float32]:
         """Read these rows, rotated; float32. Rows that are rotated among each other are read together."""

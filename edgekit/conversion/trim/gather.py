@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.checkpoint.lazy import Derived
 from edgekit.checkpoint.open import Checkpoint
 from edgekit.checkpoint.safetensors import FLOAT_DTYPES, WeightTensor
 from edgekit.records.documents import read_json_object
@@ -33,32 +34,16 @@ _ID_KEYS = ("bos_token_id", "eos_token_id", "pad_token_id")
 
 
 @dataclass(frozen=True)
-class GatheredRows:
+class GatheredRows(Derived):
     """Some rows of a tensor, in an order of their own; read from the checkpoint when they are needed."""
 
-    base: WeightTensor
     ids: tuple[int, ...]
     """Row n of this tensor is row `ids[n]` of the base."""
-
-    @property
-    def name(self) -> str:
-        """Name in the model."""
-        return self.base.name
 
     @property
     def shape(self) -> tuple[int, ...]:
         """As many rows as ids, each as long as the base's."""
         return (len(self.ids), *self.base.shape[1:])
-
-    @property
-    def dtype(self) -> str:
-        """That of the base."""
-        return self.base.dtype
-
-    @property
-    def source(self) -> Path:
-        """The base's file."""
-        return self.base.source
 
     def read(self, rows: slice | None = None) -> NDArray[np.float32]:
         """Read these rows, one stretch of neighbours in the base after the other."""

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save
+from safetensors.numpy import load, save
 
 from edgekit.bundle.manifest import CalibrationUse
 from edgekit.checkpoint import Checkpoint, WeightTensor
@@ -41,6 +41,8 @@ TOKENS: Final = 4096
 _LONGEST_TEXT: Final = 512
 _FORMAT: Final = 1
 _TRIED: Final = 3
+_DIGEST: Final = 32
+"""Bytes of the SHA-256 that stands before what is kept."""
 _KEPT: Final = 3
 """Calibrations in the cache, each some 200 MB for Gemma 3 270M."""
 
@@ -65,9 +67,8 @@ class Calibration:
 
         looked_up = None if HEAD in tensors else place_of(EMBEDDING)
 
-        @lru_cache(
-            maxsize=4
-        )  # q, k and v share one, as gate and up do; all together would take half a gigabyte
+        # q, k and v share one, as gate and up do; all together would take half a gigabyte.
+        @lru_cache(maxsize=4)
         def root(place: str, size: int) -> NDArray[np.float32]:
             moments = rotated(np.ascontiguousarray(rotated(self.moments[place], size).T), size)
             return inverse_root(moments, LOOKUP_DAMPING if place == looked_up else DAMPING)
@@ -91,7 +92,7 @@ def calibrate(
     asked = hashlib.sha256(repr(texts).encode()).hexdigest()
     use = CalibrationUse(names, sum(map(len, texts)), asked)
     key = hashlib.sha256(f"{_FORMAT} {digest} {asked}".encode()).hexdigest()
-    path = cache_directory().parent / "calibrations" / f"{key[:32]}.safetensors"
+    path = cache_directory().parent / "calibrations" / f"{key[:32]}.moments"
     moments = _cached(path)
     if moments is None:
         moments = input_moments(checkpoint.tensors, checkpoint.architecture, texts, progress)
@@ -143,9 +144,13 @@ def _turns(text: Text) -> Iterator[str]:
 def _cached(path: Path) -> dict[str, NDArray[np.float32]] | None:
     """What is in the cache; None when nothing is, or when it cannot be read."""
     try:
-        found = {place: _square(triangle) for place, triangle in load_file(path).items()}
+        with path.open("rb") as file:
+            digest, content = file.read(_DIGEST), file.read()
+        if hashlib.sha256(content).digest() != digest:
+            return None
+        found = {place: _square(triangle) for place, triangle in load(content).items()}
         path.touch()  # the oldest are dropped
-    except (OSError, SafetensorError, ValueError):
+    except (OSError, SafetensorError):
         return None
     return found
 
@@ -154,8 +159,10 @@ def _keep(path: Path, moments: Mapping[str, NDArray[np.float32]]) -> None:
     """Keep what was seen; a cache that cannot be written is no error."""
     try:
         with whole(path) as file:
-            file.write(save({place: _triangle(m) for place, m in moments.items()}))
-        others = sorted(path.parent.glob("*.safetensors"), key=lambda other: other.stat().st_mtime)
+            content = save({place: _triangle(m) for place, m in moments.items()})
+            file.write(hashlib.sha256(content).digest())
+            file.write(content)
+        others = sorted(path.parent.glob("*.moments"), key=lambda other: other.stat().st_mtime)
         for old in others[:-_KEPT]:
             old.unlink(missing_ok=True)
     except (InputError, OSError):

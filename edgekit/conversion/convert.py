@@ -139,14 +139,14 @@ def convert(
     source_digest = _in_the_background(digest, opened)
     job = plan(settings, opened, progress, clock.lap)
     calibration = None
-    if settings.calibrate is not None:
-        calibration = look_at_activations(
-            opened, job.whole_text, settings.calibrate, source_digest.result(), progress
-        )
-        clock.lap("calibrate")
     target = Path(output) if output is not None else Path(f"{job.name}-{settings.recipe.name}")
     with new_bundle(target, force=force, needed_bytes=job.file_bytes) as staging:
         path = staging.path / job.file_name
+        if settings.calibrate is not None:
+            calibration = look_at_activations(
+                opened, job.whole_text, settings.calibrate, source_digest.result(), progress
+            )
+            clock.lap("calibrate")
         written = _write_model(job, calibration, path, threads, progress)
         clock.lap("quantize and write")
         manifest = describe(job, source_digest.result(), written, calibration)

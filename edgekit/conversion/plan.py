@@ -133,6 +133,12 @@ def settle(
     asked = read_recipe(recipe)
     if calibrate is not None:
         asked = calibrated(asked)
+        if not asked.needs_calibration:
+            raise InputError(
+                f"the recipe {asked.name} quantizes nothing, so there is nothing to calibrate",
+                where="--calibrate",
+                remedy="leave it out, or choose another recipe",
+            )
     return Settings(
         recipe=asked,
         graph=graph,

@@ -34,10 +34,10 @@ _CANDIDATES = np.linspace(0.7, 1.05, 15, dtype=np.float32)
 
 def inverse_root(moments: NDArray[np.float32], damping: float = DAMPING) -> NDArray[np.float32]:
     """Return U, upper triangular, with U^T U the inverse of the damped second moments; (columns, columns)."""
-    damped = moments.astype(np.float64)
-    np.fill_diagonal(damped, damped.diagonal() + damping * max(float(damped.diagonal().mean()), 1e-12))
     from scipy.linalg import lapack
 
+    damped = moments.astype(np.float64)
+    np.fill_diagonal(damped, damped.diagonal() + damping * max(float(damped.diagonal().mean()), 1e-12))
     # With J the exchange of first and last, the lower factor L of J H J gives U = J L^-1 J: no inverse is factored.
     lower = np.linalg.cholesky(damped[::-1, ::-1])
     inverse, _ = lapack.dtrtri(lower, lower=1)

@@ -15,7 +15,7 @@ from edgekit.conversion import calibrate as module
 from edgekit.conversion.calibrate import TOKENS, Calibration, calibrate
 from edgekit.conversion.convert import convert
 from edgekit.conversion.options import Calibrate
-from edgekit.errors import InputError
+from edgekit.errors import EdgekitError, InputError
 from edgekit.graph import find_graph, graph_key, plan_link
 from edgekit.graph.weights import model_chunks
 from edgekit.quantize.rotation import rotate_weights
@@ -92,7 +92,9 @@ def test_what_was_seen_is_kept_and_a_damaged_cache_is_made_anew(
     assert len(looked) == 1
     assert all(np.array_equal(first.moments[place], again.moments[place]) for place in first.moments)
     newest = max((user_cache / "calibrations").iterdir(), key=lambda path: path.stat().st_mtime)
-    newest.write_bytes(newest.read_bytes()[:1000])
+    damaged = bytearray(newest.read_bytes())
+    damaged[len(damaged) // 2] ^= 0xFF  # a number among many
+    newest.write_bytes(damaged)
     calibrate(demo, text, Calibrate(), "another digest")
     assert len(looked) == 2
     assert len(list((user_cache / "calibrations").iterdir())) <= 3
@@ -102,6 +104,21 @@ def test_texts_without_a_word_are_refused_by_name(demo: Checkpoint, text: Text, 
     (tmp_path / "empty.txt").write_text("\n\n")
     with pytest.raises(InputError, match=r"empty\.txt"):
         calibrate(demo, text, Calibrate([tmp_path / "empty.txt"]), "a digest")
+
+
+def test_a_place_that_is_taken_is_told_before_anything_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "input_moments", lambda *_: pytest.fail("looked at activations"))
+    (tmp_path / "b").mkdir()
+    (tmp_path / "b" / "notes").write_text("mine")
+    with pytest.raises(EdgekitError, match="b"):
+        convert(EXAMPLE / "checkpoint", tmp_path / "b", calibrate=Calibrate(), check=False)
+
+
+def test_a_recipe_that_quantizes_nothing_is_not_calibrated_in_silence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="nothing to calibrate"):
+        convert(EXAMPLE / "checkpoint", tmp_path / "b", recipe="float32", calibrate=Calibrate(), check=False)
 
 
 @pytest.mark.slow

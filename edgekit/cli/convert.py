@@ -122,7 +122,7 @@ def convert(
         typer.Option(
             "--calibrate",
             help="Round by what the weights are multiplied with, seen on a built-in text: closer to the checkpoint, "
-            "and some 20 s more. Recipes of 4 bits do so by themselves.",
+            "and some 25 s more. Recipes of 4 bits do so by themselves.",
         ),
     ] = False,
     calibrate_on: Annotated[

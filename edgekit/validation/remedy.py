@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -79,7 +79,7 @@ def culprit(context: Context) -> str | None:
 
 
 def finer(context: Context) -> str | None:
-    """Name the shipped recipes that are larger than the bundle's, and by how much; None where that is not known."""
+    """Name what would lose less than the bundle's recipe, and how much larger that is; None where it is not known."""
     manifest = context.bundle.manifest
     if manifest is None or manifest.vocabulary is not None or context.source is None:
         return None
@@ -87,14 +87,25 @@ def finer(context: Context) -> str | None:
         sizes = recipe_sizes(context.source.path)
     except EdgekitError:  # another shape, whose sizes are not known here
         return None
-    own = sizes.get(manifest.recipe.name)
-    if own is None:
+    return lose_less(manifest.recipe.name, sizes, calibrated=manifest.recipe.calibration is not None)
+
+
+def lose_less(recipe: str, sizes: Mapping[str, int], *, calibrated: bool) -> str | None:
+    """Name the recipes that lose less than one of them.
+
+    sizes: of the shipped recipes, which stand in the order of what they lose, float32 last. A larger file is not a
+    better one: what counts is where the bits go.
+    """
+    if recipe not in sizes:
         return None
-    larger = {name: more - own for name, more in sizes.items() if more > own and name != "float32"}
-    if not larger:
-        return "no smaller loss is to be had but by --recipe float32: train on rows like those that broke"
-    named = [
-        f"--recipe {name} ({signed(round(more / 1e6), 0)} MB)"
-        for name, more in sorted(larger.items(), key=lambda item: item[1])
+    names = [] if recipe == "float32" else list(sizes)
+    better = [
+        f"--recipe {name} ({signed(round((sizes[name] - sizes[recipe]) / 1e6), 0)} MB)"
+        for name in reversed(names[: names.index(recipe)] if names else ())
     ]
-    return f"convert with {' or '.join(named)}"
+    if names and not calibrated:
+        better.insert(0, "--calibrate")
+    if not better:
+        but = " but by --recipe float32" if names else ""
+        return f"no smaller loss is to be had{but}: train on rows like those that broke"
+    return f"convert with {' or '.join(better)}"

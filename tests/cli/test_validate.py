@@ -46,7 +46,7 @@ def test_a_failed_gate_exits_1_and_says_which_by_how_much_and_what_helps(argumen
     assert result.exception.exit_code == 1
     assert "mean KL is" in result.exception.message
     assert "allowed is at most 1e-12" in result.exception.message
-    assert "no smaller loss is to be had" in (result.exception.remedy or "")
+    assert "convert with --calibrate" in (result.exception.remedy or "")
 
 
 def test_an_adapter_is_compared_both_ways(

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import edgekit
 from edgekit.gates import Thresholds
+from edgekit.recipes import shipped_recipes
+from edgekit.validation.remedy import lose_less
 from tests.fixtures.bundles import Bundles
 
 pytestmark = pytest.mark.slow
@@ -26,10 +29,44 @@ def test_a_bundle_that_is_too_coarse_is_told_what_is_to_blame_and_what_to_try(
     assert "float32" not in remedy
 
 
-def test_the_finest_has_nothing_to_try_but_float(int8_bundle: Path, demo_path: Path, few_rows: Path) -> None:
+def test_the_finest_recipe_is_told_to_calibrate(int8_bundle: Path, demo_path: Path, few_rows: Path) -> None:
     found = edgekit.validate(
         int8_bundle, demo_path, data=few_rows, report=False, thresholds=Thresholds(max_kl=0.0)
     )
     remedy = found.check("logits").remedy or ""
-    assert "but by --recipe float32" in remedy
+    assert remedy == "convert with --calibrate"
     assert "to blame" not in remedy, "its embedding has 8 bits"
+
+
+SIZES = {"int8": 273_000_000, "int4-head": 196_000_000, "int4": 229_000_000, "float32": 1_072_000_000}
+
+
+@pytest.mark.parametrize(
+    ("recipe", "calibrated", "says"),
+    [
+        ("int8", False, "convert with --calibrate"),
+        ("int4-head", True, "convert with --recipe int8 (+77 MB)"),
+        ("int4", True, "convert with --recipe int4-head (\u221233 MB) or --recipe int8 (+44 MB)"),
+        (
+            "int8",
+            True,
+            "no smaller loss is to be had but by --recipe float32: train on rows like those that broke",
+        ),
+        ("float32", False, "no smaller loss is to be had: train on rows like those that broke"),
+    ],
+)
+def test_what_loses_less_is_named_and_not_merely_what_is_larger(
+    recipe: str, calibrated: bool, says: str
+) -> None:
+    assert lose_less(recipe, SIZES, calibrated=calibrated) == says
+    assert lose_less("mine", SIZES, calibrated=calibrated) is None
+
+
+def test_the_shipped_recipes_stand_in_the_order_of_what_they_lose() -> None:
+    measured = json.loads((Path(__file__).parents[2] / "benchmarks/results/real-weights.json").read_text())[
+        "rows"
+    ]
+    names = [recipe.name for recipe in shipped_recipes()]
+    losses = [measured[name]["mean_kl"] for name in names[:-1]]
+    assert losses == sorted(losses)
+    assert names[-1] == "float32"

@@ -7,7 +7,6 @@ not make stay.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from edgekit.errors import BundleError
 from edgekit.files import commit
 from edgekit.files.directory import some
 from edgekit.files.within import check_files, opened_folder, read_regular
+from edgekit.records import documents
 
 MANIFEST_NAME = "edgekit.json"
 ADAPTER_MANIFEST_NAME = "adapter.json"
@@ -177,8 +177,8 @@ def _old_model_name(directory: Path) -> str | None:
     path = directory / manifest
     try:
         content = read_regular(path, _MOST_MANIFEST) or b""
-        name = json.loads(content)[_NAMED_FILE[manifest]]["file"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        name = documents.loads(content)[_NAMED_FILE[manifest]]["file"]
+    except (OSError, ValueError, KeyError, TypeError):
         name = None
     if not is_plain_name(name):
         raise BundleError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Final
 
@@ -17,6 +16,7 @@ from edgekit.bundle.flat import FlatError
 from edgekit.bundle.summary import (
     TokenizerSummary,
 )
+from edgekit.records import documents
 
 Texts = Mapping[int, str]
 """The text of each id."""
@@ -62,7 +62,7 @@ def _sentencepieces(data: memoryview) -> dict[int, str]:
 def _hf_pieces(text: bytes) -> tuple[str, dict[int, str]]:
     """Return the model's kind and the pieces, added tokens included, of a tokenizer.json."""
     try:
-        content = json.loads(text)
+        content = documents.loads(text)
         model, added = content["model"], content.get("added_tokens") or []
         vocabulary = model["vocab"]
         if isinstance(
@@ -73,7 +73,7 @@ def _hf_pieces(text: bytes) -> tuple[str, dict[int, str]]:
             pieces = {number: str(entry[0]) for number, entry in enumerate(vocabulary)}
         pieces |= {int(token["id"]): str(token["content"]) for token in added}
         return str(model.get("type", "unknown kind")), pieces
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise FlatError(f"it holds no valid JSON ({error})") from None
     except (KeyError, TypeError, IndexError, AttributeError, OverflowError) as error:
         raise FlatError(f"its JSON is no tokenizer ({error!r})") from None

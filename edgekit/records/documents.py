@@ -101,6 +101,18 @@ def parse_json(
     return value
 
 
+def loads(text: str | bytes) -> Json:
+    """Parse a JSON text that somebody or some model wrote, as json.loads does, but bounded in depth.
+
+    Raises ValueError for what is no JSON, and for what is nested too deeply: under the recursion limit that torch sets,
+    the parser itself would end the process.
+    """
+    content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if _nested_deeper(content, MAX_JSON_DEPTH):
+        raise ValueError(f"nested deeper than {MAX_JSON_DEPTH} levels")
+    return json.loads(text)
+
+
 def read_toml_table(
     path: Path, *, remedy: str | None = None, error: type[EdgekitError] = InputError
 ) -> dict[str, Any]:

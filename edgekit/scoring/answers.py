@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from edgekit.records import documents
 from edgekit.stats import Floats
 
 
@@ -71,8 +72,8 @@ def macro_f1(codes: Floats) -> float:
 def parse_object(text: str) -> dict[str, Any] | None:
     """The JSON object that a text is; None when it is none. A text around it is not forgiven: apps do not."""
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = documents.loads(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import csv
 import gzip
 import io
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any, Final
 
 from edgekit.errors import InputError, MissingToolError
+from edgekit.records import documents
 
 Record = Mapping[str, Any]
 Found = tuple[int, Record | str]
@@ -81,10 +81,10 @@ def _json(path: Path) -> Iterator[Found]:
                 if not raw.strip():
                     continue
                 try:
-                    record = json.loads(raw.decode("utf-8-sig" if line == 1 else "utf-8"))
+                    record = documents.loads(raw.decode("utf-8-sig" if line == 1 else "utf-8"))
                 except UnicodeDecodeError:
                     yield line, "not UTF-8"
-                except (ValueError, RecursionError) as error:
+                except ValueError as error:
                     yield line, f"not JSON ({error})"
                 else:
                     yield line, record if isinstance(record, dict) else "not a JSON object"
@@ -96,8 +96,8 @@ def _json_array(path: Path) -> Iterator[Found]:
     """Yield the objects of an array by their place; a first line that is a bracket alone may also begin bad JSONL."""
     with _opened(path) as file:
         try:
-            found = json.loads(file.read().decode("utf-8-sig"))
-        except (ValueError, RecursionError) as error:
+            found = documents.loads(file.read().decode("utf-8-sig"))
+        except ValueError as error:
             yield 1, f"not JSON ({error})"
             return
     for place, record in enumerate(found, 1):

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from edgekit.records import documents
 from edgekit.text.messages import Message, text_of
 
 FIELDS: Final = ("prompt", "messages", "expected")
@@ -54,7 +55,7 @@ def shape(record: Mapping[str, Any], names: Mapping[str, str]) -> Shaped | str:
         used, turns = (messages_name,), record[messages_name]
         if isinstance(turns, str):  # a CSV cell
             try:
-                turns = json.loads(turns)
+                turns = documents.loads(turns)
             except ValueError:
                 return f'"{messages_name}" is not JSON'
     elif isinstance(record.get("conversations"), list):

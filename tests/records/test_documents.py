@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from edgekit.errors import CheckpointError, InputError
-from edgekit.records.documents import MAX_JSON_DEPTH, parse_json, read_json_object, read_toml_table
+from edgekit.records.documents import MAX_JSON_DEPTH, loads, parse_json, read_json_object, read_toml_table
 
 
 @pytest.mark.parametrize(
@@ -89,3 +91,28 @@ def test_toml_that_cannot_be_used_is_refused(tmp_path: Path, content: bytes, sai
     with pytest.raises(InputError, match=said) as caught:
         read_toml_table(path)
     assert caught.value.where == str(path)
+
+
+@pytest.mark.parametrize(
+    "text", ["[" * 100_000, b'{"a":' * 100_000, "[" * 201 + "]" * 201], ids=["list", "object", "201"]
+)
+def test_texts_of_others_are_bounded_where_a_library_has_raised_the_limit(text: str | bytes) -> None:
+    """torch raises it: the parser would end the process there."""
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(1_000_000)
+    try:
+        with pytest.raises(ValueError, match="nested deeper than 200 levels"):
+            loads(text)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.text(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_other_texts_are_what_json_says(value: object) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    assert loads(text) == loads(text.encode()) == value

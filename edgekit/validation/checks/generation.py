@@ -14,6 +14,7 @@ from edgekit.gates import Gates
 from edgekit.html import svg
 from edgekit.html.page import Block, Column, Fold, Plot, Plots, Table
 from edgekit.html.text import shorten
+from edgekit.records import documents
 from edgekit.runtime.ask.questions import Answer, Said
 from edgekit.scoring.answers import ends_in_loop, first_difference
 from edgekit.stats import Interval, mean_interval, share_interval
@@ -268,8 +269,8 @@ def is_valid(text: str, answers: AnswerFormat) -> bool:
     if answers.kind == "regex":
         return re.fullmatch(answers.source, text.strip()) is not None
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
+        value = documents.loads(text)
+    except ValueError:
         return False
     try:
         import jsonschema

@@ -6,7 +6,7 @@ import importlib
 import re
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import TypeAlias
@@ -36,17 +36,21 @@ Add: TypeAlias = Callable[[str, str], ModuleType]
 
 
 @pytest.fixture
-def add(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Add:
-    """Writes what stands under a heading into a module of this name, and imports it."""
+def add(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Add]:
+    """Writes what stands under a heading into a module of this name, and imports it until the test ends."""
     directory = tmp_path_factory.mktemp("added")
     monkeypatch.syspath_prepend(directory)
+    names: list[str] = []
 
     def added(heading: str, name: str) -> ModuleType:
+        assert name not in sys.modules
         (directory / f"{name}.py").write_text(_lines_for(heading, "python"), encoding="utf-8")
-        monkeypatch.delitem(sys.modules, name, raising=False)
+        names.append(name)
         return importlib.import_module(name)
 
-    return added
+    yield added
+    for name in names:
+        del sys.modules[name]
 
 
 def test_a_recipe_is_one_file(tmp_path: Path) -> None:

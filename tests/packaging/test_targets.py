@@ -56,6 +56,7 @@ ZIP = PackageTarget("zip", "an archive", ZipOptions, write, refuse=refuse)
 
 @pytest.fixture
 def added(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[PackageTarget[Any]]:
+    assert "zip_target" not in sys.modules
     (tmp_path / "zip_target.py").write_text(MODULE)
     monkeypatch.syspath_prepend(tmp_path)
     target: PackageTarget[Any] = import_module("zip_target").ZIP

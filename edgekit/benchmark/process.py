@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import re
@@ -20,6 +19,7 @@ from edgekit.benchmark.result import Run, Switch
 from edgekit.bundle.subject import Subject
 from edgekit.device.host import host_abi
 from edgekit.errors import MissingToolError
+from edgekit.records import documents
 
 PREBUILT: Final = Path(__file__).parent / "native" / "prebuilt"
 ENGINE_LIBRARY: Final = "liblitert-lm.so"
@@ -157,7 +157,7 @@ def read_events(lines: Iterable[str]) -> list[dict[str, Any]]:
     for line in lines:
         if line.startswith('{"event"'):
             try:
-                events.append(json.loads(line))
+                events.append(documents.loads(line))
             except ValueError:
                 continue
     return events

@@ -41,6 +41,10 @@ HEADER_BEGIN: Final = 32
 _HEADER_END_AT: Final = 24
 _MAX_HEADER_BYTES: Final = 4 * 1024 * 1024
 _MAX_TOKENIZER_BYTES: Final = 64 << 20  # of 262,144 pieces: 33 MB
+_SMALL_TOKENIZER_BYTES: Final = 4 << 20
+_MOST_PACKED: Final = 50
+"""Bytes that one packed byte may stand for in a tokenizer of more than the bytes above. Vocabularies pack to a quarter,
+rows that were filled up to a tenth; zlib alone ends at 1,032."""
 _AGAIN: Final = "copy or convert the file again"
 
 MetadataValue = str | bool | int | float
@@ -157,13 +161,13 @@ def section_bytes(container: Container, section: SectionInfo) -> memoryview:
 def unpack_hf_tokenizer(data: memoryview) -> bytes:
     """Return the tokenizer.json inside an HF_TOKENIZER section.
 
-    Raises FlatError when it is damaged, or larger than it announces: never more than the announced size (and
-    at most 64 MiB) is unpacked.
+    Raises FlatError when it is damaged, larger than it announces, or announces more than a tokenizer of its packed size
+    holds (at most 64 MiB): never more than the announced size is unpacked.
     """
     if len(data) < 8:
         raise FlatError("it is shorter than its size field")
     size = int.from_bytes(data[:8], "little")
-    if size > min(_MAX_TOKENIZER_BYTES, 1100 * len(data)):  # zlib cannot compress beyond 1 : 1032
+    if size > min(_MAX_TOKENIZER_BYTES, max(_SMALL_TOKENIZER_BYTES, _MOST_PACKED * len(data))):
         raise FlatError(f"it announces {size} bytes")
     unpacker = zlib.decompressobj()
     try:

@@ -35,7 +35,8 @@ _READ = (*_OUR_NAMES, REPORTS_NAME, "*.litertlm", "*.tflite")
 """Patterns of the names that are read in a bundle."""
 _OUR_REPORT = re.compile(r"(convert|validate|bench-[^/\\]+|package)\.(html|json)")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
-_MOST_MANIFEST = 16 << 20
+MAX_MANIFEST_BYTES = 4 << 20
+"""Most of it is the rows that a trimmed vocabulary kept: 8 bytes for each stretch of them, 256 kB at most so far."""
 _ENGINE_CACHE = re.compile(r"[._].*(xnnpack.*cache|mldrift)")
 
 
@@ -176,7 +177,7 @@ def _old_model_name(directory: Path) -> str | None:
         return None
     path = directory / manifest
     try:
-        content = read_regular(path, _MOST_MANIFEST) or b""
+        content = read_regular(path, MAX_MANIFEST_BYTES) or b""
         name = documents.loads(content)[_NAMED_FILE[manifest]]["file"]
     except (OSError, ValueError, KeyError, TypeError):
         name = None

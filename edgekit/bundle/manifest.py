@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from edgekit.bundle.directory import (
     MANIFEST_NAME,
+    MAX_MANIFEST_BYTES,
     is_plain_name,
 )
 from edgekit.bundle.kept import MAX_IDS, read_kept
@@ -228,7 +229,7 @@ def read_manifest(directory: str | Path) -> Manifest:
     by a newer edgekit.
     """
     path = Path(directory) / MANIFEST_NAME
-    values = read_values(path, remedy=CONVERT_AGAIN, error=BundleError)
+    values = read_values(path, remedy=CONVERT_AGAIN, error=BundleError, max_bytes=MAX_MANIFEST_BYTES)
     values = up_to_date(
         values, migrations=migrations.MANIFEST, where=path, remedy=CONVERT_AGAIN, error=BundleError
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
 
 from edgekit.bundle.container import (
     Container,
@@ -17,12 +16,16 @@ from edgekit.bundle.summary import (
     TokenizerSummary,
 )
 from edgekit.records import documents
+from edgekit.records.extent import protobuf_excess
+from edgekit.text.tokenizer.files import (
+    MAX_FIELD_BYTES,
+    MAX_PIECES,
+    MAX_TOKENIZER_BYTES,
+    MAX_TOKENIZER_VALUES,
+)
 
 Texts = Mapping[int, str]
 """The text of each id."""
-
-_MAX_BYTES: Final = 64 << 20
-"""Gemma's 262,144 pieces take 4.7 MB."""
 
 
 def read_pieces(container: Container) -> tuple[TokenizerSummary | None, Texts]:
@@ -44,8 +47,10 @@ def _sentencepieces(data: memoryview) -> dict[int, str]:
     from google.protobuf.message import DecodeError
     from sentencepiece import sentencepiece_model_pb2
 
-    if len(data) > _MAX_BYTES:
+    if len(data) > MAX_TOKENIZER_BYTES:
         raise FlatError(f"it has {len(data):,} bytes, more than any vocabulary needs")
+    if excess := protobuf_excess(bytes(data), MAX_PIECES, MAX_FIELD_BYTES):
+        raise FlatError(f"it {excess}")
     try:
         model = sentencepiece_model_pb2.ModelProto.FromString(bytes(data))
     except DecodeError as error:
@@ -62,7 +67,7 @@ def _sentencepieces(data: memoryview) -> dict[int, str]:
 def _hf_pieces(text: bytes) -> tuple[str, dict[int, str]]:
     """Return the model's kind and the pieces, added tokens included, of a tokenizer.json."""
     try:
-        content = documents.loads(text)
+        content = documents.loads(text, max_values=MAX_TOKENIZER_VALUES)
         model, added = content["model"], content.get("added_tokens") or []
         vocabulary = model["vocab"]
         if isinstance(

@@ -26,6 +26,7 @@ from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
 from edgekit.bundle.flat import FlatError
 from edgekit.bundle.tflite import adapter_rank
 from edgekit.errors import AdapterError
+from edgekit.files.within import read_regular
 
 SIDECAR_SUFFIX = ".lora.tflite"
 
@@ -36,6 +37,7 @@ multiple."""
 
 _ALIGNMENT = 64
 _HEAD_LIMIT = 1 << 20
+_MAX_BYTES = 1 << 30
 _UNKNOWN = 1 << 40
 """Stands for offset and size in the first of two passes: a default would be left out, and change the head's size."""
 
@@ -68,7 +70,12 @@ def read_sidecar(path: Path) -> dict[str, NDArray[np.float32]]:
     from edgekit.bundle.flat import FlatError
     from edgekit.bundle.tflite import external_tensors
 
-    data = path.read_bytes()
+    try:
+        data = read_regular(path, _MAX_BYTES)
+    except OSError as error:
+        raise AdapterError(f"cannot be read ({error.strerror})", where=path) from error
+    if data is None:
+        raise AdapterError(f"is larger than {_MAX_BYTES >> 20} MiB, which is no sidecar", where=path)
     try:
         tensors = external_tensors(memoryview(data))
     except FlatError as error:

@@ -225,7 +225,7 @@ def _stale_names(here: int, path: Path, layout: Layout) -> list[str]:
     except FileNotFoundError:
         return []
     try:
-        names = json.loads(content or b"")
+        names = json.loads(b"" if content is None or content.count(b"[") > 1 else content)
     except (ValueError, RecursionError):
         names = None
     if not isinstance(names, list) or not all(

@@ -23,6 +23,7 @@ from edgekit.records.explain import explanation, unknown_key
 T = TypeVar("T")
 
 MAX_RECORD_BYTES: Final = 64 << 20
+MAX_RECORD_VALUES: Final = 2_000_000
 """The largest file that is read as a record: a report on some ten thousand answers."""
 
 _INFINITE: Final = ("inf", "-inf", "nan")
@@ -81,10 +82,17 @@ def read(
 
 
 def read_values(
-    path: Path, *, remedy: str | None = None, error: type[EdgekitError] = InputError
+    path: Path,
+    *,
+    remedy: str | None = None,
+    error: type[EdgekitError] = InputError,
+    max_bytes: int = MAX_RECORD_BYTES,
 ) -> dict[str, Any]:
     """Read the JSON values of a record, to be brought up to date before they are decoded."""
-    return read_json_object(path, remedy=remedy, error=error, max_bytes=MAX_RECORD_BYTES, strict=True)
+    values = min(MAX_RECORD_VALUES, max_bytes // 16)
+    return read_json_object(
+        path, remedy=remedy, error=error, max_bytes=max_bytes, max_values=values, strict=True
+    )
 
 
 def read_toml(

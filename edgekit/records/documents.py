@@ -15,6 +15,7 @@ from typing import Any, Final, NoReturn, TypeAlias
 
 from edgekit.errors import CheckpointError, EdgekitError, InputError
 from edgekit.files.within import read_regular
+from edgekit.records.extent import json_excess, toml_excess
 
 Json: TypeAlias = Any
 """Whatever JSON can hold, passed on as it is."""
@@ -23,13 +24,12 @@ MAX_JSON_BYTES: Final = 8 << 20
 """Of a checkpoint's small files the largest is Gemma's tokenizer_config.json, with 1.2 MB. In memory, JSON can take
 twenty times its size."""
 
-MAX_TOML_BYTES: Final = 1 << 20
+MAX_JSON_VALUES: Final = 400_000
+"""The same file holds 60,000. A value takes a hundred bytes."""
 
-MAX_JSON_DEPTH: Final = 200
-"""Arrays and objects in one another. Python's own bound is no bound where a library has raised it."""
+MAX_TOML_BYTES: Final = 256 << 10
 
 _HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
-_NO_BRACKETS_NOR_QUOTES: Final = bytes(set(range(256)) - set(b'[]{}"'))
 
 
 def read_json_object(
@@ -38,15 +38,18 @@ def read_json_object(
     remedy: str | None = None,
     error: type[EdgekitError] = CheckpointError,
     max_bytes: int = MAX_JSON_BYTES,
+    max_values: int = MAX_JSON_VALUES,
     strict: bool = False,
 ) -> dict[str, Any]:
     """Read a UTF-8 JSON file that holds one object.
 
     strict: see `parse_json`. Raises the given error, naming the file, when it is absent, unreadable, larger than
-    max_bytes, not UTF-8, not JSON, or not an object.
+    max_bytes, of more than max_values values, not UTF-8, not JSON, or not an object.
     """
     content = _bounded(path, max_bytes, remedy, error)
-    return parse_json_object(content, where=path, remedy=remedy, error=error, strict=strict)
+    return parse_json_object(
+        content, where=path, remedy=remedy, error=error, max_values=max_values, strict=strict
+    )
 
 
 def parse_json_object(
@@ -55,10 +58,11 @@ def parse_json_object(
     where: str | Path,
     remedy: str | None = None,
     error: type[EdgekitError] = CheckpointError,
+    max_values: int = MAX_JSON_VALUES,
     strict: bool = False,
 ) -> dict[str, Any]:
     """Parse UTF-8 JSON that holds one object; raises the given error, naming `where`."""
-    value = parse_json(content, where=where, remedy=remedy, error=error, strict=strict)
+    value = parse_json(content, where=where, remedy=remedy, error=error, max_values=max_values, strict=strict)
     if not isinstance(value, dict):
         raise error(f"holds a JSON {type(value).__name__}, not an object", where=where, remedy=remedy)
     return value
@@ -70,6 +74,7 @@ def parse_json(
     where: str | Path,
     remedy: str | None = None,
     error: type[EdgekitError] = InputError,
+    max_values: int = MAX_JSON_VALUES,
     strict: bool = False,
 ) -> Json:
     """Parse UTF-8 JSON with no key twice in an object.
@@ -81,8 +86,8 @@ def parse_json(
     def refuse(what: str, cause: Exception) -> NoReturn:
         raise error(what, where=where, remedy=remedy) from cause
 
-    if _nested_deeper(content, MAX_JSON_DEPTH):
-        raise error(f"is JSON nested deeper than {MAX_JSON_DEPTH} levels", where=where, remedy=remedy)
+    if excess := json_excess(content, max_values):
+        raise error(f"is JSON {excess}", where=where, remedy=remedy)
     try:
         value = json.loads(
             content.decode("utf-8"),
@@ -101,15 +106,15 @@ def parse_json(
     return value
 
 
-def loads(text: str | bytes) -> Json:
-    """Parse a JSON text that somebody or some model wrote, as json.loads does, but bounded in depth.
+def loads(text: str | bytes, *, max_values: int = MAX_JSON_VALUES) -> Json:
+    """Parse a JSON text that somebody or some model wrote, as json.loads does, but bounded in values and depth.
 
-    Raises ValueError for what is no JSON, and for what is nested too deeply: under the recursion limit that torch sets,
-    the parser itself would end the process.
+    Raises ValueError for what is no JSON, and for what is too much: under the recursion limit that torch sets, the
+    parser itself would end the process.
     """
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
-    if _nested_deeper(content, MAX_JSON_DEPTH):
-        raise ValueError(f"nested deeper than {MAX_JSON_DEPTH} levels")
+    if excess := json_excess(content, max_values):
+        raise ValueError(f"it is {excess}")
     return json.loads(text)
 
 
@@ -118,6 +123,8 @@ def read_toml_table(
 ) -> dict[str, Any]:
     """Read a UTF-8 TOML file without infinite numbers; raises the given error, naming the file, for anything else."""
     content = _bounded(path, MAX_TOML_BYTES, remedy, error)
+    if excess := toml_excess(content):
+        raise error(excess, where=path, remedy=remedy)
     try:
         return tomllib.loads(content.decode("utf-8"), parse_float=_finite)
     except UnicodeDecodeError as cause:
@@ -134,21 +141,9 @@ def _bounded(path: Path, max_bytes: int, remedy: str | None, error: type[Edgekit
     except OSError as cause:
         raise error(f"cannot be read ({cause.strerror})", where=path, remedy=remedy) from cause
     if content is None:
-        raise error(f"is larger than {max_bytes >> 20} MiB", where=path, remedy=remedy)
+        most = f"{max_bytes >> 20} MiB" if max_bytes >= 1 << 20 else f"{max_bytes >> 10} KiB"
+        raise error(f"is larger than {most}", where=path, remedy=remedy)
     return content
-
-
-def _nested_deeper(content: bytes, most: int) -> bool:
-    """Whether more arrays and objects than this lie in one another, before the first mistake if there is one."""
-    unescaped = content.replace(rb"\\", b"").replace(rb"\"", b"")
-    kept = unescaped.translate(None, _NO_BRACKETS_NOR_QUOTES).replace(b'""', b"")
-    outside_strings = b"".join(kept.split(b'"')[::2])
-    depth = 0
-    for bracket in outside_strings:
-        depth += 1 if bracket in b"[{" else -1
-        if depth > most:
-            return True
-    return False
 
 
 def _no_constant(name: str) -> NoReturn:

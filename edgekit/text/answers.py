@@ -9,15 +9,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import BundleError, CheckpointError, InputError
+from edgekit.files.within import read_regular
+from edgekit.records import documents
 from edgekit.records.documents import parse_json_object
+from edgekit.text import bounded
 
 _GUIDANCE = "x-guidance"
+_MAX_SCHEMA_BYTES = 1 << 20
+_MOST_UNDECIDED = 2
+"""Answers that may take all the time there is, before the rest is not asked any more."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +60,53 @@ class AnswerFormat:
         return tuple(dict.fromkeys(_literals(json.loads(self.source))))
 
 
+def allowed(texts: Sequence[str], answers: AnswerFormat) -> list[bool]:
+    """Whether each answer is one that the format allows.
+
+    A schema or an expression comes with the bundle, and can take for ever: it is asked in a child, and what that cannot
+    decide is not allowed.
+    """
+
+    def ask(some: Sequence[str]) -> list[bool] | None:
+        try:
+            found: list[bool] = bounded.templates.ask(
+                "allowed", kind=answers.kind, source=answers.source, texts=[*some]
+            )
+        except (bounded.Failed, bounded.LimitExceeded):
+            return None
+        return found
+
+    if (together := ask(texts)) is not None:
+        return together
+    verdicts: list[bool] = []
+    undecided = 0
+    for text in texts:
+        one = ask([text]) if undecided < _MOST_UNDECIDED else None
+        undecided += one is None
+        verdicts += one or [False]
+    return verdicts
+
+
+def matches(text: str, kind: str, source: str) -> bool:
+    """Whether one answer is allowed, in the child itself.
+
+    A JSON schema is checked by the jsonschema package; without it, only that the answer is a JSON value. A reference
+    leads nowhere but into the schema.
+    """
+    if kind == "regex":
+        return re.fullmatch(source, text.strip()) is not None
+    try:
+        value = documents.loads(text)
+    except ValueError:
+        return False
+    try:
+        import jsonschema
+        from jsonschema_specifications import REGISTRY
+    except ImportError:
+        return True
+    return bool(jsonschema.Draft202012Validator(json.loads(source), registry=REGISTRY).is_valid(value))
+
+
 def read_schema(path: Path) -> AnswerFormat:
     """Read `--answer-schema`: a file with a JSON schema that is an object.
 
@@ -61,11 +114,15 @@ def read_schema(path: Path) -> AnswerFormat:
     newlines. Raises InputError that names the file and what is wrong.
     """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, _MAX_SCHEMA_BYTES)
     except OSError as error:
         raise InputError(
             f"cannot be read ({error.strerror})", where=path, remedy="pass the path of a JSON schema"
         ) from error
+    if content is None:
+        raise InputError(
+            f"is larger than {_MAX_SCHEMA_BYTES >> 20} MiB", where=path, remedy="list fewer values"
+        )
     try:
         schema = parse_json_object(content, where=path)
     except CheckpointError as error:

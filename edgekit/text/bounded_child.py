@@ -46,7 +46,18 @@ def _tokenizer(content: bytes, kind: str, texts: list[str], **_: Any) -> None:
     use(content, kind, texts)
 
 
-_ANSWERS: dict[str, Callable[..., Any]] = {"compile": _compile, "render": _render, "tokenizer": _tokenizer}
+def _allowed(kind: str, source: str, texts: list[str], **_: Any) -> list[bool]:
+    from edgekit.text.answers import matches
+
+    return [matches(text, kind, source) for text in texts]
+
+
+_ANSWERS: dict[str, Callable[..., Any]] = {
+    "compile": _compile,
+    "render": _render,
+    "tokenizer": _tokenizer,
+    "allowed": _allowed,
+}
 
 
 def _line(error: BaseException) -> int | None:

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import io
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from edgekit.errors import InputError, MissingToolError
 from edgekit.records import documents
+from edgekit.text import stored
 
 Record = Mapping[str, Any]
 Found = tuple[int, Record | str]
 """A line or place in the file, from 1, and the record, or what is wrong with it."""
 
 SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
-_PACKED: Final = (".gz", ".zst")
-_MAX_CELL: Final = 1 << 24
+_BATCH: Final = 256
+"""Rows of a Parquet file at once: packed, a thousand long texts can be one."""
 _SPLITS: Final = ("test", "validation", "eval", "train")
 
 
@@ -49,68 +49,61 @@ def records(path: Path) -> Iterator[Found]:
 
 def _suffix(path: Path) -> str:
     suffixes = [suffix.lower() for suffix in path.suffixes]
-    return next((suffix for suffix in reversed(suffixes) if suffix not in _PACKED), "")
-
-
-def _opened(path: Path) -> IO[bytes]:
-    if path.suffix.lower() == ".gz":
-        packed: Any = gzip.open(path, "rb")  # noqa: SIM115 - the caller closes it
-        unzipped: IO[bytes] = packed
-        return unzipped
-    if path.suffix.lower() == ".zst":
-        try:
-            import zstandard
-        except ImportError as error:
-            raise MissingToolError(
-                "a .zst file needs the zstandard package", where=path, remedy="pip install zstandard"
-            ) from error
-        unpacked: IO[bytes] = zstandard.open(path, "rb")
-        return unpacked
-    return path.open("rb")
+    return next((suffix for suffix in reversed(suffixes) if suffix not in stored.PACKED), "")
 
 
 def _json(path: Path) -> Iterator[Found]:
-    try:
-        with _opened(path) as file:
-            begin = file.read(64).decode("utf-8-sig", errors="replace").lstrip()
-        if begin.startswith("["):
-            yield from _json_array(path)
-            return
-        with _opened(path) as file:
-            for line, raw in enumerate(file, 1):
-                if not raw.strip():
-                    continue
-                try:
-                    record = documents.loads(raw.decode("utf-8-sig" if line == 1 else "utf-8"))
-                except UnicodeDecodeError:
-                    yield line, "not UTF-8"
-                except ValueError as error:
-                    yield line, f"not JSON ({error})"
-                else:
-                    yield line, record if isinstance(record, dict) else "not a JSON object"
-    except (gzip.BadGzipFile, EOFError) as error:
-        raise InputError(f"cannot be unpacked ({error})", where=path) from error
+    with stored.opened(path) as file:
+        begin = file.read(64).decode("utf-8-sig", errors="replace").lstrip()
+    if begin.startswith("["):
+        yield from _json_array(path)
+        return
+    left = stored.MAX_VALUES
+    with stored.opened(path) as file:
+        for line, raw in enumerate(stored.lines(file, path), 1):
+            if not raw.strip():
+                continue
+            left -= raw.count(b",") + 1
+            if left < 0:
+                raise InputError(f"holds more than {stored.MAX_VALUES:,} values", where=path)
+            try:
+                record = documents.loads(raw.decode("utf-8-sig" if line == 1 else "utf-8"))
+            except UnicodeDecodeError:
+                yield line, "not UTF-8"
+            except ValueError as error:
+                yield line, f"not JSON ({error})"
+            else:
+                yield line, record if isinstance(record, dict) else "not a JSON object"
 
 
 def _json_array(path: Path) -> Iterator[Found]:
     """Yield the objects of an array by their place; a first line that is a bracket alone may also begin bad JSONL."""
-    with _opened(path) as file:
-        try:
-            found = documents.loads(file.read().decode("utf-8-sig"))
-        except ValueError as error:
-            yield 1, f"not JSON ({error})"
-            return
+    with stored.opened(path) as file:
+        content = bytearray()
+        while block := file.read(1 << 20):
+            content += block
+            if len(content) > stored.MAX_ARRAY_BYTES:
+                raise InputError(
+                    f"is an array of more than {stored.MAX_ARRAY_BYTES >> 20} MiB",
+                    where=path,
+                    remedy="write one object a line (JSONL), which is read line by line",
+                )
+    try:
+        found = documents.loads(content.decode("utf-8-sig"), max_values=stored.MAX_ARRAY_VALUES)
+    except ValueError as error:
+        yield 1, f"not JSON ({error})"
+        return
     for place, record in enumerate(found, 1):
         yield place, record if isinstance(record, dict) else "not a JSON object"
 
 
 def _csv(path: Path, delimiter: str) -> Iterator[Found]:
-    csv.field_size_limit(_MAX_CELL)
+    csv.field_size_limit(stored.MAX_LINE)
     with (
-        _opened(path) as raw,
+        stored.opened(path) as raw,
         io.TextIOWrapper(raw, encoding="utf-8-sig", newline="", errors="replace") as file,
     ):
-        reader = csv.DictReader(file, delimiter=delimiter)
+        reader = csv.DictReader(stored.lines(file, path), delimiter=delimiter)
         try:
             for record in reader:
                 if None in record or None in record.values():
@@ -122,8 +115,6 @@ def _csv(path: Path, delimiter: str) -> Iterator[Found]:
                     yield reader.line_num, {name: value for name, value in record.items() if value != ""}
         except csv.Error as error:
             yield reader.line_num, f"not CSV ({error})"
-        except (gzip.BadGzipFile, EOFError) as error:
-            raise InputError(f"cannot be unpacked ({error})", where=path) from error
 
 
 def _parquet(path: Path) -> Iterator[Found]:
@@ -134,14 +125,21 @@ def _parquet(path: Path) -> Iterator[Found]:
         raise MissingToolError(
             "a Parquet file needs the pyarrow package", where=path, remedy="pip install pyarrow"
         ) from error
-    place = 0
+    most = stored.most_unpacked(path.stat().st_size)
+    place, left = 0, most
     try:
-        for batch in pyarrow.parquet.ParquetFile(path).iter_batches():
+        file = pyarrow.parquet.ParquetFile(path, thrift_string_size_limit=1 << 24)
+        if file.metadata.num_rows > stored.MAX_LINES:
+            raise InputError(f"has more than {stored.MAX_LINES:,} rows", where=path)
+        for batch in file.iter_batches(batch_size=_BATCH):
+            left -= batch.nbytes
+            if left < 0:
+                raise InputError(f"holds more than {most >> 20} MiB", where=path)
             for record in batch.to_pylist():
                 place += 1
                 yield place, record
-    except (pyarrow.ArrowException, OSError) as error:
-        raise InputError(f"is no Parquet file ({error})", where=path) from error
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
+        raise InputError(f"is no sound Parquet file ({error})", where=path) from error
 
 
 def _dataset(path: Path) -> Iterator[Found]:

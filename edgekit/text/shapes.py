@@ -10,6 +10,7 @@ Alpaca     instruction, input, output, system       input below the instruction,
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -21,6 +22,7 @@ FIELDS: Final = ("prompt", "messages", "expected")
 
 _ANSWERS: Final = ("completion", "response", "output", "answer", "target", "label")
 """What others call `expected`."""
+_HALF_PAIR: Final = re.compile("[\ud800-\udfff]")
 _ROLES: Final = {
     "human": "user",
     "gpt": "assistant",
@@ -116,7 +118,10 @@ def _expected(value: Any) -> str | _Wrong:
         if wrong := _wrong_messages(value):
             return _Wrong(wrong)
         return text_of(value[-1])
-    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    try:
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    except (TypeError, ValueError):  # Parquet and `datasets` hold dates, bytes and pictures as well
+        return _Wrong(f"holds a {type(value).__name__}, which is neither text nor JSON")
     bad = _unusable(text)
     return text if bad is None else _Wrong(f"holds {bad}")
 
@@ -159,6 +164,6 @@ def _wrong_messages(messages: object) -> str | None:
 def _unusable(text: str) -> str | None:
     if "\0" in text:
         return "a NUL character, at which the engine's C interface ends a text"
-    if any("\ud800" <= char <= "\udfff" for char in text):
+    if _HALF_PAIR.search(text):
         return "half of a surrogate pair, which no UTF-8 text can hold"
     return None

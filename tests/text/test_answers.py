@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from edgekit.errors import BundleError, InputError
-from edgekit.text.answers import AnswerFormat, parse_regex, read_schema
+from edgekit.text import answers, bounded
+from edgekit.text.answers import AnswerFormat, allowed, parse_regex, read_schema
 
 SCHEMA = {
     "type": "object",
@@ -91,3 +92,43 @@ def test_an_empty_answer_is_no_answer(pattern: str) -> None:
 
 def test_rusts_classes_pass_on_to_the_engine() -> None:
     assert parse_regex(r"\p{L}+").source == r"\p{L}+"
+
+
+OBJECT = AnswerFormat("json_schema", '{"type": "object", "required": ["a"]}')
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "is_allowed"),
+    [
+        ('{"a": 1}', OBJECT, True),
+        ('{"b": 1}', OBJECT, False),
+        ('{"a": 1', OBJECT, False),
+        ("[" * 100_000, OBJECT, False),
+        (" yes\n", AnswerFormat("regex", "yes|no"), True),
+        ("yes, I think", AnswerFormat("regex", "yes|no"), False),
+    ],
+)
+def test_an_answer_is_allowed_when_the_format_says_so(
+    text: str, form: AnswerFormat, is_allowed: bool
+) -> None:
+    pytest.importorskip("jsonschema")
+    assert allowed([text], form) == [is_allowed]
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        AnswerFormat("regex", "(a|a)*b"),
+        AnswerFormat("json_schema", '{"pattern": "^(a|a)*b$"}'),
+        AnswerFormat("json_schema", '{"$ref": "#"}'),
+        AnswerFormat("json_schema", '{"$ref": "file:///etc/passwd"}'),
+        AnswerFormat("json_schema", '{"type": "no type"}'),
+    ],
+    ids=["expression without end", "pattern without end", "circle", "file", "no schema"],
+)
+def test_a_bundles_format_cannot_hold_up_who_asks(
+    monkeypatch: pytest.MonkeyPatch, form: AnswerFormat
+) -> None:
+    monkeypatch.setattr(answers.bounded, "templates", bounded.Bounded(memory=1 << 30, seconds=0.5))
+    answer = "a" * 60 if form.kind == "regex" else '"' + "a" * 60 + '"'
+    assert allowed([answer] * 9, form) == [False] * 9

@@ -7,7 +7,6 @@ output follows.
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from edgekit.bundle.subject import Subject
 from edgekit.device.host import read_conditions, read_host
 from edgekit.errors import InputError, MissingToolError
 from edgekit.progress import Progress
+from edgekit.records import documents
 
 LLAMA_CPP: Final = "llama.cpp"
 TOOL: Final = "llama-bench"
@@ -91,7 +91,7 @@ def _measure(tool: str, plan: BenchPlan, case: Case, model: Path) -> CaseResult:
 def read_llama_bench(case: Case, outputs: Sequence[str]) -> CaseResult:
     """Put the JSON outputs of llama-bench together: one entry with the prompt's length, one with the output's."""
     try:
-        entries = [entry for output in outputs for entry in json.loads(output)]
+        entries = [entry for output in outputs for entry in documents.loads(output)]
         prompts = _samples(entries, "n_prompt", case.prefill)
         answers = _samples(entries, "n_gen", case.decode)
     except (ValueError, TypeError, KeyError) as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, is_plain_name
+from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MAX_MANIFEST_BYTES, is_plain_name
 from edgekit.bundle.manifest import ModelFile, SamplerUse, StopToken
 from edgekit.errors import AdapterError
 from edgekit.records.codec import decode, is_digest, plain, read_values
@@ -98,7 +98,7 @@ def read_adapter_manifest(directory: Path) -> AdapterManifest:
     newer edgekit.
     """
     path = directory / ADAPTER_MANIFEST_NAME
-    values = read_values(path, remedy=AGAIN, error=AdapterError)
+    values = read_values(path, remedy=AGAIN, error=AdapterError, max_bytes=MAX_MANIFEST_BYTES)
     values = up_to_date(values, where=path, remedy=AGAIN, error=AdapterError)
     manifest = decode(AdapterManifest, values, where=path, remedy=AGAIN, error=AdapterError)
     problems = {

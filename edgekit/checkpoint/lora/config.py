@@ -23,6 +23,9 @@ SAVE_AGAIN = "save the adapter again with model.save_pretrained(directory)"
 
 # Initialisations that take from the base what they give to the adapter: the file alone is then a change to a
 # base that was never saved.
+_LONGEST_PATTERN = 1000
+_ENDLESS = re.compile(r"\)[*+{]")  # a group again and again: what takes exponential time has one
+_REPEATED = re.compile(r"[*+{]")
 _CHANGES_BASE = re.compile(r"pissa|olora|corda|loftq|lora_ga", re.IGNORECASE)
 _PLAIN_INIT = ("gaussian", "eva", "orthogonal")
 
@@ -232,6 +235,10 @@ def _pattern(document: Mapping[str, Any], key: str, path: Path) -> tuple[tuple[s
             f'key "{key}" is not an object of module → number', where=path, remedy=SAVE_AGAIN
         )
     for pattern in patterns:
+        if len(pattern) > _LONGEST_PATTERN or _ENDLESS.search(pattern) or len(_REPEATED.findall(pattern)) > 4:
+            raise CheckpointError(
+                f'key "{key}": {pattern[:60]!r} could take for ever to match', where=path, remedy=MERGE_FIRST
+            )
         try:
             re.compile(pattern)
         except re.error as error:

@@ -11,6 +11,7 @@ from edgekit.errors import TokenizerError
 from edgekit.records.documents import parse_json_object
 from edgekit.text.tokenizer.files import (
     IMAGE_TOKENS,
+    MAX_TOKENIZER_VALUES,
     TOKENIZER_JSON,
     TokenizerSettings,
     check_rows,
@@ -75,7 +76,9 @@ def complete_document(content: bytes, path: Path, settings: TokenizerSettings, r
 
     Raises TokenizerError for what is not Gemma's, and for ids without a row.
     """
-    document = parse_json_object(content, where=path, error=TokenizerError, strict=True)
+    document = parse_json_object(
+        content, where=path, error=TokenizerError, max_values=MAX_TOKENIZER_VALUES, strict=True
+    )
     vocabulary, added = _vocabulary(document, path)
     changed = _add_missing(document, settings, vocabulary, added)
     changed |= _set_pipeline(document, settings)

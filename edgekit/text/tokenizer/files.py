@@ -18,6 +18,10 @@ SPECIAL_TOKENS_MAP = "special_tokens_map.json"
 
 MAX_TOKENIZER_BYTES = 64 << 20
 """A tokenizer.json of 262,144 pieces takes 33 MB."""
+MAX_TOKENIZER_VALUES = 3_000_000
+"""With its merges as pairs that one holds 1.9 million."""
+MAX_PIECES, MAX_FIELD_BYTES = 1 << 20, 8 << 20
+"""Of a tokenizer.model; its largest field, the rules of its normalizer, takes 0.3 MB."""
 
 IMAGE_TOKENS = frozenset({"<image_soft_token>"})  # text-only checkpoints keep its entry, without a row for it
 

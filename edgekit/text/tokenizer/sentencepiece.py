@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import TokenizerError
+from edgekit.records.extent import protobuf_excess
 from edgekit.text.tokenizer.document import GEMMA_NORMALIZER, GEMMA_SPLIT, SPACE, filler
 from edgekit.text.tokenizer.files import (
     IMAGE_TOKENS,
+    MAX_FIELD_BYTES,
+    MAX_PIECES,
     TOKENIZER_MODEL,
     check_rows,
     read_bytes,
@@ -54,6 +57,8 @@ def parse_model(content: bytes, path: Path) -> Any:
     from sentencepiece import sentencepiece_model_pb2
 
     damaged = TokenizerError("is not a SentencePiece model", where=path, remedy="copy the file again")
+    if excess := protobuf_excess(content, MAX_PIECES, MAX_FIELD_BYTES):
+        raise TokenizerError(f"is no SentencePiece model of a language model: it {excess}", where=path)
     try:
         model = sentencepiece_model_pb2.ModelProto.FromString(content)
     except DecodeError as error:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -14,11 +12,10 @@ from edgekit.gates import Gates
 from edgekit.html import svg
 from edgekit.html.page import Block, Column, Fold, Plot, Plots, Table
 from edgekit.html.text import shorten
-from edgekit.records import documents
 from edgekit.runtime.ask.questions import Answer, Said
 from edgekit.scoring.answers import ends_in_loop, first_difference
 from edgekit.stats import Interval, mean_interval, share_interval
-from edgekit.text.answers import AnswerFormat
+from edgekit.text.answers import AnswerFormat, allowed
 from edgekit.text.data import Row as DataRow
 from edgekit.validation.context import Context
 from edgekit.validation.drawing import MISSING, interval
@@ -231,7 +228,7 @@ def _section(
     count = len(rows)
     positions = [row.first_difference for row in rows if row.first_difference is not None]
     lengths = [row.bundle_tokens - row.reference_tokens for row in rows if row.reference_tokens is not None]
-    valid = None if answers is None else [is_valid(row.bundle, answers) for row in rows]
+    valid = None if answers is None else allowed([row.bundle for row in rows], answers)
     held = [r.constrained for r in rows if r.constrained is not None]
     return Section(
         rows=rows,
@@ -247,7 +244,7 @@ def _section(
         else share_interval(sum(bool(r.reference_loops) for r in rows), count),
         loops_bundle=share_interval(sum(r.bundle_loops for r in rows), count),
         valid_free=None if valid is None else share_interval(sum(valid), count),
-        valid_constrained=share_interval(sum(is_valid(t, answers) for t in held), len(held))
+        valid_constrained=share_interval(sum(allowed(held, answers)), len(held))
         if held and answers is not None
         else None,
     )
@@ -259,25 +256,6 @@ def _histogram(positions: Sequence[int]) -> tuple[HistogramBin, ...]:
     width = max(1, -(-(max(positions) + 1) // _HISTOGRAM_BINS))
     starts = range(0, max(positions) + 1, width)
     return tuple(HistogramBin(s, s + width, sum(s <= p < s + width for p in positions)) for s in starts)
-
-
-def is_valid(text: str, answers: AnswerFormat) -> bool:
-    """Whether an answer is one that the format allows.
-
-    A JSON schema is checked by the jsonschema package; without it, only that the answer is a JSON value.
-    """
-    if answers.kind == "regex":
-        return re.fullmatch(answers.source, text.strip()) is not None
-    try:
-        value = documents.loads(text)
-    except ValueError:
-        return False
-    try:
-        import jsonschema
-    except ImportError:
-        return True
-    validator = jsonschema.Draft202012Validator(json.loads(answers.source))
-    return bool(validator.is_valid(value))
 
 
 def _answer_table(rows: Sequence[Row]) -> Table:

@@ -6,10 +6,7 @@ import pytest
 
 from edgekit.gates import Gates, Thresholds
 from edgekit.stats import Interval
-from edgekit.text.answers import AnswerFormat
 from edgekit.validation.checks import generation
-
-SCHEMA = AnswerFormat("json_schema", '{"type": "object", "required": ["a"]}')
 
 
 def found(exact: float | None, loops: float, reference_loops: float | None) -> generation.Section:
@@ -41,19 +38,3 @@ def test_loops_count_beyond_the_references(section: generation.Section, status: 
     assert check.status == status
     assert said in check.summary
     assert None not in check.figures.values()
-
-
-@pytest.mark.parametrize(
-    ("text", "answers", "valid"),
-    [
-        ('{"a": 1}', SCHEMA, True),
-        ('{"b": 1}', SCHEMA, False),
-        ('{"a": 1', SCHEMA, False),
-        ("[" * 100_000, SCHEMA, False),
-        (" yes\n", AnswerFormat("regex", "yes|no"), True),
-        ("yes, I think", AnswerFormat("regex", "yes|no"), False),
-    ],
-)
-def test_an_answer_is_valid_when_the_format_allows_it(text: str, answers: AnswerFormat, valid: bool) -> None:
-    pytest.importorskip("jsonschema")
-    assert generation.is_valid(text, answers) is valid

@@ -28,6 +28,7 @@ from cryptography.x509.oid import NameOID
 from edgekit.errors import InputError
 from edgekit.files.lock import lock
 from edgekit.files.whole import write_whole
+from edgekit.files.within import read_regular
 from edgekit.packaging.targets.apk import der
 from edgekit.packaging.targets.apk.signing import PrivateKey
 
@@ -40,6 +41,7 @@ DEBUG_ALIAS, DEBUG_PASSWORD = "androiddebugkey", "android"
 
 _DEBUG_YEARS = 30
 _SMALLEST_RSA = 1024
+_MAX_KEYSTORE_BYTES = 1 << 20
 _JAVA_KEYSTORES = {b"\xfe\xed\xfe\xed": "JKS", b"\xce\xce\xce\xce": "JCEKS"}
 
 
@@ -103,9 +105,11 @@ def open_keystore(
     is of a kind that Android does not take, or the certificate is not valid.
     """
     try:
-        data = path.read_bytes()
+        data = read_regular(path, _MAX_KEYSTORE_BYTES)
     except OSError as error:
         raise InputError(f"the keystore cannot be read: {error.strerror}", where=path) from error
+    if data is None:
+        raise InputError("this is no keystore: it is larger than 1 MiB", where=path)
     _refuse_other_formats(data, path)
     try:
         store = pkcs12.load_pkcs12(data, password.encode())

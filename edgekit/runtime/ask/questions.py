@@ -6,10 +6,15 @@ set of checks compares any two.
 
 from __future__ import annotations
 
+import os
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
+from typing import TypeVar
 
 from edgekit.bundle.adapter.opening import Adapter
 from edgekit.errors import BundleError, InputError, MissingToolError
@@ -17,9 +22,19 @@ from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.child import EngineError
 from edgekit.runtime.ask.protocol import Decoding, Rendered, Turn
 from edgekit.runtime.ask.session import Session, ask
+from edgekit.text.allowed import surely_allows
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import GREEDY
 from edgekit.text.messages import Message
+
+T = TypeVar("T")
+Prompt = tuple[Message, ...]
+
+_MOST_CHILDREN = 4
+_PROMPTS_PER_CHILD = 24
+"""Another child takes a second to start, and as much memory as the model."""
+_TRIED = 2
+"""Answers that should be the same when they are held, and are asked all the same."""
 
 
 @dataclass(frozen=True)
@@ -103,11 +118,11 @@ def ask_engine(
         sidecar=None if adapter is None else adapter.sidecar,
         chat_template=None if adapter is None else adapter.manifest.chat_template,
     )
-    answers: list[Answer] = []
     rounds = len(questions.prompts) * (1 if questions.answers is None else 2)
+    children, threads = _crew(len(questions.prompts))
     with progress.step(f"answers of {name}", rounds, "answers") as advance, ExitStack() as stack:
         try:
-            session = stack.enter_context(ask(model, python=python))
+            session = stack.enter_context(ask(model, python=python, threads=threads))
         except EngineError as error:
             return Refusal(error.reason)
         except MissingToolError as error:
@@ -116,55 +131,152 @@ def ask_engine(
             return Refusal(error.message)
         if session.takes_adapters and not session.opened.takes_sidecars:
             return Refusal(_TAKES_NO_SIDECAR, opened=True)
+        sessions = [session]
+        for _ in range(children - 1):
+            with suppress(EngineError):  # no room for one more
+                sessions.append(stack.enter_context(ask(model, python=python, threads=threads)))
         try:
             ids = tuple(_ids(session, text) for text in questions.texts)
             rendered = tuple(session.prompt(messages, decoding) for messages in questions.conversations)
-            asked = []
-            for messages in questions.prompts:
-                asked.append(_ids(session, session.prompt(messages, decoding).text or ""))
-                answers.append(_answer(session, Turn(messages, decoding)))
-                advance(1)
-            constrained = None
-            if questions.answers is not None:
-                constrained = _constrained(
-                    session, questions.prompts, replace(decoding, answers=questions.answers), advance
-                )
         except EngineError as error:
             if not error.crashed:
                 raise
-            raise BundleError(
-                f"the engine stopped after {len(answers)} answers: {error.reason}", where=model
-            ) from error
+            raise _stopped(0, error, model) from error
+        said = share(
+            sessions, questions.prompts, lambda one, messages: _free(one, messages, decoding), advance
+        )
+        answers = tuple(answer for _, answer in said)
+        constrained = None
+        if questions.answers is not None:
+            constrained = _constrained(
+                sessions, questions.prompts, replace(decoding, answers=questions.answers), answers, advance
+            )
     return Said(
         name=name,
         start_id=session.opened.start_id,
         stop_ids=session.opened.stop_ids,
         ids=ids,
         prompts=rendered,
-        answers=tuple(answers),
+        answers=answers,
         constrained=constrained,
-        asked=tuple(asked),
+        asked=tuple(asked for asked, _ in said),
     )
 
 
+def _crew(prompts: int) -> tuple[int, int | None]:
+    """How many children share these prompts, and with how many threads each; None leaves that to the engine.
+
+    Decoding waits for memory: two threads on one answer do less than two children with an answer each.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    children = max(1, min(cores, _MOST_CHILDREN, prompts // _PROMPTS_PER_CHILD))
+    return children, None if children == 1 else max(1, cores // children)
+
+
+def share(
+    sessions: Sequence[Session],
+    prompts: Sequence[Prompt],
+    work: Callable[[Session, Prompt], T],
+    advance: Callable[[int], None],
+) -> list[T]:
+    """Let sessions of one model work through prompts, each on the next that is left; results are in their order.
+
+    Raises what the first that failed raised, BundleError for a crash.
+    """
+    waiting, found, lock = deque(enumerate(prompts)), dict[int, T](), Lock()
+
+    def run(session: Session) -> None:
+        while True:
+            with lock:
+                if not waiting:
+                    return
+                number, prompt = waiting.popleft()
+            done = work(session, prompt)
+            with lock:
+                found[number] = done
+                advance(1)
+
+    try:
+        if len(sessions) == 1:
+            run(sessions[0])
+        else:
+            with ThreadPoolExecutor(len(sessions), thread_name_prefix="ask") as pool:
+                running = [pool.submit(run, session) for session in sessions]
+                try:
+                    for future in as_completed(running):
+                        future.result()
+                except BaseException:
+                    for session in sessions:  # nobody listens to the others' answers any more
+                        session.child.close()
+                    raise
+    except EngineError as error:
+        if not error.crashed:
+            raise
+        raise _stopped(len(found), error, sessions[0].model) from error
+    return [found[number] for number in range(len(prompts))]
+
+
+def _stopped(answers: int, error: EngineError, model: Path) -> BundleError:
+    return BundleError(f"the engine stopped after {answers} answers: {error.reason}", where=model)
+
+
+def _free(session: Session, messages: Prompt, decoding: Decoding) -> tuple[tuple[int, ...], Answer]:
+    """The ids of a prompt, and its answer."""
+    asked = _ids(session, session.prompt(messages, decoding).text or "")
+    return asked, _answer(session, Turn(messages, decoding))
+
+
 def _constrained(
-    session: Session,
-    prompts: Sequence[tuple[Message, ...]],
+    sessions: Sequence[Session],
+    prompts: Sequence[Prompt],
     decoding: Decoding,
+    free: Sequence[Answer],
     advance: Callable[[int], None],
 ) -> tuple[Answer, ...]:
-    answers = []
-    for messages in prompts:
+    """The answers held to the format of `decoding`.
+
+    The engine prepares the format anew for each conversation, which takes seconds, so that it is asked only where the
+    format changes something: not for answers that it lets through as they are. The first ones of these are asked all
+    the same; should one come out otherwise, all are.
+    """
+    form = decoding.answers
+    assert form is not None
+
+    def held(session: Session, messages: Prompt) -> Answer:
         try:
-            answers.append(_answer(session, Turn(messages, decoding)))
+            return _answer(session, Turn(messages, decoding))
         except EngineError as error:
             if error.crashed:
                 raise
             raise InputError(
                 f"the engine cannot take the answer format: {error.reason}", where=session.model
             ) from error
-        advance(1)
-    return tuple(answers)
+
+    def ask_for(numbers: Sequence[int]) -> dict[int, Answer]:
+        return dict(zip(numbers, share(sessions, [prompts[n] for n in numbers], held, advance), strict=True))
+
+    sure = [n for n, answer in enumerate(free) if _same_when_held(sessions[0], answer, form)]
+    tried, untried = sure[:_TRIED], sure[_TRIED:]
+    found = ask_for([n for n in range(len(prompts)) if n not in set(untried)])
+    if all(found[n] == free[n] for n in tried):
+        found |= {n: free[n] for n in untried}
+        advance(len(untried))
+    else:
+        found |= ask_for(untried)
+    return tuple(found[n] for n in range(len(prompts)))
+
+
+def _same_when_held(session: Session, answer: Answer, form: AnswerFormat) -> bool:
+    """Whether the format lets an answer through as it is; False where that is not known."""
+    return (
+        answer.ended
+        # One more ended it. As many as the tokenizer makes of the text: it was spelled as that does.
+        and answer.tokens == len(answer.ids) + 1
+        and not set(answer.ids) & set(session.opened.suppressed)
+        and surely_allows(form, answer.text)
+        # Tokens of single bytes pass for other text under a format.
+        and (answer.text.isascii() or "".join(session.text((n,)) for n in answer.ids) == answer.text)
+    )
 
 
 def _answer(session: Session, turn: Turn) -> Answer:

@@ -148,7 +148,7 @@ class Child:
             # Otherwise it writes its packed weights, as large as these, next to the model.
             "cache_dir": task["cache_dir"] or ":nocache",
         }
-        if task["threads"] is not None:
+        if task["threads"] is not None and callable(lm.Backend.CPU):
             options["backend"] = lm.Backend.CPU(thread_count=task["threads"])
         if task["max_num_tokens"] is not None:
             options["max_num_tokens"] = task["max_num_tokens"]

@@ -6,16 +6,19 @@ import json
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edgekit.bundle.inspect import inspect
 from edgekit.errors import BundleError, InputError
-from edgekit.runtime.ask.protocol import Decoding, Turn
+from edgekit.runtime.ask import questions
+from edgekit.runtime.ask.protocol import Decoding, Reply, Turn
 from edgekit.runtime.ask.questions import Questions, Refusal, Said, ask_engine
 from edgekit.runtime.ask.session import Session
-from edgekit.text.answers import AnswerFormat
+from edgekit.text.answers import AnswerFormat, read_schema
 from edgekit.text.generation import GREEDY
+from tests.conftest import EXAMPLE
 from tests.fixtures.releases import another_release
 from tests.fixtures.tokenizers import tokenizer_bundle
 from tests.runtime.ask.formats import schema
@@ -58,9 +61,9 @@ def test_answers_in_a_format_are_decoded_as_chat_and_the_app_decode_them(tmp_pat
 
 
 def test_a_format_that_the_engine_cannot_take_is_the_callers_error(float_bundle: Path) -> None:
-    questions = Questions((), (), PROMPTS, 4, AnswerFormat("regex", "(?=a)b"))
+    asked = Questions((), (), PROMPTS, 4, AnswerFormat("regex", "(?=a)b"))
     with pytest.raises(InputError, match=r"cannot take the answer format: .*look-around"):
-        ask_engine(float_bundle, questions, name="engine")
+        ask_engine(float_bundle, asked, name="engine")
 
 
 def test_a_file_that_does_not_open_is_a_finding(float_bundle: Path, tmp_path: Path) -> None:
@@ -96,10 +99,49 @@ def test_a_crash_behind_some_answers_says_how_many(float_bundle: Path, tmp_path:
 
 
 def test_labels_are_held_to_a_regular_expression(float_bundle: Path) -> None:
-    questions = Questions((), (), PROMPTS, 4, AnswerFormat("regex", "(on|off)"))
-    said = ask_engine(float_bundle, questions, name="engine")
+    asked = Questions((), (), PROMPTS, 4, AnswerFormat("regex", "(on|off)"))
+    said = ask_engine(float_bundle, asked, name="engine")
     assert isinstance(said, Said)
     assert said.constrained is not None
+    assert {answer.text for answer in said.constrained} <= {"on", "off"}
+
+
+def test_several_children_say_what_one_says(float_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prompts = tuple(({"role": "user", "content": f"turn {n} on"},) for n in range(5))
+    asked = Questions(("dark",), PROMPTS, prompts, 8, AnswerFormat("regex", "(on|off)"))
+    alone = ask_engine(float_bundle, asked, name="engine")
+    monkeypatch.setattr(questions, "_crew", lambda prompts: (3, 1))
+    assert ask_engine(float_bundle, asked, name="engine") == alone
+
+
+def test_only_what_a_format_changes_is_asked_for_again(
+    demo_path: Path, float_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The demo answers as its schema wants it: two are tried, and found the same."""
+    rows = [json.loads(line) for line in (EXAMPLE / "eval.jsonl").read_text(encoding="utf-8").splitlines()]
+    prompts = tuple(({"role": "user", "content": row["prompt"]},) for row in rows[:6])
+    held: list[Turn] = []
+    say = Session.say
+
+    def counted(self: Session, turn: Turn, *others: Any) -> Reply:
+        held.extend([turn] if turn.decoding.answers is not None else [])
+        return say(self, turn, *others)
+
+    monkeypatch.setattr(Session, "say", counted)
+    answers = read_schema(EXAMPLE / "answer-schema.json")
+    said = ask_engine(float_bundle, Questions((), (), prompts, 64, answers), name="engine")
+    assert isinstance(said, Said)
+    assert said.constrained == said.answers
+    assert [turn.messages for turn in held] == list(prompts[:2])
+
+
+def test_one_that_comes_out_otherwise_has_all_asked_for(
+    float_bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "_same_when_held", lambda *_: True)
+    asked = Questions((), (), PROMPTS * 2, 64, AnswerFormat("regex", "(on|off)"))
+    said = ask_engine(float_bundle, asked, name="engine")
+    assert isinstance(said, Said) and said.constrained is not None
     assert {answer.text for answer in said.constrained} <= {"on", "off"}
 
 
@@ -107,7 +149,7 @@ def test_the_engine_is_opened_again_before_conversations_with_sidecars_have_fill
     adapter_ready_bundle: Path, int8_bundle: Path, tmp_path: Path
 ) -> None:
     prompts = tuple(({"role": "user", "content": f"turn {n} on"},) for n in range(40))
-    questions = Questions((), (), prompts, max_tokens=4)
+    asked = Questions((), (), prompts, max_tokens=4)
     log = tmp_path / "opened"
     counting = (
         f"log = open('{log}', 'a'); make = litert_lm.Engine; "
@@ -115,7 +157,7 @@ def test_the_engine_is_opened_again_before_conversations_with_sidecars_have_fill
     )
     python = str(another_release(tmp_path, counting))
     voices = [
-        ask_engine(inspect(bundle).path, questions, name="bundle", python=python)
+        ask_engine(inspect(bundle).path, asked, name="bundle", python=python)
         for bundle in (adapter_ready_bundle, int8_bundle)
     ]
     opened = log.read_text().splitlines()

@@ -6,7 +6,7 @@ PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --con
 
 SPREAD := -n 2 --no-loadscope-reorder
 
-.PHONY: demo test quick nightly coverage avx2 real check format docs graphs benchmarks android android-base clean
+.PHONY: demo test quick nightly fuzz coverage avx2 real check format docs graphs benchmarks android android-base clean
 
 # The main job on the bundled demo model: convert, load in the LiteRT-LM engine, answer prompts.
 demo: $(VENV)/base
@@ -23,6 +23,10 @@ quick: check
 # Every test, with 1,000 examples of each property instead of 50.
 nightly: check
 	HYPOTHESIS_PROFILE=nightly $(BIN)/python -m pytest $(SPREAD)
+
+# 100,000 mutated inputs over every reader; EDGEKIT_FUZZ_SEED=… gives other ones.
+fuzz: $(VENV)/all
+	EDGEKIT_FUZZ=100000 $(BIN)/python -m pytest tests/fuzz $(SPREAD) -rP
 
 coverage: $(VENV)/all
 	$(BIN)/python -m pytest $(SPREAD) --cov=edgekit --cov-report=term:skip-covered

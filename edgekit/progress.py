@@ -16,6 +16,9 @@ class Progress(Protocol):
     def step(self, name: str, total: int | None = None, unit: str = "") -> AbstractContextManager[Advance]:
         """Open a step of `total` units ("bytes", "tensors", …); None when the total is not known."""
 
+    def note(self, text: str) -> None:
+        """Tell something worth knowing that changes no result."""
+
 
 class Silent:
     """Listens to nothing."""
@@ -24,6 +27,9 @@ class Silent:
     def step(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
         """Do nothing with the step."""
         yield lambda amount: None
+
+    def note(self, text: str) -> None:
+        """Do nothing with it."""
 
 
 SILENT = Silent()

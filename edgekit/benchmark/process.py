@@ -15,14 +15,20 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgekit.benchmark.plan import NO_CACHE, BenchPlan, Files, RunnerTask, check_task
-from edgekit.benchmark.result import Run, Switch
+from edgekit.benchmark.result import Init, Run, Switch
 from edgekit.bundle.subject import Subject
 from edgekit.device.host import host_abi
-from edgekit.errors import MissingToolError
+from edgekit.errors import InputError, MissingToolError
 from edgekit.records import documents
+from edgekit.records.codec import decode
 
 PREBUILT: Final = Path(__file__).parent / "native" / "prebuilt"
 ENGINE_LIBRARY: Final = "liblitert-lm.so"
+_RUN: Final = (
+    *("warmup", "prefill_tokens", "decode_tokens", "ttft", "total"),
+    *("prefill_tps", "decode_tps", "engine_ttft"),
+)
+_SWITCH: Final = ("session", "first", "again")
 GRACE_SECONDS: Final = 20.0
 """A runner ends itself in time by an alarm; only when that fails is it ended from here, so much later."""
 
@@ -135,16 +141,20 @@ def outcome(lines: Iterable[str], log: str, failure: str | None) -> Outcome:
     finished = False
     for event in read_events(lines):
         kind = event.get("event")
-        if kind == "init":
-            init = float(event["seconds"])
-        elif kind == "run":
-            runs.append(read_run(event))
-        elif kind == "switch":
-            switches.append(Switch(event["session"], event["first"], event["again"]))
-        elif kind == "check":
-            answer = answer_text(event["message"])
-        elif kind == "error":
-            failure = explained(event)
+        try:
+            if kind == "init":
+                init = decode(Init, {"cold": False, "seconds": event["seconds"]}, where=kind).seconds
+            elif kind == "run":
+                runs.append(read_run(event))
+            elif kind == "switch":
+                switches.append(decode(Switch, {key: event[key] for key in _SWITCH}, where=kind))
+            elif kind == "check":
+                answer = answer_text(event["message"])
+            elif kind == "error":
+                failure = explained(event)
+        except (ArithmeticError, AttributeError, InputError, LookupError, TypeError, ValueError) as error:
+            # What a device says may have gone through anything.
+            failure = f"the runner says what is no {kind!r} event: {error}"
         finished = finished or kind == "done"
     if failure is None and not finished:
         failure = last_error(log) or "the runner ended without saying why"
@@ -165,19 +175,10 @@ def read_events(lines: Iterable[str]) -> list[dict[str, Any]]:
 
 def read_run(event: dict[str, Any]) -> Run:
     """Return the run that a `run` event of the runner describes."""
-    return Run(
-        warmup=event["warmup"],
-        prefill_tokens=event["prefill_tokens"],
-        decode_tokens=event["decode_tokens"],
-        ttft=event["ttft"],
-        total=event["total"],
-        stamps=tuple(round(stamp / 1e6, 7) for stamp in event["stamps_us"]),
-        prefill_tps=event["prefill_tps"],
-        decode_tps=event["decode_tps"],
-        engine_ttft=event["engine_ttft"],
-        rss_peak=event["rss_peak"] or None,
-        private=event["private"] or None,
-    )
+    told = {key: event[key] for key in _RUN}
+    stamps = [round(stamp / 1e6, 7) for stamp in event["stamps_us"]]
+    memory = {key: event[key] or None for key in ("rss_peak", "private")}
+    return decode(Run, told | memory | {"stamps": stamps}, where="run")
 
 
 def answer_text(message: dict[str, Any]) -> str:

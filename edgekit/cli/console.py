@@ -130,6 +130,14 @@ class Lines:
             over.set()
             teller.join()
 
+    def note(self, text: str) -> None:
+        """Write a line on standard error."""
+        _note(text)
+
+
+def _note(text: str) -> None:
+    error_console().print(f"note: {text}", markup=False, emoji=False, highlight=False)
+
 
 def _how_far(done: int, total: int | None, unit: str, seconds: float) -> str:
     """Write how far a step is: 40 of 100 answers (40%), about 30 s left."""
@@ -143,6 +151,10 @@ def _how_far(done: int, total: int | None, unit: str, seconds: float) -> str:
 
 class Bars:
     """Draws a bar per step: its name, how much is done, and the time left."""
+
+    def note(self, text: str) -> None:
+        """Write a line on standard error."""
+        _note(text)
 
     @contextmanager
     def step(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:

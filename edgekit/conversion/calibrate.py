@@ -93,7 +93,7 @@ def calibrate(
     use = CalibrationUse(names, sum(map(len, texts)), asked)
     key = hashlib.sha256(f"{_FORMAT} {digest} {asked}".encode()).hexdigest()
     path = cache_directory().parent / "calibrations" / f"{key[:32]}.moments"
-    moments = _cached(path)
+    moments = _cached(path, progress)
     if moments is None:
         moments = input_moments(checkpoint.tensors, checkpoint.architecture, texts, progress)
         _keep(path, moments)
@@ -141,12 +141,15 @@ def _turns(text: Text) -> Iterator[str]:
             return
 
 
-def _cached(path: Path) -> dict[str, NDArray[np.float32]] | None:
-    """What is in the cache; None when nothing is, or when it cannot be read."""
+def _cached(path: Path, progress: Progress) -> dict[str, NDArray[np.float32]] | None:
+    """What is in the cache; None when nothing is, or when it cannot be used: it is made anew then."""
     try:
         with path.open("rb") as file:
             digest, content = file.read(_DIGEST), file.read()
         if hashlib.sha256(content).digest() != digest:
+            progress.note(
+                f"what was seen of activations is damaged in the cache, and looked at again: {path}"
+            )
             return None
         found = {place: _square(triangle) for place, triangle in load(content).items()}
         path.touch()  # the oldest are dropped

@@ -6,6 +6,7 @@ Linux board has the files under /sys and /proc only.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -227,9 +228,10 @@ def _kilobytes(memory: Mapping[str, str], name: str) -> int | None:
 
 def _number(text: str | None) -> float | None:
     try:
-        return float(text) if text else None
+        number = float(text) if text else math.nan
     except ValueError:
         return None
+    return number if abs(number) < 1e15 else None  # neither infinite nor NaN: a device may say anything
 
 
 _COOLER_SECONDS = 5.0

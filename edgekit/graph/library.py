@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -53,9 +54,7 @@ def find_graph(key: GraphKey, progress: Progress = SILENT) -> Graph:
     if shipped.exists():
         return read_graph(shipped)
     cached = cache_directory() / key.file_name()
-    if cached.exists():
-        return _read_cached(cached, key)
-    return _capture_once(cached, key, progress)
+    return _read_cached(cached, key, progress) or _capture_once(cached, key, progress)
 
 
 def _capture_once(path: Path, key: GraphKey, progress: Progress) -> Graph:
@@ -63,21 +62,29 @@ def _capture_once(path: Path, key: GraphKey, progress: Progress) -> Graph:
     capture = _converter(key)
     path.parent.mkdir(parents=True, exist_ok=True)
     with lock(path):
-        if path.exists():
-            return _read_cached(path, key)
+        if (made_meanwhile := _read_cached(path, key, progress)) is not None:
+            return made_meanwhile
         graph = capture(key, progress)
         with whole(path, error=GraphError) as file:
             write_graph(graph, file)
         return graph
 
 
-def _read_cached(path: Path, key: GraphKey) -> Graph:
-    graph = read_graph(path)
-    if graph.key != key:
-        raise GraphError(
-            "the cached graph is of another architecture", where=path, remedy="delete it and convert again"
-        )
-    return graph
+def _read_cached(path: Path, key: GraphKey, progress: Progress) -> Graph | None:
+    """What an earlier run captured; None when there is nothing, or what is there cannot be used: it is dropped then."""
+    if not path.exists():
+        return None
+    try:
+        graph = read_graph(path)
+        if graph.key == key:
+            return graph
+        why = "it is of another architecture"
+    except GraphError as error:
+        why = error.message
+    progress.note(f"a graph in the cache is damaged, and captured anew: {path} ({why})")
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
+    return None
 
 
 def _converter(key: GraphKey) -> Capture:

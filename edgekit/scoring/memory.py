@@ -9,12 +9,11 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import zlib
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 from edgekit.errors import InputError
 from edgekit.files.directory import new_directory
 from edgekit.graph.library import cache_directory
+from edgekit.progress import SILENT, Progress
 from edgekit.records.codec import decode, plain, read_values
 from edgekit.runtime.ask.protocol import Rendered
 from edgekit.scoring.positions import LogitDistance
@@ -67,11 +67,23 @@ class Facts:
     merge: MergeFigures | None = None
 
 
+def _floats(array: NDArray[Any]) -> NDArray[np.float32]:
+    """States as they were kept; raises ValueError for anything else."""
+    if array.dtype != np.float32 or array.ndim != 2 or not np.isfinite(array).all():
+        raise ValueError(
+            f"it holds an array of {array.dtype} with {array.ndim} dimensions, or no finite numbers"
+        )
+    return array
+
+
 class Memory:
     """What is known of one reference; entries that a run adds are kept by `keep`."""
 
-    def __init__(self, digest: str, versions: Mapping[str, str]) -> None:
-        """Recall everything. digest: of the checkpoint. versions: of the packages that compute."""
+    def __init__(self, digest: str, versions: Mapping[str, str], progress: Progress = SILENT) -> None:
+        """Recall everything. digest: of the checkpoint. versions: of the packages that compute.
+
+        What cannot be read is dropped with a note, and asked again.
+        """
         key = hashlib.sha256(json.dumps([_FORMAT, digest, versions], sort_keys=True).encode()).hexdigest()
         self._directory = cache_directory().parent / "references" / key[:32]
         self.ids: dict[str, Ids] = {}
@@ -83,11 +95,13 @@ class Memory:
         self.merge: MergeFigures | None = None
         self._known: dict[str, set[Any]] = {}
         for results in sorted(self._directory.glob(f"*/{_RESULTS}")):
-            # What a killed run or a full disk left is as good as nothing: it is asked again.
-            with contextlib.suppress(
-                InputError, OSError, ValueError, KeyError, EOFError, BadZipFile, zlib.error
-            ):
+            try:
                 self._recall(results)
+            except Exception as error:  # whatever NumPy and zipfile say of damage
+                progress.note(
+                    f"what a run kept of the reference is damaged, and asked again: {results} ({error})"
+                )
+                shutil.rmtree(results.parent, ignore_errors=True)
         self._note()
 
     @property
@@ -121,7 +135,7 @@ class Memory:
     def _recall(self, path: Path) -> None:
         facts = decode(Facts, read_values(path), where=path, infinite=True)
         with np.load(path.with_name(_HIDDEN)) as arrays:
-            states = {key: arrays[str(place)] for place, key in enumerate(facts.texts)}
+            states = {key: _floats(arrays[str(place)]) for place, key in enumerate(facts.texts)}
         self.states |= states
         self.ids |= facts.ids
         self.spelled |= dict(facts.spelled)

@@ -114,7 +114,7 @@ def run_reference(
     guesses: what it may answer to each prompt, such as a bundle's answers; they cost or save time, and change nothing.
     """
     versions = _versions()
-    memory = Memory(digest, versions)
+    memory = Memory(digest, versions, progress)
     asking = _Asking(checkpoint, text, memory, progress)
     prompts = [asking.render(messages) for messages in questions.prompts]
     prompt_ids = [asking.encode(prompt.text or "") for prompt in prompts]

@@ -129,7 +129,10 @@ def _linked_keys(graph_id: str) -> Iterator[GraphKey]:
     """Find the graph of which a manifest holds the digest's beginning."""
     for directory in (SHIPPED, cache_directory()):
         for path in sorted(directory.glob("*.graph")):
-            graph = read_graph(path)
+            try:
+                graph = read_graph(path)
+            except GraphError:  # in the cache, which whoever needs that one makes anew
+                continue
             if not graph.key.scoring and graph.digest().startswith(graph_id):
                 yield graph.key
 

@@ -24,6 +24,7 @@ from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
 from edgekit.text.settle import Text, read_text
 from tests.conftest import EXAMPLE
+from tests.fixtures.noting import Noting
 
 ROTATION = 128
 ASKED = "make the text bigger, please, and turn the brightness down"
@@ -95,8 +96,10 @@ def test_what_was_seen_is_kept_and_a_damaged_cache_is_made_anew(
     damaged = bytearray(newest.read_bytes())
     damaged[len(damaged) // 2] ^= 0xFF  # a number among many
     newest.write_bytes(damaged)
-    calibrate(demo, text, Calibrate(), "another digest")
+    told = Noting()
+    calibrate(demo, text, Calibrate(), "another digest", told)
     assert len(looked) == 2
+    assert str(newest) in told.notes[0]
     assert len(list((user_cache / "calibrations").iterdir())) <= 3
 
 

@@ -94,7 +94,7 @@ def read_llama_bench(case: Case, outputs: Sequence[str]) -> CaseResult:
         entries = [entry for output in outputs for entry in documents.loads(output)]
         prompts = _samples(entries, "n_prompt", case.prefill)
         answers = _samples(entries, "n_gen", case.decode)
-    except (ValueError, TypeError, KeyError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         return CaseResult(case, failure=f"the output of {TOOL} is not what it documents ({error})")
     if not prompts or len(prompts) != len(answers):
         return CaseResult(

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from edgekit.bundle.manifest import Manifest
     from edgekit.bundle.opening import Bundle, open_bundle
     from edgekit.bundle.summary import Summary
+    from edgekit.bundle.verify import Verification, sign, verify
     from edgekit.checkpoint import Checkpoint, open_checkpoint
     from edgekit.conversion.adapter.making import AdapterBundle, adapter
     from edgekit.conversion.convert import Conversion, convert
@@ -73,6 +74,7 @@ __all__ = [
     "TextOptions",
     "Thresholds",
     "Trim",
+    "Verification",
     "__version__",
     "adapter",
     "bench",
@@ -83,8 +85,10 @@ __all__ = [
     "open_checkpoint",
     "package",
     "read_recipe",
+    "sign",
     "survey_vocabulary",
     "validate",
+    "verify",
 ]
 
 _HOMES = {
@@ -113,6 +117,7 @@ _HOMES = {
     "TextOptions": "edgekit.conversion.options",
     "Thresholds": "edgekit.gates",
     "Trim": "edgekit.conversion.options",
+    "Verification": "edgekit.bundle.verify",
     "adapter": "edgekit.conversion.adapter.making",
     "bench": "edgekit.benchmark.bench",
     "chat": "edgekit.runtime.chat:open_chat",
@@ -122,8 +127,10 @@ _HOMES = {
     "open_checkpoint": "edgekit.checkpoint",
     "package": "edgekit.packaging.package",
     "read_recipe": "edgekit.recipes",
+    "sign": "edgekit.bundle.verify",
     "survey_vocabulary": "edgekit.conversion.trim.survey",
     "validate": "edgekit.validation.validate",
+    "verify": "edgekit.bundle.verify",
 }
 """Where each name is defined, and as what, when that is another name."""
 

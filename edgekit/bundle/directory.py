@@ -25,13 +25,18 @@ ADAPTER_MANIFEST_NAME = "adapter.json"
 EMPTY_SIDECAR_NAME = "empty.lora.tflite"
 """Of a base that takes adapters: the sidecar for conversations without one."""
 NOTICE_NAME = "NOTICE"
+SIGNATURE_NAME = "edgekit.sig"
+TASKS_NAME = "tasks.json"
+"""In an app's assets: what the app offers."""
+SBOM_NAME = "sbom.cdx.json"
+"""In an app's assets: what the bundle was made of."""
 REPORTS_NAME = "reports"
 
 _NAMED_FILE = {MANIFEST_NAME: "model", ADAPTER_MANIFEST_NAME: "sidecar"}
 """The two manifests, and the key under which each names the one large file of its bundle."""
 
-_OUR_NAMES = (*_NAMED_FILE, NOTICE_NAME, EMPTY_SIDECAR_NAME)
-_READ = (*_OUR_NAMES, REPORTS_NAME, "*.litertlm", "*.tflite")
+_OUR_NAMES = (*_NAMED_FILE, NOTICE_NAME, EMPTY_SIDECAR_NAME, SIGNATURE_NAME)
+_READ = (*_OUR_NAMES, TASKS_NAME, SBOM_NAME, REPORTS_NAME, "*.litertlm", "*.tflite")
 """Patterns of the names that are read in a bundle."""
 _OUR_REPORT = re.compile(r"(convert|validate|bench-[^/\\]+|package)\.(html|json)")
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")

@@ -25,6 +25,7 @@ from edgekit.cli.demo import demo
 from edgekit.cli.panels import GroupedCommand
 from edgekit.cli.recipes import recipes
 from edgekit.cli.renamed import Command
+from edgekit.cli.sign import SIGN_EXAMPLES, VERIFY_EXAMPLES, sign, verify
 from edgekit.errors import EdgekitError
 
 BUG_EXIT_CODE = 70
@@ -51,6 +52,8 @@ app.command(
     epilog=package_command.EXAMPLES,
     cls=package_command.PackageCommand,
 )(package_command.listed)
+app.command(epilog=SIGN_EXAMPLES, cls=Command)(sign)
+app.command(epilog=VERIFY_EXAMPLES, cls=Command)(verify)
 app.add_typer(recipes, name="recipes")
 app.add_typer(data, name="data")
 app.command(cls=Command)(demo)

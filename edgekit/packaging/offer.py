@@ -17,7 +17,6 @@ from edgekit.packaging.presets import Action, Presets, find_task_presets
 from edgekit.packaging.quality import Quality, read_adapter_quality, read_quality
 from edgekit.quoting import json_text
 
-TASKS_NAME: Final = "tasks.json"
 SCHEMA_VERSION: Final = 2
 BASE_ID: Final = "base"
 """Of the task that is the bundle's own, without an adapter."""

@@ -19,6 +19,7 @@ _NOT_PLATFORM: Final = (
     "kotlin.*",
     "kotlin",
     "kotlinx.*",
+    "org.bouncycastle.*",
     "org.jetbrains.*",
 )
 

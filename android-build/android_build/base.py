@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from android_build.catalog import levels, version
+from android_build.components import components
 from android_build.engine import ABIS, engine_version
 from android_build.layout import BASE, NAMESPACE
 from android_build.libraries import app_libraries
@@ -138,6 +139,7 @@ def _facts(apk: Path, icon: str) -> dict[str, Any]:
         "compile_sdk": sdk.compile,
         "version_code": int(version("versionCode")),
         "version_name": version("versionName"),
+        "components": components(),
         "sources": source_digest(),
         "built_with": _built_with(),
     }

@@ -50,6 +50,9 @@ def main() -> None:
     step = steps.add_parser("lint", help="run Android Lint; a warning is an error")
     step.set_defaults(run=_lint)
 
+    step = steps.add_parser("components", help="write the list of libraries that the app shows")
+    step.set_defaults(run=_components)
+
     step = steps.add_parser(
         "base", help="build the base that ships in edgekit anew, or compare it with the sources"
     )
@@ -113,6 +116,12 @@ def _lint(arguments: argparse.Namespace) -> None:
     from android_build.lint import check_lint
 
     check_lint()
+
+
+def _components(arguments: argparse.Namespace) -> None:
+    from android_build.components import write_shown
+
+    print(write_shown())
 
 
 def _base(arguments: argparse.Namespace) -> None:

@@ -1,4 +1,7 @@
-"""The assets of the app under test, made by `edgekit package`: the demo bundle, and one base with two adapters."""
+"""The assets of the app under test, made by `edgekit package`: the demo bundle, and one base with two adapters.
+
+Both are signed, by a key that is no secret.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,16 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+
 from android_build.layout import ROOT
 from android_build.outputs import made
 from android_build.process import run
 
 _EXAMPLES: Final = ROOT / "examples"
 _NAVIGATOR: Final = _EXAMPLES / "settings-navigator"
+_SIGNER: Final = "signer.pem"
 _ADAPTERS: Final = ("sentiment", "support-triage")
 PRESETS: Final = _NAVIGATOR / "edgekit.toml"
 _MADE_BY: Final = (
@@ -30,6 +37,11 @@ def demo_assets() -> Path:
         _package(bundle, directory)
 
     return made("demo", [*_made_by(), _NAVIGATOR], build) / "assets"
+
+
+def demo_signer() -> Path:
+    """Return the public key that the demo bundle is signed with, in PEM."""
+    return demo_assets().with_name(_SIGNER)
 
 
 def adapter_assets() -> Path:
@@ -64,10 +76,23 @@ def _answers(example: Path) -> tuple[str | Path, ...]:
 def _package(bundle: Path, directory: Path, *options: str | Path) -> None:
     """Leave the bundle's assets in a directory, and nothing of the bundle."""
     package = directory / "package"
-    _edgekit("package", bundle, "--to", "assets", "--presets", PRESETS, *options, "--output", package)
+    key = _signing_key(directory)
+    options = ("--presets", PRESETS, "--sign", key, *options)
+    _edgekit("package", bundle, "--to", "assets", *options, "--output", package)
     (package / "assets").rename(directory / "assets")
     shutil.rmtree(package)
     shutil.rmtree(bundle)
+
+
+def _signing_key(directory: Path) -> Path:
+    """Leave a private key in a directory, and the public one beside it."""
+    private = Ed25519PrivateKey.from_private_bytes(bytes(32))
+    key = directory / "signing.pem"
+    form = (Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    key.write_bytes(private.private_bytes(*form))
+    public = private.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    (directory / _SIGNER).write_bytes(public)
+    return key
 
 
 def _edgekit(*words: str | Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from xml.etree import ElementTree
@@ -9,6 +10,7 @@ from xml.etree import ElementTree
 import pytest
 
 from android_build import catalog
+from android_build.components import SHOWN, shown_text
 from android_build.engine import ABIS, engine_version
 from android_build.layout import KOTLIN, MAIN, NAMESPACE, PROJECT
 from android_build.libraries import app_libraries, libraries_for_tests
@@ -53,6 +55,17 @@ def test_each_library_of_the_catalog_is_pinned_at_its_version(bill_of_materials:
         if found != wanted:
             differing[module] = (wanted, found)
     assert differing == {}
+
+
+def test_the_app_lists_what_it_carries() -> None:
+    assert SHOWN.read_text(encoding="utf-8") == shown_text(), "run python android-build components"
+
+
+def test_every_licence_of_it_has_its_text_in_the_app() -> None:
+    about = (KOTLIN / "dev/edgekit/sample/screens/AboutScreen.kt").read_text(encoding="utf-8")
+    texts = dict(re.findall(r'\("([^"]+)", R\.string\.\w+, R\.raw\.(\w+)\)', about))
+    assert {each["licence"] for each in json.loads(SHOWN.read_text(encoding="utf-8"))} == set(texts)
+    assert all((SHOWN.with_name(f"{name}.txt")).stat().st_size > 1000 for name in texts.values())
 
 
 def test_the_compilers_are_the_plugins_versions() -> None:

@@ -9,6 +9,7 @@ import java.io.File
  *
  * @property adapters what the model takes of adapters; null when it takes none
  * @property suppressedTokens ids that an answer under a format must not contain; null in a manifest that does not say
+ * @property oneTurn the chat template changes earlier turns, so that each message must begin a conversation of its own
  */
 data class Manifest(
     val model: BundleFile,
@@ -22,6 +23,7 @@ data class Manifest(
     val examples: List<String>,
     val adapters: AdapterInputs? = null,
     val suppressedTokens: List<Int>? = null,
+    val oneTurn: Boolean = false,
 )
 
 /** @property sha256 hexadecimal */
@@ -71,6 +73,7 @@ data class QualityCheck(val name: String, val passed: Boolean, val summary: Stri
  * @property base of the bundle that the adapter was made for
  * @property rank of the sidecar, which fills up [trainedRank] with zeros
  * @property chatTemplate in place of the model file's; null for that
+ * @property oneTurn as in [Manifest]
  */
 data class AdapterManifest(
     val name: String,
@@ -84,6 +87,7 @@ data class AdapterManifest(
     val answerFormat: AnswerFormat?,
     val chatTemplate: String?,
     val licence: String?,
+    val oneTurn: Boolean = false,
 )
 
 data class AdapterBase(val name: String, val modelSha256: String)
@@ -147,6 +151,9 @@ sealed class BundleFailure(message: String, cause: Throwable? = null) : Exceptio
 
     /** An adapter that was made for the bundle [madeFor], which is not the app's. */
     class ForeignAdapter(name: String, val madeFor: String, detail: String) : BundleFailure("$name: $detail")
+
+    /** Not signed with the key that the app was built to ask for, or changed since. */
+    class Unsigned(detail: String) : BundleFailure(detail)
 
     /** An adapter of another rank than the model's, or for projections at which the model takes none. */
     class UnfitAdapter(name: String, detail: String) : BundleFailure("$name: $detail")

@@ -25,6 +25,7 @@ import kotlinx.coroutines.flow.flowOn
  *
  * @param directory of the installer's own; nothing else lies in it
  * @param engineCaches likewise
+ * @param signer whose bundles are taken, and no others; null takes anybody's
  */
 class BundleInstaller(
     private val assets: AssetSource,
@@ -32,11 +33,13 @@ class BundleInstaller(
     private val engineCaches: File,
     private val disk: Disk = DeviceDisk,
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
+    private val signer: Signer? = null,
 ) {
     constructor(context: Context) : this(
         assets = AppAssets(context.assets),
         directory = File(context.noBackupFilesDir, "bundles"),
         engineCaches = File(context.noBackupFilesDir, "engine-caches"),
+        signer = Signer.of { context.assets.open(it) },
     )
 
     private val builtIn = File(directory, "built-in")
@@ -49,7 +52,7 @@ class BundleInstaller(
 
     /** Makes a document ready that the user picked: a .litertlm file, or a zip file with a bundle in it. */
     fun open(document: Document): Flow<InstallState> = states {
-        pickedBundle(document, File(directory, "picked"), disk).also { deleteStaleCaches() }
+        pickedBundle(document, File(directory, "picked"), disk, signer).also { deleteStaleCaches() }
     }
 
     private fun states(work: suspend FlowCollector<InstallState>.() -> Bundle): Flow<InstallState> = flow {
@@ -64,8 +67,9 @@ class BundleInstaller(
     }.flowOn(dispatcher)
 
     private suspend fun FlowCollector<InstallState>.installBuiltIn(): Bundle {
-        val manifest = parseManifest(asset(MANIFEST) ?: throw BundleFailure.Missing(MANIFEST))
-        val offer = parseTasks(asset(TASKS) ?: throw BundleFailure.Missing(TASKS))
+        val manifest = parseManifest(signedAsset("", MANIFEST) ?: throw BundleFailure.Missing(MANIFEST))
+        // Tasks and terms come with the app's own code, and are as good as that.
+        val offer = parseTasks(asset(TASKS)?.decodeToString() ?: throw BundleFailure.Missing(TASKS))
         val home = File(builtIn, manifest.model.sha256)
         builtIn.listFiles().orEmpty().filter { it != home }.forEach { it.deleteRecursively() }
         deleteStaleCaches()
@@ -78,17 +82,17 @@ class BundleInstaller(
         val folders = File(home, ADAPTERS)
         folders.listFiles().orEmpty().filter { folder -> offer.tasks.none { it.adapter == folder.name } }.forEach { it.deleteRecursively() }
         val adapters = installAdapters(offer) { installAdapter(it, manifest, File(folders, it)) }
-        return Bundle(model, manifest, offer.title, offer.tasks, adapters, asset(NOTICE)).orFailureOfOnlyTask()
+        return Bundle(model, manifest, offer.title, offer.tasks, adapters, asset(NOTICE)?.decodeToString()).orFailureOfOnlyTask()
     }
 
     private suspend fun FlowCollector<InstallState>.installAdapter(folder: String, base: Manifest, home: File): InstalledAdapter.Usable {
-        val manifest = fittingAdapter(folder, asset(adapterPath(folder, ADAPTER_MANIFEST)), base)
+        val manifest = fittingAdapter(folder, signedAsset(adapterPath(folder, ""), ADAPTER_MANIFEST), base)
         val sidecar = File(home, manifest.sidecar.name)
         if (!isReady(sidecar, manifest.sidecar)) {
             home.deleteRecursively()
             copyChecked(manifest.sidecar, adapterPath(folder, manifest.sidecar.name), sidecar)
         }
-        return InstalledAdapter.Usable(manifest, sidecar, asset(adapterPath(folder, NOTICE)))
+        return InstalledAdapter.Usable(manifest, sidecar, asset(adapterPath(folder, NOTICE))?.decodeToString())
     }
 
     /** Copies one of the app's assets into a file that is there only when it is what [expected] says. */
@@ -118,8 +122,13 @@ class BundleInstaller(
         throw BundleFailure.Missing(name)
     }
 
-    private fun asset(name: String): String? = try {
-        assets.open(name).use { it.readBytes().decodeToString() }
+    /** A manifest among the assets, by which model and sidecars are checked in their turn. */
+    private fun signedAsset(folder: String, name: String): String? = asset(folder + name)?.let { content ->
+        signer.signed(folder.ifEmpty { "the app’s bundle" }) { asset(folder + SIGNATURE) }.checked(name, content).decodeToString()
+    }
+
+    private fun asset(name: String): ByteArray? = try {
+        assets.open(name).use { it.readBytes() }
     } catch (missing: FileNotFoundException) {
         null
     }

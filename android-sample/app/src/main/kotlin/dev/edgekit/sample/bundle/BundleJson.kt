@@ -39,6 +39,7 @@ internal fun parseManifest(text: String): Manifest {
         examples = json.texts("examples"),
         adapters = json.atOrNull("adapters")?.let { adapterInputs(it, json.at("architecture")) },
         suppressedTokens = json.idsOrNull("suppressed_tokens"),
+        oneTurn = isOneTurn(json),
     )
 }
 
@@ -70,6 +71,7 @@ internal fun parseAdapter(folder: String, text: String): AdapterManifest {
         answerFormat = json.atOrNull("answer")?.let(::answerFormat),
         chatTemplate = json.textOrNull("chat_template"),
         licence = json.textOrNull("licence"),
+        oneTurn = isOneTurn(json),
     )
 }
 
@@ -131,6 +133,12 @@ private fun StrictObject.digest(key: String): String =
 
 private fun StrictObject.names(key: String): List<String> =
     texts(key).ifEmpty { wrong(key, "a list of at least one name") }
+
+private fun isOneTurn(json: StrictObject): Boolean = when (json.textOrNull("turns")) {
+    null, "many" -> false
+    "one" -> true
+    else -> json.wrong("turns", "one or many")
+}
 
 private fun task(json: StrictObject) = Task(
     id = json.text("id").also { if (!TASK_ID.matches(it)) json.wrong("id", "a name of a-z, 0-9 and -") },

@@ -23,11 +23,11 @@ private val ZIP_MAGIC = byteArrayOf('P'.code.toByte(), 'K'.code.toByte(), 3, 4)
  * Copies a document's bundle to [home]`/DIGEST`, in place of an earlier one, and checks it. The same document is not copied
  * again, nor needed any more, unless it has changed.
  */
-internal suspend fun FlowCollector<InstallState>.pickedBundle(document: Document, home: File, disk: Disk): Bundle {
+internal suspend fun FlowCollector<InstallState>.pickedBundle(document: Document, home: File, disk: Disk, signer: Signer?): Bundle {
     val staging = File(home.path + PART)
     staging.deleteRecursively()
     val facts = document.facts()
-    kept(document, facts, home)?.let { return it }
+    kept(document, facts, home, signer)?.let { return it }
     val name = facts?.name.orEmpty()
     staging.mkdirs()
     try {
@@ -35,45 +35,61 @@ internal suspend fun FlowCollector<InstallState>.pickedBundle(document: Document
             val free = disk.free(staging)
             if (free < size) throw BundleFailure.NoSpace(size, free)
         }
-        val digest = Picking(this, staging, disk, safeFileName(name), facts?.size ?: 0).copyAndCheck(document)
+        val digest = Picking(this, staging, disk, signer, safeFileName(name), facts?.size ?: 0).copyAndCheck(document)
         writeWhole(File(staging, ORIGIN), origin(document, facts))
         home.deleteRecursively()
         home.mkdirs()
         staging.moveTo(File(home, digest))
-        return bundleIn(File(home, digest), this)
+        return bundleIn(File(home, digest), signer, this)
     } finally {
         staging.deleteRecursively()
     }
 }
 
 /** The bundle that was copied from this document before, null when there is none or the document has changed. */
-private suspend fun FlowCollector<InstallState>.kept(document: Document, facts: DocumentFacts?, home: File): Bundle? {
+private suspend fun FlowCollector<InstallState>.kept(
+    document: Document,
+    facts: DocumentFacts?,
+    home: File,
+    signer: Signer?,
+): Bundle? {
     val directory = home.listFiles().orEmpty().singleOrNull() ?: return null
     val origin = File(directory, ORIGIN).takeIf { it.isFile }?.readText()?.lines().orEmpty()
     val isSame = origin.firstOrNull() == document.id && (facts == null || origin == origin(document, facts).lines())
     val model = directory.listFiles().orEmpty().singleOrNull { it.name.endsWith(MODEL_SUFFIX) }
     if (!isSame || model == null) return null
     val expected = BundleFile(model.name, model.length(), directory.name)
-    return if (isReady(model, expected)) bundleIn(directory, this) else null
+    return if (isReady(model, expected)) bundleIn(directory, signer, this) else null
 }
 
 private fun origin(document: Document, facts: DocumentFacts?): String =
     listOf(document.id, facts?.size, facts?.modified, titleOf(facts?.name.orEmpty())).joinToString("\n")
 
 /** @param checks is told how far a sidecar is checked that was not before */
-private suspend fun bundleIn(directory: File, checks: FlowCollector<InstallState>): Bundle {
-    fun textOf(name: String) = File(directory, name).takeIf { it.isFile }?.readText()
-    val manifest = textOf(MANIFEST)?.let(::parseManifest)
+private suspend fun bundleIn(directory: File, signer: Signer?, checks: FlowCollector<InstallState>): Bundle {
+    val texts = SignedTexts(directory, signer)
+    val manifest = texts.of(MANIFEST)?.let(::parseManifest)
     val model = directory.listFiles().orEmpty().single { it.name.endsWith(MODEL_SUFFIX) }
-    val title = manifest?.name ?: textOf(ORIGIN)!!.lines().last()
+    val title = manifest?.name ?: File(directory, ORIGIN).readText().lines().last()
     manifest?.adapters?.empty?.let { checks.checkSidecar(directory, it.name, it) }
-    val offer = textOf(TASKS)?.let(::parseTasks) ?: genericOffer(title, manifest?.examples.orEmpty())
+    val offer = texts.of(TASKS)?.let(::parseTasks) ?: genericOffer(title, manifest?.examples.orEmpty())
     val adapters = installAdapters(offer) { folder ->
-        val adapter = fittingAdapter(folder, textOf(adapterPath(folder, ADAPTER_MANIFEST)), checkNotNull(manifest))
+        val adapter = fittingAdapter(folder, texts.of(ADAPTER_MANIFEST, folder), checkNotNull(manifest))
         val sidecar = checks.checkSidecar(directory, adapterPath(folder, adapter.sidecar.name), adapter.sidecar)
-        InstalledAdapter.Usable(adapter, sidecar, textOf(adapterPath(folder, NOTICE)))
+        InstalledAdapter.Usable(adapter, sidecar, texts.of(NOTICE, folder))
     }
-    return Bundle(model, manifest, offer.title, offer.tasks, adapters, textOf(NOTICE)).orFailureOfOnlyTask()
+    return Bundle(model, manifest, offer.title, offer.tasks, adapters, texts.of(NOTICE)).orFailureOfOnlyTask()
+}
+
+/** The small files of a bundle; where a signature is asked for, as they were signed. */
+private class SignedTexts(private val directory: File, private val signer: Signer?) {
+    /** Null when there is none. Throws [BundleFailure.Unsigned]. */
+    fun of(name: String, adapter: String? = null): String? {
+        val folder = if (adapter == null) directory else File(directory, adapterPath(adapter, "."))
+        val content = File(folder, name).takeIf { it.isFile }?.readBytes() ?: return null
+        val signed = signer.signed(adapter ?: "the bundle") { File(folder, SIGNATURE).takeIf { it.isFile }?.readBytes() }
+        return signed.checked(name, content).decodeToString()
+    }
 }
 
 private suspend fun FlowCollector<InstallState>.checkSidecar(bundle: File, path: String, expected: BundleFile): File {
@@ -87,6 +103,7 @@ private class Picking(
     private val collector: FlowCollector<InstallState>,
     private val directory: File,
     private val disk: Disk,
+    private val signer: Signer?,
     private val name: String,
     private val size: Long,
 ) {
@@ -96,6 +113,7 @@ private class Picking(
         return BufferedInputStream(counted).use { stream ->
             val begin = stream.peek(MODEL_MAGIC.size)
             val model = when {
+                begin.contentEquals(MODEL_MAGIC) && signer != null -> throw BundleFailure.Unsigned("$name: a model file alone is not signed")
                 begin.contentEquals(MODEL_MAGIC) -> File(directory, name).also { copyLarge(stream, it, counted) }
                 begin.take(ZIP_MAGIC.size) == ZIP_MAGIC.toList() -> unpack(stream, counted)
                 else -> throw BundleFailure.Corrupt(name, "neither a $MODEL_SUFFIX file nor a zip file with a bundle")
@@ -127,7 +145,7 @@ private class Picking(
             when {
                 entry.isDirectory -> Unit
                 folder != null -> unpackOfAdapter(zip, folder, file, read)
-                file == MANIFEST || file == TASKS || file == NOTICE -> writeWhole(File(directory, file), zip.text(file))
+                file == MANIFEST || file == TASKS || file == NOTICE || file == SIGNATURE -> writeWhole(File(directory, file), zip.text(file))
                 file.endsWith(SIDECAR_SUFFIX) && isPlainName(file) -> copyLarge(zip, File(directory, file), read)
                 !file.endsWith(MODEL_SUFFIX) -> Unit
                 unnamed.exists() -> throw BundleFailure.Corrupt(name, "more than one $MODEL_SUFFIX file in it")
@@ -145,7 +163,7 @@ private class Picking(
         val target = File(directory, adapterPath(folder, file))
         target.parentFile!!.mkdirs()
         when {
-            file == ADAPTER_MANIFEST || file == NOTICE -> writeWhole(target, zip.text(file))
+            file == ADAPTER_MANIFEST || file == NOTICE || file == SIGNATURE -> writeWhole(target, zip.text(file))
             file.endsWith(SIDECAR_SUFFIX) -> copyLarge(zip, target, read)
         }
     }
@@ -153,10 +171,11 @@ private class Picking(
     /** Returns the digest. */
     private suspend fun check(model: File): String {
         damageOf(model)?.let { throw BundleFailure.Corrupt(name, it) }
-        File(directory, TASKS).takeIf { it.isFile }?.let { parseTasks(it.readText()) }
+        val texts = SignedTexts(directory, signer)
+        texts.of(TASKS)?.let(::parseTasks)
+        val manifest = texts.of(MANIFEST)?.let(::parseManifest)
         val size = model.length()
         val digest = digestOf(model) { collector.emit(InstallState.Checking(it, size)) }
-        val manifest = File(directory, MANIFEST).takeIf { it.isFile }?.let { parseManifest(it.readText()) }
         manifest?.let { checkSame(it.model, size, digest) }
         if (manifest == null && takesAdapters(model)) {
             throw BundleFailure.Unreadable(name, "a model that takes adapters needs the other files of its bundle: pick a zip file with all of them")

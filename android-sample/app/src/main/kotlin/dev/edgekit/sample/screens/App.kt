@@ -92,6 +92,7 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
                     Destination.SELF_TEST -> SelfTestRoute(task, onBack)
                     Destination.MODEL -> ModelRoute(shown, task, onBack)
                     Destination.SETTINGS -> SettingsScreen(settingsUiState(shown, bundle, viewModel), settings, onBack)
+                    Destination.ABOUT -> AboutScreen(bundle, onBack)
                 }
             }
         }

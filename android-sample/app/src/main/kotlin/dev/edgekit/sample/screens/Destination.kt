@@ -18,6 +18,7 @@ enum class Destination(@param:StringRes val title: Int, @param:DrawableRes val i
     SELF_TEST(R.string.self_test, R.drawable.ic_self_test),
     MODEL(R.string.model_card, R.drawable.ic_model),
     SETTINGS(R.string.settings, R.drawable.ic_settings, ofTask = false),
+    ABOUT(R.string.about, R.drawable.ic_about, ofTask = false),
 }
 
 /**

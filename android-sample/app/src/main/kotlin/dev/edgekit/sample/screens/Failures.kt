@@ -31,6 +31,7 @@ private fun explain(failure: BundleFailure): Explanation = when (failure) {
     is BundleFailure.Missing -> explanationOf(R.string.bundle_missing, R.string.bundle_missing_remedy, failure.message)
     is BundleFailure.Corrupt -> explanationOf(R.string.bundle_corrupt, R.string.bundle_corrupt_remedy, failure.message)
     is BundleFailure.Unreadable -> explanationOf(R.string.bundle_unreadable, R.string.bundle_unreadable_remedy, failure.message)
+    is BundleFailure.Unsigned -> explanationOf(R.string.bundle_unsigned, R.string.bundle_unsigned_remedy, failure.message)
     is BundleFailure.NoSpace -> Explanation(
         stringResource(R.string.no_space),
         stringResource(
@@ -57,6 +58,7 @@ private fun explain(failure: BundleFailure): Explanation = when (failure) {
 fun explainOfAdapter(failure: BundleFailure): Explanation = when (failure) {
     is BundleFailure.Missing -> explanationOf(R.string.adapter_missing, R.string.adapter_unfit_remedy, failure.message)
     is BundleFailure.Corrupt -> explanationOf(R.string.adapter_corrupt, R.string.bundle_corrupt_remedy, failure.message)
+    is BundleFailure.Unsigned -> explanationOf(R.string.adapter_unsigned, R.string.adapter_unsigned_remedy, failure.message)
     is BundleFailure.Unreadable -> explanationOf(R.string.adapter_unreadable, R.string.adapter_unreadable_remedy, failure.message)
     else -> explain(failure)
 }

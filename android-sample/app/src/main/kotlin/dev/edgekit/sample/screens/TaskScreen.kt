@@ -250,6 +250,14 @@ private fun Prompter(state: TaskUiState, actions: TaskActions, modifier: Modifie
         }
     }
     state.refusal?.let { Refused(it) }
+    if (state.oneTurn) {
+        Text(
+            stringResource(R.string.one_turn),
+            Modifier.padding(horizontal = 24.dp, vertical = 4.dp),
+            color = MaterialTheme.colorScheme.onSurfaceVariant,
+            style = MaterialTheme.typography.bodySmall,
+        )
+    }
     Row(
         Modifier.padding(start = 16.dp, top = 4.dp, end = 16.dp, bottom = 12.dp),
         horizontalArrangement = Arrangement.spacedBy(8.dp),

@@ -15,6 +15,7 @@ import dev.edgekit.sample.tasks.Refusal
 import dev.edgekit.sample.tasks.Transcript
 import dev.edgekit.sample.tasks.Turn
 import dev.edgekit.sample.tasks.contextTokens
+import dev.edgekit.sample.tasks.isOneTurn
 import dev.edgekit.sample.tasks.readAnswer
 import dev.edgekit.sample.tasks.settingsOf
 import dev.edgekit.sample.tasks.task
@@ -33,6 +34,7 @@ data class ShownTurn(val prompt: String, val answer: Answer, val ending: Ending?
 
 /**
  * @property answersInFormat every answer has the same form, so that the conversation is no chat
+ * @property oneTurn each message stands alone
  * @property sampling null while the model file's own is used
  */
 data class TaskUiState(
@@ -47,6 +49,7 @@ data class TaskUiState(
     val sampling: Sampling?,
     val defaultSampling: Sampling?,
     val answersInFormat: Boolean,
+    val oneTurn: Boolean,
 )
 
 @OptIn(ExperimentalCoroutinesApi::class)
@@ -107,6 +110,7 @@ private fun uiState(open: Dialogue, state: DialogueState): TaskUiState {
         sampling = state.transcript.sampling,
         defaultSampling = settings.sampling,
         answersInFormat = settings.answerFormat != null,
+        oneTurn = open.bundle.isOneTurn(open.task),
     )
 }
 

@@ -23,6 +23,13 @@ val Bundle.adapterSupport: AdapterSupport?
 
 fun Bundle.task(id: String): Task? = tasks.find { it.id == id }
 
+/** Whether each message of a task begins a conversation of its own; an adapter speaks by the model's template or by its own. */
+fun Bundle.isOneTurn(task: Task): Boolean {
+    val ofModel = manifest?.oneTurn == true
+    val adapter = adapterOf(task)?.manifest ?: return ofModel
+    return adapter.oneTurn || (ofModel && adapter.chatTemplate == null)
+}
+
 /** How a task converses unless its user says otherwise. An adapter has its own sampling, answer format and template. */
 fun Bundle.settingsOf(task: Task): ConversationSettings {
     val adapter = adapterOf(task)

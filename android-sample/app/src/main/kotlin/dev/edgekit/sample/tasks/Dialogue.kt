@@ -27,6 +27,8 @@ data class DialogueState(val transcript: Transcript, val answering: Boolean = fa
  * The conversation of a task as it is shown, and the engine's conversation behind it, which is opened when it is needed and
  * again after another task had the engine.
  *
+ * Where the task takes one turn, each message begins a conversation of its own; what is shown stays.
+ *
  * Its functions are called on one thread. [before] is taken up again if it was held with the same model and adapter.
  */
 class Dialogue(
@@ -38,6 +40,7 @@ class Dialogue(
     val bundle: Bundle = model.bundle
 
     private val settings = bundle.settingsOf(task)
+    private val oneTurn = bundle.isOneTurn(task)
     private val fresh = Transcript(bundle.identityOf(task), sampling = settings.sampling)
     private val _state = MutableStateFlow(DialogueState(before?.takeIf { it.model == fresh.model } ?: fresh))
     val state: StateFlow<DialogueState> = _state.asStateFlow()
@@ -106,9 +109,9 @@ class Dialogue(
         }
     }
 
-    private suspend fun converse(): Conversation = model.conversationOf(this, task, renewed = outdated) {
+    private suspend fun converse(): Conversation = model.conversationOf(this, task, renewed = outdated || oneTurn) {
         val transcript = _state.value.transcript
-        settings.copy(sampling = transcript.sampling, history = transcript.history)
+        settings.copy(sampling = transcript.sampling, history = if (oneTurn) emptyList() else transcript.history)
     }.also { outdated = false }
 
     /** @param used tokens in the engine's cache */

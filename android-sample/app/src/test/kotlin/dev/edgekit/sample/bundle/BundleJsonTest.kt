@@ -54,6 +54,14 @@ class BundleJsonTest {
     }
 
     @Test
+    fun `a manifest says whether there is more than one turn, or is older than that`() {
+        assertEquals(false, parseManifest(edit(manifest) { put("turns", "many") }).oneTurn)
+        assertEquals(true, parseManifest(edit(manifest) { put("turns", "one") }).oneTurn)
+        assertEquals(false, parseManifest(edit(manifest) { remove("turns") }).oneTurn)
+        refusedManifest("turns must be one or many") { put("turns", "two") }
+    }
+
+    @Test
     fun `what is wrong with a manifest is named by its key`() {
         refusedManifest("model is missing") { remove("model") }
         refusedManifest("model.sha256") { getJSONObject("model").put("sha256", "12") }

@@ -10,6 +10,9 @@ object Demo {
     /** Likewise, with a base that takes adapters, its own task and those of two adapters. */
     val severalTasks: File by lazy { place("edgekit.adapters") }
 
+    /** The public key, in PEM, with which both are signed. */
+    val signer: File by lazy { place("edgekit.signer") }
+
     val model: File by lazy { modelIn(assets) }
 
     fun modelIn(assets: File): File = assets.listFiles().orEmpty().single { it.extension == "litertlm" }

@@ -42,8 +42,8 @@ class AccessibilityTest {
         for (target in targets) {
             val least = with(target.layoutInfo.density) { LEAST_DP * density } - 1
             val bounds = target.touchBoundsInRoot
-            // What is scrolled half out of sight is cut there, not small.
-            val isCut = bounds.bottom >= screen.height || bounds.right >= screen.width
+            // What is scrolled out of sight, or half so, is cut there, not small.
+            val isCut = bounds.isEmpty || bounds.bottom >= screen.height || bounds.right >= screen.width
             assertTrue("${target.words} is ${bounds.width} x ${bounds.height}", isCut || minOf(bounds.width, bounds.height) >= least)
             assertTrue("a target without words", target.words.isNotBlank())
         }

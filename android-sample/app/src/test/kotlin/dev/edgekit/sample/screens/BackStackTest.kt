@@ -3,6 +3,7 @@ package dev.edgekit.sample.screens
 import androidx.compose.runtime.saveable.SaverScope
 import dev.edgekit.sample.bundle.BundleFailure
 import dev.edgekit.sample.bundle.InstalledAdapter
+import dev.edgekit.sample.screens.Destination.ABOUT
 import dev.edgekit.sample.screens.Destination.BENCHMARK
 import dev.edgekit.sample.screens.Destination.HOME
 import dev.edgekit.sample.screens.Destination.MODEL
@@ -39,14 +40,14 @@ class BackStackTest {
     fun `the only task is the bottom of the stack`() {
         assertEquals(listOf(TASK), stack.opening(BENCHMARK).opening(TASK).screens)
         assertEquals(single.only.id, stack.task)
-        assertEquals(listOf(TASK, BENCHMARK, SELF_TEST, MODEL, SETTINGS), stack.reachable)
+        assertEquals(listOf(TASK, BENCHMARK, SELF_TEST, MODEL, SETTINGS, ABOUT), stack.reachable)
     }
 
     @Test
     fun `several tasks begin with their list, and back from a task goes there`() {
         val home = BackStack().within(several)
         assertEquals(listOf(HOME), home.screens)
-        assertEquals(listOf(HOME, SETTINGS), home.reachable)
+        assertEquals(listOf(HOME, SETTINGS, ABOUT), home.reachable)
         val task = home.openingTask("b")
         assertEquals(listOf(HOME, TASK), task.screens)
         assertEquals("b", task.opening(MODEL).back().task)

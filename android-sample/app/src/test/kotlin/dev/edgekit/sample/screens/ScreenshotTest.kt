@@ -99,6 +99,7 @@ class ScreenshotTest {
             }
             tool(Destination.MODEL) { shoot("model-card") }
             tool(Destination.SETTINGS) { shoot("settings") }
+            tool(Destination.ABOUT) { shoot("about") }
         }
         walkTasks(shoot)
     }

@@ -61,6 +61,13 @@ class StartScreenTest {
         assertExplained(BundleFailure.Unreadable("edgekit.json", "schema 2"), "This app cannot read the bundle", "Update the app")
 
     @Test
+    fun `a bundle that the app's maker has not signed`() = assertExplained(
+        BundleFailure.Unsigned("the bundle: no edgekit.sig"),
+        "This app’s maker has not signed the model",
+        "only models that its maker vouches for",
+    )
+
+    @Test
     fun `no space, with figures`() =
         assertExplained(BundleFailure.NoSpace(280_000_000, 120_000_000), "Not enough storage space", "Free up 160\u00a0MB")
 

@@ -62,6 +62,21 @@ class TaskScreenTest {
     }
 
     @Test
+    fun `a model of one turn says that each message stands alone`() {
+        val sample = sampleBundle()
+        application.use(sample.copy(manifest = sample.manifest!!.copy(oneTurn = true)), FakeEngine())
+        launched {
+            app.awaitText("hello")
+            app.awaitText("Each message stands alone")
+        }
+        application.use(sample, FakeEngine())
+        launched {
+            app.awaitText("hello")
+            compose.onNode(hasText("Each message stands alone", substring = true)).assertDoesNotExist()
+        }
+    }
+
+    @Test
     fun `a prompt that passes the context is refused and stays to be shortened`() = launched {
         app.awaitText("0 / 4,096")
         val long = "my screen is too dark ".repeat(2000).trim()

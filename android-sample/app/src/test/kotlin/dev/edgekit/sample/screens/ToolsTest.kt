@@ -122,6 +122,23 @@ class ToolsTest {
     }
 
     @Test
+    fun `about says under which licences and terms everything is`() = opened(Destination.ABOUT) {
+        compose.onNode(hasText("Apache License", substring = true) and hasText("settings-navigator", substring = true)).assertExists()
+        for (component in components(application)) app.awaitText("${component.name} ${component.version}")
+        compose.onAllNodes(hasText(app.text(R.string.show_licence)))[0].performScrollTo().performClick()
+        compose.onNode(hasTestTag("licence") and hasText("END OF TERMS AND CONDITIONS", substring = true)).assertExists()
+        compose.onNode(hasText(app.text(R.string.hide_licence))).performScrollTo().performClick()
+        compose.onNode(hasTestTag("licence")).assertDoesNotExist()
+        compose.onAllNodes(hasText(app.text(R.string.show_licence)))[1].performScrollTo().performClick()
+        compose.onNode(hasTestTag("licence") and hasText("Legion of the Bouncy Castle", substring = true)).assertExists()
+    }
+
+    @Test
+    fun `every licence of what the app carries is in the app`() {
+        assertEquals(components(application).map { it.licence }.toSet(), Licence.entries.map { it.id }.toSet())
+    }
+
+    @Test
     fun `another model comes from the file picker, and the app's own comes back`() =
         ActivityScenario.launch(MainActivity::class.java).use<_, Unit> { scenario ->
             app.await(hasTestTag("prompt"))

@@ -1,5 +1,7 @@
 package dev.edgekit.sample.tasks
 
+import dev.edgekit.sample.bundle.AdapterManifest
+import dev.edgekit.sample.bundle.InstalledAdapter
 import dev.edgekit.sample.engine.AnswerFormat
 import dev.edgekit.sample.engine.EngineFailure
 import dev.edgekit.sample.engine.Message
@@ -48,6 +50,37 @@ class DialogueTest {
         dialogue.send("two")
         dialogue.awaitTurns(2)
         assertEquals(AnswerFormat.Regex("x"), engine.conversations.single().answerFormat)
+    }
+
+    @Test
+    fun `where the template takes one turn, each message begins a conversation, and what is shown stays`() = runBlocking {
+        val engine = FakeEngine()
+        val sample = sampleBundle()
+        val dialogue = dialogue(openModel(sample.copy(manifest = sample.manifest!!.copy(oneTurn = true)), engine))
+        for ((count, prompt) in listOf("one", "two", "six").withIndex()) {
+            dialogue.send(prompt)
+            dialogue.awaitTurns(count + 1)
+        }
+        assertEquals(List(3) { emptyList<Message>() }, engine.conversations.map { it.history })
+        assertEquals(listOf("one", "two", "six"), dialogue.state.value.transcript.turns.map { it.prompt })
+        assertEquals("three and 13 characters, once", 16, dialogue.state.value.transcript.contextUsed)
+        assertEquals(1, engine.mostOpen)
+    }
+
+    @Test
+    fun `an adapter takes one turn by its own template, or by the model's where it has none`() {
+        val several = severalTasks("own", "shared", "one")
+        fun adapter(name: String, change: AdapterManifest.() -> AdapterManifest) =
+            (several.adapters.getValue(name) as InstalledAdapter.Usable).let { it.copy(manifest = it.manifest.change()) }
+        val adapters = mapOf(
+            "own" to adapter("own") { copy(chatTemplate = "{{ messages }}") },
+            "shared" to adapter("shared") { this },
+            "one" to adapter("one") { copy(chatTemplate = "{{ messages }}", oneTurn = true) },
+        )
+        fun oneTurn(ofModel: Boolean) = several.copy(adapters = adapters, manifest = several.manifest!!.copy(oneTurn = ofModel))
+            .let { bundle -> bundle.tasks.filter(bundle::isOneTurn).map { it.id } }
+        assertEquals(listOf("base", "shared", "one"), oneTurn(ofModel = true))
+        assertEquals(listOf("one"), oneTurn(ofModel = false))
     }
 
     @Test

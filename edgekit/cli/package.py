@@ -72,6 +72,9 @@ def package(
     golden_from: Annotated[
         Path | None, typer.Option(help="Data with prompts for a task's self-test (default: its examples).")
     ] = None,
+    sign: Annotated[
+        Path | None, typer.Option(help="Private key (Ed25519, PEM) that signs the bundle in the app.")
+    ] = None,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace earlier output.")] = False,
     threads: Annotated[int | None, typer.Option(help="Threads of the engine for the golden answers.")] = None,
     as_json: JsonOption = False,
@@ -93,6 +96,7 @@ def package(
         presets=presets,
         label=label,
         golden_from=golden_from,
+        sign=sign,
         force=force,
         threads=threads,
         progress=progress_for(quiet=quiet or as_json),
@@ -242,6 +246,8 @@ def print_result(result: Package) -> None:
     facts.add_row("model", f"{manifest.model.file}, {figures.size(manifest.model.size)}")
     for task in result.source.offer.tasks:
         facts.add_row(task.id if result.source.adapters else "task", _told(result.source, task))
+    if result.source.signing is not None:
+        facts.add_row("bundle signed", f"key {result.source.signing.public.id[:16]}…")
     facts.add_row("terms", manifest.licence or "see NOTICE")
     facts.add_row("Google Play", result.play.sentence)
     console.print(facts)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Any, Final
 
+from edgekit.bundle.signature import read_key
 from edgekit.errors import InputError
 from edgekit.packaging.identity import Identity, identifier
 from edgekit.packaging.offer import title_of
-from edgekit.packaging.source import Source
+from edgekit.packaging.play import BASE_APP
+from edgekit.packaging.sbom import Part, engine_parts, maven, pypi
+from edgekit.packaging.source import Source, refuse_unsigned
 from edgekit.packaging.target import Flag
-from edgekit.runtime.library import WHEEL_PLATFORMS, engine_library
+from edgekit.runtime.library import WHEEL_PLATFORMS, engine_library, engine_version
+
+SIGNER_NAME: Final = "edgekit-signer.pem"
+"""Among an app's assets, beside its bundle's folder: the key by which every bundle must be signed."""
+
+BASE_FACTS: Final = BASE_APP.with_name("base.json")
 
 DEFAULT_ABIS: Final = ("arm64-v8a",)
 """What all phones of today are; x86_64 is for emulators and Chromebooks."""
@@ -33,6 +43,10 @@ class AppOptions:
     ] = None
     icon: Annotated[str | Path | None, Flag("A square PNG of at least 192 pixels.")] = None
     version: Annotated[str | None, Flag("The app's version, as 1.2.0+34.", metavar="NAME[+CODE]")] = None
+    require_signed: Annotated[
+        str | Path | None,
+        Flag("Public key in PEM: the app opens only bundles that it signed.", metavar="PUBLIC"),
+    ] = None
     version_code: Annotated[int | None, Flag("Higher with every release, when --version does not say.")] = (
         None
     )
@@ -75,8 +89,35 @@ def refuse_app(source: Source, options: AppOptions) -> None:
     from edgekit.packaging.icon import draw_foreground
 
     identity_of(source, options)
+    if options.require_signed is not None:
+        refuse_unsigned(source.contents, read_key(Path(options.require_signed)))
     if (icon := icon_of(source, options)) is not None:
         draw_foreground(icon)
+
+
+def signer_of(options: AppOptions) -> bytes | None:
+    """Return the public key that the app asks for signatures by, in PEM; None for an app that asks for none."""
+    return None if options.require_signed is None else read_key(Path(options.require_signed)).pem
+
+
+def app_made_of(source: Source, options: AppOptions) -> tuple[Part, tuple[Part, ...]]:
+    """What an app is, for its bill of materials, and what it holds besides the bundle."""
+    identity = identity_of(source, options)
+    subject = Part("application", identity.application_id, identity.version_name)
+    return subject, app_parts(libraries_of(options))
+
+
+def app_parts(libraries: Mapping[str, Path]) -> tuple[Part, ...]:
+    """What every app is made of: the sample app, its libraries, the engine. libraries: the engine's, by ABI."""
+    facts = json.loads(BASE_FACTS.read_bytes())
+    return (
+        pypi("edgekit", version("edgekit"), licence="Apache-2.0"),
+        *engine_parts(engine_version(), libraries),
+        *(
+            maven(each["group"], each["name"], each["version"], each["type"], each["licence"], each["sha256"])
+            for each in facts["components"]
+        ),
+    )
 
 
 def libraries_of(options: AppOptions) -> Mapping[str, Path]:

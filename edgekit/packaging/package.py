@@ -10,14 +10,19 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
+from edgekit.bundle.directory import SBOM_NAME, TASKS_NAME
 from edgekit.errors import InputError
+from edgekit.files.digest import file_digest
 from edgekit.files.directory import new_directory, refuse_if_in_the_way
+from edgekit.files.whole import write_whole
 from edgekit.packaging.play import Compressed, PlaySize, app_size, judge, measure, together
 from edgekit.packaging.result import RECORD_NAME, Package, PackagedFile, adapter_notes, write_record
+from edgekit.packaging.sbom import bill, bundle_parts, model_part
 from edgekit.packaging.source import Choice, Job, Source, answered, open_source
 from edgekit.packaging.target import PackageTarget, Written
 from edgekit.packaging.targets import find_target
@@ -38,6 +43,7 @@ def package(
     presets: str | Path | None = None,
     label: str | None = None,
     golden_from: str | Path | None = None,
+    sign: str | Path | None = None,
     force: bool = False,
     threads: int | None = None,
     progress: Progress = SILENT,
@@ -52,6 +58,7 @@ def package(
     presets: an `edgekit.toml`; by default the one beside the bundle, or in the current directory. label: the app's
     name; it wins over the presets', and so do options.
     golden_from: a JSONL file with prompts for the golden answers of a single task; by default the examples.
+    sign: a private key of Ed25519 in PEM, which signs what the app gets (`edgekit.bundle.signature`).
     force: replace earlier output. threads: for the engine; its own default without.
     Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
     """
@@ -72,6 +79,7 @@ def package(
         presets=None if presets is None else Path(presets),
         label=label,
         golden_from=None if golden_from is None else Path(golden_from),
+        sign=None if sign is None else Path(sign),
     )
     source = open_source(Path(bundle), choice, progress)
     target.refuse(source, wanted)
@@ -94,11 +102,18 @@ def package(
         source=source,
         play=job.play,
         written=written,
-        notes=(*source.notes, *adapter_notes(source), *written.notes),
+        notes=(*source.notes, *adapter_notes(source), *_signature_notes(source), *written.notes),
         next_steps=tuple(step.replace("{output}", shlex.quote(str(place))) for step in written.next_steps),
         delivered=delivered,
         seconds=time.perf_counter() - began,
     )
+
+
+def _signature_notes(source: Source) -> tuple[str, ...]:
+    if not source.signed_in_part:
+        return ()
+    new = f"{TASKS_NAME} and {SBOM_NAME}"
+    return (f"the bundle's own signature does not cover {new}, which are new: --sign KEY signs all",)
 
 
 def _play_size(source: Source, app: Compressed, progress: Progress) -> PlaySize:
@@ -112,7 +127,19 @@ def _write_file(
 ) -> tuple[Written, tuple[PackagedFile, ...]]:
     written = target.write(job, place, options)
     assert written.path is not None
-    return written, (PackagedFile(written.path.name, written.path.stat().st_size),)
+    bom = written.path.with_suffix(".cdx.json")
+    write_whole(bom, _bill(target, job.source, options, written.path))
+    return written, tuple(PackagedFile(path.name, path.stat().st_size) for path in (written.path, bom))
+
+
+def _bill(target: PackageTarget[Any], source: Source, options: object, made: Path | None = None) -> bytes:
+    """What a package was made of. made: the one file that was written."""
+    subject, parts = target.made_of(source, options)
+    if made is not None:
+        subject = replace(subject, sha256=file_digest(made))
+    adapters = {folder: adapter.manifest for folder, adapter in source.adapters.items()}
+    of_bundle = (model_part(source.manifest), *bundle_parts(source.manifest, adapters))
+    return bill(subject, (*of_bundle, *parts))
 
 
 def _write_folder(
@@ -121,6 +148,7 @@ def _write_folder(
     """Write a directory, whole or not at all. room: bytes that it will take, at most."""
     with new_directory(place, record=RECORD_NAME, force=job.force, needed_bytes=room) as folder:
         written = target.write(job, folder, options)
+        (folder / SBOM_NAME).write_bytes(_bill(target, job.source, options))
         files = tuple(
             PackagedFile(path.relative_to(folder).as_posix(), path.stat().st_size)
             for path in sorted(folder.rglob("*"))

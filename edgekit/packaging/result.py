@@ -131,6 +131,7 @@ class Package:
                 "together": sizes.together,
                 "merged": sizes.merged,
             },
+            "bundle_signed_by": None if self.source.signing is None else self.source.signing.public.id,
             "play": {**asdict(self.play), "download": self.play.download, "sentence": self.play.sentence},
             **_UNSAID,
             **self.written.facts,

@@ -2,22 +2,38 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 from edgekit.bundle.adapter.manifest import AdapterManifest
 from edgekit.bundle.adapter.opening import Adapter
-from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MANIFEST_NAME, NOTICE_NAME
+from edgekit.bundle.directory import (
+    ADAPTER_MANIFEST_NAME,
+    MANIFEST_NAME,
+    NOTICE_NAME,
+    SBOM_NAME,
+    SIGNATURE_NAME,
+    TASKS_NAME,
+)
 from edgekit.bundle.manifest import Manifest, ModelFile, manifest_bytes
 from edgekit.bundle.opening import Bundle, open_bundle
+from edgekit.bundle.signature import (
+    Key,
+    SignatureFaultError,
+    SigningKey,
+    read_signature,
+    read_signing_key,
+    signature_bytes,
+)
 from edgekit.errors import BundleError, InputError
 from edgekit.files.digest import file_digest
 from edgekit.packaging.golden import Prompts, ask_engine, read_prompts
 from edgekit.packaging.offer import (
-    TASKS_NAME,
     Offer,
     Planned,
     Task,
@@ -27,6 +43,7 @@ from edgekit.packaging.offer import (
 )
 from edgekit.packaging.play import PlaySize
 from edgekit.packaging.presets import Presets, find_presets
+from edgekit.packaging.sbom import bundle_bill
 from edgekit.progress import SILENT, Progress
 
 
@@ -36,7 +53,8 @@ class Source:
 
     presets: what is said of the app. adapters: by folder, which a task names. prompts: for the golden answers, of each
     task. suppressed: ids that must not be generated under an answer format (`edgekit.packaging.golden.Asked`).
-    notes: what the user should know, one sentence each.
+    notes: what the user should know, one sentence each. signing: the key that signs what an app gets, None to leave it
+    as it was signed, or was not.
     """
 
     directory: Path
@@ -48,11 +66,18 @@ class Source:
     prompts: tuple[Prompts, ...] = ()
     suppressed: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
+    signing: SigningKey | None = None
 
     @property
+    def signed_in_part(self) -> bool:
+        """Whether the bundle came with a signature, which does not cover what packaging adds."""
+        return self.signing is None and (self.directory / SIGNATURE_NAME).is_file()
+
+    @cached_property
     def contents(self) -> AppContents:
         """What goes into an app."""
-        return app_contents(self.directory, self.manifest, self.offer, self.adapters)
+        contents = app_contents(self.directory, self.manifest, self.offer, self.adapters)
+        return contents if self.signing is None else signed(contents, self.signing)
 
     @property
     def name(self) -> str:
@@ -85,7 +110,7 @@ class Choice:
 
     adapters: bundles, in the order of their tasks. with_base: list the bundle's own task too, first. presets: a file,
     in the place of the one beside the bundle. label: the app's name, where an option says it. golden_from: data with
-    prompts for the golden answers, of a single task only.
+    prompts for the golden answers, of a single task only. sign: file of a private key.
     """
 
     adapters: Sequence[Path] = ()
@@ -93,6 +118,7 @@ class Choice:
     presets: Path | None = None
     label: str | None = None
     golden_from: Path | None = None
+    sign: Path | None = None
 
 
 def open_source(bundle: Path, choice: Choice, progress: Progress = SILENT) -> Source:
@@ -107,6 +133,7 @@ def open_source(bundle: Path, choice: Choice, progress: Progress = SILENT) -> So
             where="--with-base",
             remedy="leave it away, or name adapters with --adapter",
         )
+    signing = None if choice.sign is None else read_signing_key(choice.sign)
     with progress.step("check the bundle"):
         opened = open_bundle(bundle)
         manifest = _usable_manifest(opened)
@@ -128,6 +155,7 @@ def open_source(bundle: Path, choice: Choice, progress: Progress = SILENT) -> So
         notes=tuple(
             _of_task(plan.task, note, choice.adapters) for plan in planned for note in _planned_notes(plan)
         ),
+        signing=signing,
     )
 
 
@@ -232,22 +260,67 @@ def app_contents(
 
     adapters: by folder. The terms are the bundle's NOTICE; a bundle without one gets a file that says so, because the
     app's model card shows it and no app should ship a Gemma model without a word on its terms. An adapter's own terms
-    go along where it has some.
+    go along where it has some, and a signature where there is one. A bill of materials tells what all was made of.
     """
     manifest_path, notice = directory / MANIFEST_NAME, directory / NOTICE_NAME
     assets: dict[str, Path | bytes] = {
         MANIFEST_NAME: manifest_path if manifest_path.is_file() else manifest_bytes(manifest),
         TASKS_NAME: tasks_bytes(offer),
         NOTICE_NAME: notice if notice.is_file() else _no_terms(manifest),
+        SBOM_NAME: bundle_bill(
+            manifest, {folder: each.manifest for folder, each in (adapters or {}).items()}
+        ),
         manifest.model.file: directory / manifest.model.file,
     }
+    if (directory / SIGNATURE_NAME).is_file():
+        assets[SIGNATURE_NAME] = directory / SIGNATURE_NAME
     if manifest.adapters is not None:
         assets[manifest.adapters.empty.file] = directory / manifest.adapters.empty.file
     for folder, adapter in (adapters or {}).items():
-        for name in (ADAPTER_MANIFEST_NAME, adapter.manifest.sidecar.file, NOTICE_NAME):
-            if name != NOTICE_NAME or (adapter.directory / name).is_file():
+        for name in (ADAPTER_MANIFEST_NAME, adapter.manifest.sidecar.file, NOTICE_NAME, SIGNATURE_NAME):
+            if name not in (NOTICE_NAME, SIGNATURE_NAME) or (adapter.directory / name).is_file():
                 assets[f"{ADAPTERS_NAME}/{folder}/{name}"] = adapter.directory / name
     return AppContents(assets)
+
+
+def signed(contents: AppContents, key: SigningKey) -> AppContents:
+    """Sign what an app gets: each folder's files, in a file of that folder."""
+    folders: dict[str, dict[str, str]] = {}
+    for path, asset in contents.assets.items():
+        folder, slash, name = path.rpartition("/")
+        if name != SIGNATURE_NAME:
+            folders.setdefault(folder + slash, {})[name] = _digest(asset)
+    made = {f"{folder}{SIGNATURE_NAME}": signature_bytes(files, key) for folder, files in folders.items()}
+    return AppContents({**contents.assets, **made})
+
+
+def refuse_unsigned(contents: AppContents, key: Key) -> None:
+    """Raise InputError when an app that asks for signatures by a key would not open this, its own bundle."""
+    for path, asset in contents.assets.items():
+        folder, slash, name = path.rpartition("/")
+        if name not in (MANIFEST_NAME, ADAPTER_MANIFEST_NAME):
+            continue
+        where = f"{folder}{slash}{SIGNATURE_NAME}"
+        try:
+            if where not in contents.assets:
+                raise SignatureFaultError("there is none")
+            files = read_signature(_content(contents.assets[where]), key).files
+            if files.get(name) != _digest(asset):
+                raise SignatureFaultError(f"{name} is not what was signed")
+        except SignatureFaultError as fault:
+            raise InputError(
+                f"the app would refuse its own bundle: {where}: {fault}",
+                where="--require-signed",
+                remedy="sign what is packaged: --sign KEY; or the bundle: edgekit sign BUNDLE --key KEY",
+            ) from fault
+
+
+def _content(asset: Path | bytes) -> bytes:
+    return asset if isinstance(asset, bytes) else asset.read_bytes()
+
+
+def _digest(asset: Path | bytes) -> str:
+    return hashlib.sha256(asset).hexdigest() if isinstance(asset, bytes) else file_digest(asset)
 
 
 def _no_terms(manifest: Manifest) -> bytes:

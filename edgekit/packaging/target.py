@@ -11,6 +11,7 @@ from edgekit.progress import Progress
 
 if TYPE_CHECKING:
     from edgekit.device.adb import Device
+    from edgekit.packaging.sbom import Part
     from edgekit.packaging.source import Job, Source
 
 Options = TypeVar("Options")
@@ -63,6 +64,12 @@ def _nothing(*_: object) -> None:
     return None
 
 
+def _the_bundle(source: Source, _: object) -> tuple[Part, tuple[Part, ...]]:
+    from edgekit.packaging.sbom import packaged_part
+
+    return packaged_part(source.manifest), ()
+
+
 def _no_libraries(options: object) -> Mapping[str, Path]:
     return {}
 
@@ -75,6 +82,7 @@ class PackageTarget(Generic[Options]):
     fields that have a `Flag` are flags of `edgekit package`, and it refuses what it cannot use when it is made.
     write: writes into a directory, an empty one that will take the output's place when it is whole. makes: "file" when
     it is the output directory itself, in which one file appears whole beside what else is there.
+    made_of: what is written, for its bill of materials, and its parts besides the bundle's.
     refuse: raises EdgekitError for a bundle that is not for this target, before the engine is asked and anything is
     written. libraries: the engine's, by ABI, that go along. deliver: brings what was written to a device where the
     options say so.
@@ -85,6 +93,7 @@ class PackageTarget(Generic[Options]):
     options: type[Options]
     write: Callable[[Job, Path, Options], Written]
     makes: Literal["folder", "file"] = "folder"
+    made_of: Callable[[Source, Options], tuple[Part, tuple[Part, ...]]] = _the_bundle
     refuse: Callable[[Source, Options], None] = _nothing
     libraries: Callable[[Options], Mapping[str, Path]] = _no_libraries
     deliver: Callable[[Source, Path, Options, Progress], Delivered | None] = _nothing

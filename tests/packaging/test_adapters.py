@@ -85,6 +85,7 @@ def test_an_app_holds_the_base_once_and_each_adapter_in_a_folder(
         "adapters/support-triage/support-triage.lora.tflite",
         "edgekit.json",
         EMPTY_SIDECAR_NAME,
+        "sbom.cdx.json",
         MODEL,
         "tasks.json",
     ]

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from edgekit.bundle.manifest import SamplerUse
+from edgekit.packaging.sbom import ENGINE_LICENCE, Part, maven, packaged_part
+from edgekit.packaging.source import Source
 from edgekit.quoting import kotlin_string
 from edgekit.runtime.library import engine_version
 
@@ -35,6 +38,13 @@ _WIDTH: Final = 80
 def coordinates() -> str:
     """The artifact in the version of the engine that the bundle was checked with."""
     return f"{ARTIFACT}:{engine_version()}"
+
+
+def made_of_artifact(source: Source, _: object) -> tuple[Part, tuple[Part, ...]]:
+    """What an app that takes the artifact needs besides the bundle, for a bill of materials."""
+    group, name = ARTIFACT.split(":")
+    artifact = maven(group, name, engine_version(), "aar", ENGINE_LICENCE, None)
+    return packaged_part(source.manifest), (replace(artifact, incomplete=True),)
 
 
 def sampler_config(sampler: SamplerUse) -> str:

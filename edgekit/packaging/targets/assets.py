@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, KOTLIN_NEEDED, coordinates
+from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, KOTLIN_NEEDED, coordinates, made_of_artifact
 from edgekit.packaging.kotlin.model_class import adapters_told, call, class_name, model_class
 from edgekit.packaging.source import Job, place_assets, write_text
 from edgekit.packaging.target import NoOptions, PackageTarget, Written
@@ -110,5 +110,9 @@ edgekit's own tests compile it against the artifact's signatures, having no acce
 
 
 ASSETS: Final = PackageTarget(
-    name="assets", about="what an app that is there already needs", options=NoOptions, write=write_assets
+    name="assets",
+    about="what an app that is there already needs",
+    options=NoOptions,
+    write=write_assets,
+    made_of=made_of_artifact,
 )

@@ -13,7 +13,7 @@ from typing import Annotated, Final, Literal
 
 from edgekit.errors import InputError
 from edgekit.packaging.identity import identifier
-from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, coordinates
+from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, coordinates, made_of_artifact
 from edgekit.packaging.kotlin.model_class import adapters_told, class_name, model_class
 from edgekit.packaging.source import Job, place_assets, write_text
 from edgekit.packaging.target import Flag, PackageTarget, Written
@@ -223,11 +223,13 @@ AI_PACK: Final = PackageTarget(
     name="ai-pack",
     about="a module that Google Play delivers: an AI pack",
     options=PackOptions,
+    made_of=made_of_artifact,
     write=partial(write_pack, _AI_PACK),
 )
 ASSET_PACK: Final = PackageTarget(
     name="asset-pack",
     about="a module that Google Play delivers: an asset pack",
     options=PackOptions,
+    made_of=made_of_artifact,
     write=partial(write_pack, _ASSET_PACK),
 )

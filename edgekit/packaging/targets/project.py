@@ -14,19 +14,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+from edgekit.bundle.directory import TASKS_NAME
 from edgekit.errors import MissingToolError
 from edgekit.packaging.app import (
+    SIGNER_NAME,
     AppOptions,
     app_facts,
+    app_made_of,
     app_notes,
     app_told,
     icon_of,
     identity_of,
     libraries_of,
     refuse_app,
+    signer_of,
 )
 from edgekit.packaging.identity import Identity
-from edgekit.packaging.offer import TASKS_NAME
 from edgekit.packaging.source import Job, Source, copy_file, place_assets, write_text
 from edgekit.packaging.target import PackageTarget, Written
 from edgekit.quoting import android_string, groovy_string, kotlin_package, markdown, toml_string
@@ -65,6 +68,8 @@ def write_project(job: Job, directory: Path, options: AppOptions) -> Written:
     if (icon := icon_of(job.source, options)) is not None:
         _put_icon(directory, icon)
     place_assets(job.source.contents, directory / "app/src/main/assets/edgekit", job.progress)
+    if (signer := signer_of(options)) is not None:
+        (directory / "app/src/main/assets" / SIGNER_NAME).write_bytes(signer)
     size = sum(library.stat().st_size for library in libraries.values())
     with job.progress.step("copy the engine", size, "bytes") as advance:
         for abi, library in libraries.items():
@@ -209,6 +214,7 @@ PROJECT: Final = PackageTarget(
     about="the sample app as a Gradle project of your own",
     options=AppOptions,
     write=write_project,
+    made_of=app_made_of,
     refuse=refuse_app,
     libraries=libraries_of,
 )

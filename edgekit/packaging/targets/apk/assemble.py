@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from edgekit.errors import InputError
 from edgekit.files.whole import whole
-from edgekit.packaging.app import DEFAULT_ABIS
+from edgekit.packaging.app import DEFAULT_ABIS, SIGNER_NAME
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk import axml
@@ -44,6 +44,7 @@ from edgekit.progress import SILENT, Progress
 from edgekit.runtime.library import LIBRARY, engine_library, engine_version
 
 ASSETS = "assets/edgekit/"
+SIGNER = f"assets/{SIGNER_NAME}"
 _BLOCK_BYTES = 64 << 10  # more than signatures and certificates take
 
 
@@ -52,7 +53,8 @@ class App:
     """What an app is called, and for whom it is.
 
     abis: of ("arm64-v8a", "x86_64"). icon: a square PNG; the sample app's own without. engine: a library, or the
-    directory that holds it, in the place of the official one; for one ABI only. base: another base app.
+    directory that holds it, in the place of the official one; for one ABI only. base: another base app. signer: public
+    key in PEM, by which every bundle that it opens must be signed.
     """
 
     identity: Identity
@@ -60,6 +62,7 @@ class App:
     icon: Path | None = None
     engine: Path | None = None
     base: Path = BASE
+    signer: bytes | None = None
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,8 @@ def write_apk(
     MissingToolError when the engine cannot be downloaded.
     """
     base = read_base(app.base)
-    entries = [*_base_entries(base, app), *_engine_entries(base, app), *_asset_entries(contents)]
+    signer = [] if app.signer is None else [Entry(SIGNER, app.signer)]
+    entries = [*_base_entries(base, app), *_engine_entries(base, app), *signer, *_asset_entries(contents)]
     placed = lay_out(entries)
     with whole(path, needed_bytes=total_size(placed) + _BLOCK_BYTES, seconds=0) as file:
         _write(placed, key, file, progress)

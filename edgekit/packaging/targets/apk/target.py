@@ -16,12 +16,14 @@ from edgekit.errors import InputError
 from edgekit.packaging.app import (
     AppOptions,
     app_facts,
+    app_made_of,
     app_notes,
     app_told,
     icon_of,
     identity_of,
     libraries_of,
     refuse_app,
+    signer_of,
 )
 from edgekit.packaging.source import Job, Source
 from edgekit.packaging.target import Delivered, Flag, PackageTarget, Written, find_device
@@ -124,12 +126,12 @@ def write(job: Job, directory: Path, options: ApkOptions) -> Written:
             where=path,
             remedy="pass --force to replace it, or name another directory",
         )
-    app = App(identity, options.each_abi, icon_of(job.source, options))
+    app = App(identity, options.each_abi, icon_of(job.source, options), signer=signer_of(options))
     made = write_apk(job.source.contents, path, app=app, key=options.key, progress=job.progress)
     signed = "signed with this machine's debug key: fine for trying, Google Play wants --keystore"
     kind = "debug key" if made.debug_key else "key"
     return Written(
-        next_steps=_next_steps(path, job.source),
+        next_steps=_next_steps(path, job.source, options),
         path=path,
         notes=(*app_notes(identity), *((signed,) if made.debug_key else ()), *job.play.advice),
         facts={
@@ -156,12 +158,16 @@ def _file_safe(version: str) -> str:
     return re.sub(r"[^A-Za-z0-9._-]+", "_", version)
 
 
-def _next_steps(app: Path, source: Source) -> tuple[str, ...]:
+def _next_steps(app: Path, source: Source, options: ApkOptions) -> tuple[str, ...]:
     words = ["edgekit", "package", str(source.directory)]
     for adapter in source.adapters.values():
         words += ["--adapter", str(adapter.directory)]
     if source.adapters and source.task.adapter is None:
         words.append("--with-base")
+    if source.signing is not None:
+        words += ["--sign", str(source.signing.path)]
+    if options.require_signed is not None:
+        words += ["--require-signed", str(options.require_signed)]
     words += ["--to", "apk", "-o", str(app.parent), "--force", "--install"]
     return (shlex.join(["adb", "install", "-r", str(app)]), shlex.join(words))
 
@@ -172,6 +178,7 @@ APK: Final = PackageTarget(
     options=ApkOptions,
     write=write,
     makes="file",
+    made_of=app_made_of,
     refuse=refuse,
     libraries=libraries_of,
     deliver=deliver,

@@ -75,6 +75,12 @@ def refuse(source: Source, options: GalleryOptions) -> None:
             where="--adapter",
             remedy=f"{_MERGED}, once for each adapter",
         )
+    if source.signing is not None:
+        raise InputError(
+            "the AI Edge Gallery takes the model file alone, and looks at no signature",
+            where="--sign",
+            remedy="leave it away; its lists name the model's SHA-256",
+        )
     if source.manifest.adapters is not None:
         raise BundleError(
             "this base takes adapters, and the AI Edge Gallery gives it none: the engine would leave the inputs for "

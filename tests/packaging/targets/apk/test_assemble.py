@@ -396,3 +396,14 @@ def test_what_is_no_app_is_told(tmp_path: Path) -> None:
         read_apk(path)
     with pytest.raises(InputError, match="No such file"):
         read_apk(tmp_path / "none.apk")
+
+
+def test_an_app_that_asks_for_signatures_carries_the_key(
+    tmp_path: Path, contents: AppContents, app: App, key: SigningKey
+) -> None:
+    made = write_apk(contents, tmp_path / "a.apk", app=replace(app, signer=b"the key"), key=key)
+    with zipfile.ZipFile(made.path) as archive:
+        assert archive.read("assets/edgekit-signer.pem") == b"the key"
+    assert not [
+        member for member in made.members if member.name.startswith("assets/edgekit-") and member.size != 7
+    ]

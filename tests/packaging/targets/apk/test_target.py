@@ -27,7 +27,7 @@ def test_the_apk_holds_the_bundle_and_its_task(navigator: Path, tmp_path: Path) 
     assert result.path == tmp_path / "out/settings-navigator-2.0.apk"
     assert verify_apk(result.path).fingerprint == result.written.facts["signer"]["sha256"]
     assets = assets_of(result.path)
-    assert sorted(assets) == ["NOTICE", "edgekit.json", MODEL, "tasks.json"]
+    assert sorted(assets) == ["NOTICE", "edgekit.json", "sbom.cdx.json", MODEL, "tasks.json"]
     for name in ("edgekit.json", "NOTICE", MODEL):
         assert assets[name] == (navigator / name).read_bytes()
     offer = json.loads(assets["tasks.json"])

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = """Examples:
 
-edgekit vocab ./my-fine-tune --from train.jsonl
+edgekit vocab ./my-fine-tune --from train.jsonl --check eval.jsonl
 
 edgekit vocab ./my-fine-tune --from train.jsonl --from notes.txt --lang en,nb --keep 12000,24000"""
 
@@ -39,9 +39,18 @@ def vocab(
         list[Path],
         typer.Option("--from", help="Texts of the task: JSONL, CSV, plain text; may be repeated."),
     ],
+    check: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Rows that are not in --from, by which sizes are judged (default: every tenth of its texts); "
+            "may be repeated."
+        ),
+    ] = None,
     keep: Annotated[
         str | None,
-        typer.Option(help="Sizes to look at, as 12000,24000 (default: 8000,16000,32000,64000)."),
+        typer.Option(
+            help="Sizes to look at, as 12000,24000 (default: 8000 to 64000, with --check up to 192000)."
+        ),
     ] = None,
     lang: Annotated[
         str | None, typer.Option(help="Languages whose pieces to prefer among those no text needs, as en,nb.")
@@ -76,6 +85,7 @@ def vocab(
     result = survey_vocabulary(
         checkpoint,
         texts,
+        check=check or (),
         keep=_sizes(keep),
         languages=split_languages(lang),
         recipes=RECIPES if recipe is None else [name.strip() for name in recipe.split(",")],
@@ -108,7 +118,8 @@ def print_survey(survey: Survey) -> None:
         f"with all that they need, {survey.needed:,}"
     )
     table = Table(box=None, pad_edge=False)
-    for name in ("pieces", "coverage", "unseen texts", *recipes):
+    cut = [] if survey.held_out is None else ["cut otherwise"]
+    for name in ("pieces", "coverage", "unseen texts", *cut, *recipes):
         table.add_column(name, justify="right")
     table.add_column("")
     table.add_column("")
@@ -119,14 +130,54 @@ def print_survey(survey: Survey) -> None:
             f"{size.pieces:,}",
             share(size.coverage),
             "" if size.unseen is None else share(size.unseen),
+            *([f"{size.cut.answers:,} of {size.cut.rows:,}"] if size.cut is not None else []),
             *(figures.size(size.bytes[name]) for name in recipes),
             bar,
             "whole" if size.pieces == survey.rows else "" if size.fits else "too small",
         )
     output_console().print(table)
-    fitting = next((size for size in survey.sizes[:-1] if size.fits), None)
-    if fitting is not None:
-        say(f"next: edgekit convert … --vocab-from … --vocab-keep {fitting.pieces}")
+    for line in advice(survey):
+        say(line)
+
+
+def advice(survey: Survey) -> list[str]:
+    """Say what the table means: what is spelled otherwise, what is open, and which size to take."""
+    from edgekit.conversion.trim.held import LEAST_COVERAGE
+
+    lines = []
+    if survey.held_out is not None:
+        lines.append(
+            f"cut otherwise: answers of {survey.held_out} in other pieces than the model was trained on"
+        )
+    if survey.respelled and survey.respelled_at is not None:
+        words = (f"{entry.word} as {' '.join(map(_piece, entry.after))}" for entry in survey.respelled[:5])
+        lines.append(f"with {survey.respelled_at:,} pieces it would spell {', '.join(words)}")
+    if survey.open_words:
+        words = (f"{word!r}" for word in survey.open_words[:3])
+        lines.append(
+            f"warning: answers repeat words of their prompts, such as {', '.join(words)}: "
+            "names and places that no text holds are spelled in pieces that the model has not learned"
+        )
+    if survey.proposal is not None:
+        languages = f" --vocab-lang {','.join(survey.languages)}" if survey.languages else ""
+        lines.append(f"next: edgekit convert … --vocab-from … --vocab-keep {survey.proposal}{languages}")
+        return lines
+    if survey.held_out is None:
+        why = "too few texts to hold some of them out"
+    elif survey.open_words and not survey.checked:
+        why = "the texts do not tell which other names and places users will write"
+    else:
+        why = f"each loses more than 1% of the answers or less than {LEAST_COVERAGE:.0%} of the pieces"
+    tries = [] if survey.checked else ["--check eval.jsonl, rows that are not among the texts"]
+    tries += [] if survey.languages else ["--lang en, the languages of your users"]
+    remedy = f"; try {'; and '.join(tries)}" if tries else "; keep the whole vocabulary"
+    lines.append(f"no size is proposed: {why}{remedy}")
+    return lines
+
+
+def _piece(text: str) -> str:
+    """A piece for people: without the sign for a space."""
+    return text.removeprefix("▁") or "▁"
 
 
 def share(value: float) -> str:

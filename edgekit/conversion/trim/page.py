@@ -7,6 +7,7 @@ from edgekit.figures import percent, size
 from edgekit.html import svg
 from edgekit.html.page import (
     Badge,
+    Block,
     Cell,
     Column,
     Facts,
@@ -37,31 +38,52 @@ def vocabulary_page(survey: Survey) -> Page:
         tiles=_tiles(survey),
         sections=[
             Section("sizes", "Sizes", [Prose(_EXPLANATION), _table(survey)]),
+            *([Section("words", "Words", _words(survey))] if survey.respelled or survey.open_words else []),
             Section("plots", "Plots", [Plots([_coverage(survey), _weight(survey)])]),
         ],
     )
 
 
 _EXPLANATION = (
-    "Coverage is the share of the texts' tokens whose piece is kept: at 100% every text is cut as before. Every tenth "
-    "text was left out of a second count, and the share of its tokens that the pieces of the others cover is that of "
-    "unseen texts; what is not covered is spelled in smaller pieces or bytes: more tokens, and not as trained. Sizes "
+    "Coverage is the share of the texts' tokens whose piece is kept: at 100% every text is cut as before. Unseen "
+    "texts are rows that were held out of the counting; what is not covered there is spelled in smaller pieces or"
+    " bytes: more tokens, and not as trained. In an answer that is mostly an error, in a prompt often not. Sizes "
     "are of weights and tokenizer."
+)
+_OPEN = (
+    "Answers repeat words of their prompts, such as {}. Names and places that no text holds are spelled in pieces that "
+    "the model has not learned."
 )
 
 
 def _verdict(survey: Survey) -> Verdict:
-    fitting = next((entry for entry in survey.sizes[:-1] if entry.fits), None)
+    chosen = next((entry for entry in survey.sizes[:-1] if entry.pieces == survey.proposal), None)
     needs = f"The task needs {survey.needed:,} of {survey.rows:,} pieces"
-    if fitting is None:
+    if not any(entry.fits for entry in survey.sizes[:-1]):
         return Verdict("warning", f"{needs}: none of these sizes holds them")
-    first = next(iter(fitting.bytes))
-    saved = survey.sizes[-1].bytes[first] - fitting.bytes[first]
-    return Verdict("neutral", f"{needs}; keeping {fitting.pieces:,} saves {size(saved)} at {first}")
+    if chosen is None:
+        return Verdict(
+            "warning", f"{needs}, but none of these sizes can be proposed by the rows that were held out"
+        )
+    first = next(iter(chosen.bytes))
+    saved = survey.sizes[-1].bytes[first] - chosen.bytes[first]
+    return Verdict("neutral", f"{needs}; keeping {chosen.pieces:,} saves {size(saved)} at {first}")
+
+
+def _words(survey: Survey) -> list[Block]:
+    blocks: list[Block] = []
+    if survey.open_words:
+        blocks.append(Prose(_OPEN.format(", ".join(survey.open_words))))
+    if survey.respelled and survey.respelled_at is not None:
+        rows = [(entry.word, " ".join(entry.before), " ".join(entry.after)) for entry in survey.respelled]
+        columns = (Column("Word"), Column("In the whole vocabulary"), Column("Spelled"))
+        blocks.append(Table(f"Words as {survey.respelled_at:,} pieces spell them", columns, rows))
+    return blocks
 
 
 def _subject(survey: Survey) -> list[tuple[str, str]]:
     pairs = [("Texts", ", ".join(survey.corpora)), ("Vocabulary", f"{survey.rows:,} pieces")]
+    pairs += [("Held out", survey.held_out)] if survey.held_out is not None else []
     return pairs + ([("Preferred languages", ", ".join(survey.languages))] if survey.languages else [])
 
 
@@ -83,6 +105,7 @@ def _table(survey: Survey) -> Table:
         Column("Pieces", numeric=True),
         Column("Coverage", numeric=True),
         Column("Unseen texts", numeric=True),
+        Column("Answers cut otherwise", numeric=True),
     ]
     columns += [Column(name, numeric=True) for name in recipes]
     rows: list[tuple[Cell, ...]] = []
@@ -93,6 +116,7 @@ def _table(survey: Survey) -> Table:
             f"{entry.pieces:,}",
             percent(entry.coverage),
             "—" if entry.unseen is None else percent(entry.unseen),
+            "—" if entry.cut is None else f"{entry.cut.answers:,} of {entry.cut.rows:,}",
             *(size(entry.bytes[name]) for name in recipes),
         ]
         rows.append((*cells, fits))

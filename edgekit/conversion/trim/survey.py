@@ -14,6 +14,7 @@ from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.conversion.trim.alphabets import alphabet_of
 from edgekit.conversion.trim.choice import fill, least, needs_of, preferred_first
 from edgekit.conversion.trim.gather import VOCABULARY_TENSORS
+from edgekit.conversion.trim.held import LEAST_COVERAGE, ROOM, Cut, HeldOut, Respelled, open_words
 from edgekit.conversion.trim.trim import count_pieces
 from edgekit.errors import InputError
 from edgekit.progress import SILENT, Progress
@@ -21,12 +22,14 @@ from edgekit.recipes import read_recipe, resolve
 from edgekit.recipes.recipe import stored_bytes
 from edgekit.results import raise_if_failed
 from edgekit.text.answers import AnswerFormat, parse_answer
-from edgekit.text.corpus import Sample, read_corpora
+from edgekit.text.corpus import read_corpora
 from edgekit.text.settle import Text, read_text
 from edgekit.text.vocabulary import Vocabulary, read_vocabulary
 
 SIZES = (8_000, 16_000, 32_000, 64_000)
 RECIPES = ("int8", "int4", "int4-all")
+_MORE_SIZES = (96_000, 128_000, 160_000, 192_000)
+_SHOWN_WORDS = 6
 
 _REACH_POINTS = 60
 _HELD_OUT = 10  # every tenth text
@@ -41,8 +44,8 @@ class Size:
 
     pieces: rows of its embedding. fits: whether all that the task needs fits in; `edgekit convert` refuses
     otherwise. coverage: share of the texts' tokens whose piece is kept, 0 to 1; 1 when it fits.
-    unseen: the same share of texts that were left out of the counting, None when there are too few. bytes: of
-    weights and tokenizer, by recipe.
+    unseen: the same share of the rows that were held out, None when there are too few. bytes: of weights and tokenizer,
+    by recipe. cut: how many of the held-out rows are cut otherwise.
     """
 
     pieces: int
@@ -50,6 +53,7 @@ class Size:
     coverage: float
     unseen: float | None
     bytes: Mapping[str, int]
+    cut: Cut | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +70,10 @@ class Survey:
 
     needed: the fewest pieces that `edgekit convert` takes: control and byte tokens, the template's and the answer
     format's text, what was met, and all that these are merged from. sizes: the last one is the whole vocabulary.
-    reach: from no piece to all that were met.
+    reach: from no piece to all that were met. held_out: what was held out of the counting, None for nothing. checked:
+    these are rows of their own, not some of the texts. open_words: that answers repeat from their prompts, as far as
+    that is what the task does, the rarest first. proposal: the smallest size that loses next to nothing of the held-out
+    rows. respelled: words of these that the size below it, of `respelled_at` pieces, spells otherwise.
     """
 
     checkpoint: str
@@ -79,6 +86,12 @@ class Survey:
     needed: int
     sizes: tuple[Size, ...]
     reach: tuple[Reach, ...]
+    held_out: str | None = None
+    checked: bool = False
+    open_words: tuple[str, ...] = ()
+    proposal: int | None = None
+    respelled: tuple[Respelled, ...] = ()
+    respelled_at: int | None = None
 
     @property
     def problems(self) -> tuple[str, ...]:
@@ -108,6 +121,7 @@ def survey_vocabulary(
     checkpoint: str | Path,
     texts: Sequence[str | Path],
     *,
+    check: Sequence[str | Path] = (),
     keep: Sequence[int] = (),
     languages: Sequence[str] = (),
     recipes: Sequence[str] = RECIPES,
@@ -119,8 +133,10 @@ def survey_vocabulary(
 ) -> Survey:
     """Tell for several sizes of the vocabulary what a task's texts would lose, and what the model would weigh.
 
-    checkpoint, base: as for `edgekit.convert`. texts, languages, fields: as in `Trim`. keep: sizes to look at, 8,000
-    to 64,000 by default. answer_schema, answer_regex: a format whose text must survive, as in `TextOptions`.
+    checkpoint, base: as for `edgekit.convert`. texts, languages, fields: as in `Trim`. check: rows that are not among
+    the texts, by which sizes are judged; every tenth text by default. keep: sizes to look at; by default 8,000 to
+    64,000, and with `check` larger ones until one loses next to nothing. answer_schema, answer_regex: a format whose
+    text must survive, as in `TextOptions`.
     Raises EdgekitError for anything that cannot be read.
     """
     answer = parse_answer(answer_schema, answer_regex)
@@ -138,28 +154,45 @@ def survey_vocabulary(
     with progress.step("count the task's pieces"):
         samples = read_corpora([Path(path) for path in texts], text, fields=fields)
         counts, met = count_pieces(text.tokenizer, samples)
-        known, unseen = _split(text, samples)
+        known, held = met, None
+        if check:
+            names = ", ".join(Path(path).name for path in check)
+            others = read_corpora([Path(path) for path in check], text, fields=fields)
+            held = HeldOut(names, others, text.tokenizer)
+        elif len(samples) >= _FEWEST_TEXTS:
+            _, known = count_pieces(text.tokenizer, [s for n, s in enumerate(samples) if n % _HELD_OUT])
+            held = HeldOut("every tenth text", samples[::_HELD_OUT], text.tokenizer)
     ranked = list(preferred_first(vocabulary, alphabet))
     needed = least(vocabulary, needs_of(vocabulary, text, answer, met))
+    words = _rarest(text, open_words(samples))
     weights = _Weights(opened, vocabulary, recipes)
-    sizes = []
-    chosen_sizes = sorted(set(keep)) or _default_sizes(rows)
+    sizes: list[Size] = []
+    proposal: int | None = None
+    shown: tuple[int, set[int]] | None = None
+    chosen_sizes = sorted(set(keep)) or _default_sizes(rows, more=bool(check))
     with progress.step("try sizes", len(chosen_sizes), "sizes") as advance:
         for pieces in chosen_sizes:
-            kept = _best(vocabulary, text, answer, met, pieces, ranked)
-            without = None if known is None else _best(vocabulary, text, answer, known, pieces, ranked)
-            sizes.append(
-                Size(
-                    pieces=pieces,
-                    fits=len(needed) <= pieces,
-                    coverage=_share(counts, kept),
-                    unseen=None if without is None else _share(unseen, without),
-                    bytes=weights.of(kept, pieces),
-                )
-            )
             advance(1)
+            if pieces > SIZES[-1] and proposal is not None and not keep:
+                continue
+            kept = _best(vocabulary, text, answer, met, pieces, ranked)
+            without = kept if known is met else _best(vocabulary, text, answer, known, pieces, ranked)
+            size = Size(
+                pieces=pieces,
+                fits=len(needed) <= pieces,
+                coverage=_share(counts, kept),
+                unseen=None if held is None else held.coverage(without),
+                bytes=weights.of(kept, pieces),
+                cut=None if held is None else held.cut(without),
+            )
+            sizes.append(size)
+            if proposal is None and _enough(size, len(needed), certain=bool(check) or not words):
+                proposal = pieces
+            if proposal is None or shown is None:
+                shown = pieces, without
     whole = set(vocabulary.ids.values())
-    sizes.append(Size(rows, True, 1.0, None if known is None else 1.0, weights.of(whole, rows)))
+    everything = None if held is None else held.cut(whole)
+    sizes.append(Size(rows, True, 1.0, None if held is None else 1.0, weights.of(whole, rows), everything))
     return Survey(
         checkpoint=opened.name,
         rows=rows,
@@ -171,7 +204,30 @@ def survey_vocabulary(
         needed=len(needed),
         sizes=tuple(sizes),
         reach=_reach(counts),
+        held_out=None if held is None else held.name,
+        checked=bool(check),
+        open_words=words,
+        proposal=proposal,
+        respelled=() if held is None or shown is None else held.respelled(vocabulary, shown[1]),
+        respelled_at=None if shown is None else shown[0],
     )
+
+
+def _rarest(text: Text, words: Sequence[str]) -> tuple[str, ...]:
+    """Put words first that the tokenizer learned last, such as names."""
+    pieces = dict(zip(words, text.tokenizer.encode_all([f" {word}" for word in words]), strict=True))
+    return tuple(sorted(words, key=lambda word: -max(pieces[word], default=0)))[:_SHOWN_WORDS]
+
+
+def _enough(size: Size, needed: int, *, certain: bool) -> bool:
+    """Whether a size may be proposed: with room beside what is needed, and next to nothing lost of held-out rows.
+
+    certain: the held-out rows tell what users will write; where answers repeat open words, those of the same texts do
+    not.
+    """
+    if not certain or size.pieces < ROOM * needed or size.cut is None or size.unseen is None:
+        return False
+    return size.cut.answers <= size.cut.most_answers and size.unseen >= LEAST_COVERAGE
 
 
 def _reach(counts: Counter[int]) -> tuple[Reach, ...]:
@@ -182,18 +238,10 @@ def _reach(counts: Counter[int]) -> tuple[Reach, ...]:
     return tuple(Reach(place, sums[place] / sums[-1]) for place in places)
 
 
-def _default_sizes(rows: int) -> list[int]:
+def _default_sizes(rows: int, *, more: bool) -> list[int]:
     """The usual sizes below the whole vocabulary; its quarters when it is smaller than all of them."""
-    return [size for size in SIZES if size < rows] or [rows * part // 4 for part in (1, 2, 3)]
-
-
-def _split(text: Text, samples: Sequence[Sample]) -> tuple[Counter[int] | None, Counter[int]]:
-    """Count nine of ten texts (all that is met in them), and the tenth ones by themselves."""
-    if len(samples) < _FEWEST_TEXTS:
-        return None, Counter()
-    _, known = count_pieces(text.tokenizer, [s for n, s in enumerate(samples) if n % _HELD_OUT])
-    unseen, _ = count_pieces(text.tokenizer, samples[::_HELD_OUT])
-    return known, unseen
+    usual = (*SIZES, *_MORE_SIZES) if more else SIZES
+    return [size for size in usual if size < rows] or [rows * part // 4 for part in (1, 2, 3)]
 
 
 def _best(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.checkpoint import Checkpoint
@@ -12,6 +12,7 @@ from edgekit.conversion.options import Trim
 from edgekit.conversion.trim.alphabets import alphabet_of
 from edgekit.conversion.trim.choice import answer_texts, choose, needs_of, template_texts
 from edgekit.conversion.trim.gather import trim_checkpoint
+from edgekit.conversion.trim.held import encoded, open_words
 from edgekit.errors import TokenizerError
 from edgekit.progress import SILENT, Progress
 from edgekit.text.answers import AnswerFormat
@@ -22,6 +23,10 @@ from edgekit.text.tokenizer.read import Tokenizer
 from edgekit.text.vocabulary import read_vocabulary
 
 _BATCH = 1000
+_OPEN = (
+    "answers repeat words of their prompts ({}, …): names that the texts lack are spelled in pieces that the model has "
+    "not learned; edgekit vocab … --check eval.jsonl tells how many"
+)
 
 
 @dataclass(frozen=True)
@@ -70,23 +75,20 @@ def trim_vocabulary(
         named = [Sample(t, (), "the chat template") for t in template_texts(text)]
         named += [Sample(t, (), "the answer format") for t in literals]
         _check_texts([*named, *samples], text.tokenizer, new_text.tokenizer, kept)
+    if words := open_words(samples):
+        new_text = replace(new_text, notes=(*new_text.notes, _OPEN.format(", ".join(words[:3]))))
     return Trimmed(trimmed, new_text, kept, rows)
 
 
 def count_pieces(tokenizer: Tokenizer, samples: Sequence[Sample]) -> tuple[Counter[int], Counter[int]]:
     """Count the pieces of texts: (in whole texts alone, and in their parts as well)."""
     counts: Counter[int] = Counter()
-    for ids in _encoded(tokenizer, [sample.text for sample in samples]):
+    for ids in encoded(tokenizer, [sample.text for sample in samples]):
         counts.update(ids)
     met = counts.copy()
-    for ids in _encoded(tokenizer, [part for sample in samples for part in sample.parts]):
+    for ids in encoded(tokenizer, [part for sample in samples for part in sample.parts]):
         met.update(ids)
     return counts, met
-
-
-def _encoded(tokenizer: Tokenizer, texts: Sequence[str]) -> Iterator[list[int]]:
-    for start in range(0, len(texts), _BATCH):
-        yield from tokenizer.encode_all(texts[start : start + _BATCH])
 
 
 def _check_control_tokens(old: Text, new: Text, kept: Sequence[int]) -> None:

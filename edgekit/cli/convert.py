@@ -24,7 +24,7 @@ from edgekit.errors import InputError
 
 if TYPE_CHECKING:
     from edgekit.conversion.convert import Conversion
-    from edgekit.conversion.options import Trim
+    from edgekit.conversion.options import Calibrate, Trim
 
 EXAMPLES = """Examples:
 
@@ -129,6 +129,10 @@ def convert(
         list[Path] | None,
         typer.Option(help="Calibrate on the task's train file instead (as --vocab-from); may be repeated."),
     ] = None,
+    calibrate_field: Annotated[
+        list[str] | None,
+        typer.Option(help="Name a column of --calibrate-on's data, as prompt=text; may be repeated."),
+    ] = None,
     example: ExampleOption = None,
     force: Annotated[bool, typer.Option("--force", help="Replace a bundle that is there.")] = False,
     no_check: Annotated[
@@ -140,7 +144,7 @@ def convert(
 ) -> None:
     """Convert a fine-tuned Gemma 3 checkpoint into a quantized bundle for LiteRT-LM."""
     from edgekit.conversion.convert import convert as run
-    from edgekit.conversion.options import Calibrate, GraphOptions, TextOptions
+    from edgekit.conversion.options import GraphOptions, TextOptions
 
     result = run(
         checkpoint,
@@ -151,7 +155,7 @@ def convert(
         graph=GraphOptions(form, kv_layout, kv_precision, kv_length, adapters),
         text=TextOptions(sampler, answer_schema, answer_regex, example or ()),
         trim=_trim(vocab_from, vocab_keep, vocab_lang, vocab_field),
-        calibrate=Calibrate(tuple(calibrate_on or ())) if calibrate or calibrate_on else None,
+        calibrate=_calibrate(calibrate_on, calibrate_field, always=calibrate),
         file_format=file_format,
         force=force,
         check=not no_check,
@@ -186,6 +190,20 @@ def _trim(
         split_languages(languages),
         parse_fields(fields or []),
     )
+
+
+def _calibrate(texts: list[Path] | None, fields: list[str] | None, *, always: bool) -> Calibrate | None:
+    """Make one of the --calibrate options; None when none was given."""
+    from edgekit.conversion.options import Calibrate
+    from edgekit.text.data import parse_fields
+
+    if fields and not texts:
+        raise InputError(
+            "names a column, but there is no data",
+            where="--calibrate-field",
+            remedy="add --calibrate-on with the task's training data",
+        )
+    return Calibrate(tuple(texts or ()), parse_fields(fields or [])) if always or texts else None
 
 
 def split_languages(text: str | None) -> tuple[str, ...]:

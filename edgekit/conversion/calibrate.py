@@ -107,7 +107,7 @@ def _texts(
     start = [] if text.start_id is None else [text.start_id]
     if options.texts:
         paths = [Path(path) for path in options.texts]
-        samples = read_corpora(paths, text, fields=options.fields)
+        samples = read_corpora(paths, text, fields=options.fields, naming="--calibrate-field")
         # In any order but the file's: files are often sorted by what is to be answered.
         order = np.random.default_rng(0).permutation(len(samples))[:TOKENS]
         chosen = [samples[at] for at in order]

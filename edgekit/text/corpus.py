@@ -32,23 +32,25 @@ class Sample:
 
 
 def read_corpora(
-    paths: Sequence[Path], text: Text, *, fields: Mapping[str, str] | None = None
+    paths: Sequence[Path], text: Text, *, fields: Mapping[str, str] | None = None, naming: str = "--field"
 ) -> tuple[Sample, ...]:
     """Read the files of a task.
 
     paths: files of rows and directories of `datasets`, as `edgekit validate` reads them; any other file is plain text,
     of which each line counts. text: of the checkpoint, for its chat template. fields: our name → the data's.
+    naming: the flag that names columns, for errors.
     Raises InputError, naming file and line, for a row that cannot be used, and for files that hold nothing.
     """
-    samples = [sample for path in paths for sample in _samples(path, text, fields)]
+    samples = [sample for path in paths for sample in _samples(path, text, fields, naming)]
     if not samples:
         raise InputError("there is no text in it", where=", ".join(map(str, paths)))
     return tuple(samples)
 
 
-def _samples(path: Path, text: Text, fields: Mapping[str, str] | None) -> Iterator[Sample]:
+def _samples(path: Path, text: Text, fields: Mapping[str, str] | None, naming: str) -> Iterator[Sample]:
     if holds_rows(path) or not path.exists():
-        for row in read_data(path, fields=fields).rows:
+        remedy = f"mend the row, leave it out, or name its column ({naming} prompt=…)"
+        for row in read_data(path, fields=fields, remedy=remedy).rows:
             yield _conversation(row, text, f"{path}, line {row.line}")
         return
     for number, line in enumerate(_lines(path), 1):

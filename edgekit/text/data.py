@@ -53,11 +53,12 @@ def read_data(
     fields: Mapping[str, str] | None = None,
     skip_bad_rows: bool = False,
     limit: int | None = None,
+    remedy: str = "mend the row, name its field (--field prompt=…), or pass --skip-bad-rows",
 ) -> Data:
     """Read a file of rows (`edgekit.text.records`), in any shape that `edgekit.text.shapes` knows.
 
     fields: our name (prompt, messages, expected) → the data's. skip_bad_rows: leave out what cannot be used.
-    limit: rows to use at most, the first ones.
+    limit: rows to use at most, the first ones. remedy: what the caller offers for a row that cannot be used.
     Raises InputError, naming file and line, for the first row that cannot be used, and MissingToolError where a
     package is needed that is not installed.
     """
@@ -81,11 +82,7 @@ def read_data(
             read.update(name for name in record if name in found.columns)
             continue
         if not skip_bad_rows:
-            raise InputError(
-                f"line {line}: {found}",
-                where=path,
-                remedy="mend the row, name its field (--field prompt=…), or pass --skip-bad-rows",
-            )
+            raise InputError(f"line {line}: {found}", where=path, remedy=remedy)
         skipped.append(SkippedRow(line, found))
     if not rows:
         first = f" (line {skipped[0].line}: {skipped[0].reason})" if skipped else ""

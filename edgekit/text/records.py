@@ -19,11 +19,13 @@ Found = tuple[int, Record | str]
 SUFFIXES: Final = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 _BATCH: Final = 256
 """Rows of a Parquet file at once: packed, a thousand long texts can be one."""
+_SAVED: Final = ("dataset_dict.json", "dataset_info.json", "state.json")
+"""Of a directory that `datasets` saved."""
 _SPLITS: Final = ("test", "validation", "eval", "train")
 
 
 def holds_rows(path: Path) -> bool:
-    """Whether a path is named as a file of rows, or is a directory that `datasets` may have saved."""
+    """Whether a path is named as a file of rows, or is a directory of a data set."""
     return path.is_dir() or _suffix(path) in SUFFIXES
 
 
@@ -33,18 +35,30 @@ def records(path: Path) -> Iterator[Found]:
     Raises InputError for what cannot be read, MissingToolError where a package is needed that is not installed.
     """
     if path.is_dir():
-        return _dataset(path)
+        return _dataset(path) if any((path / name).exists() for name in _SAVED) else _directory(path)
     if not path.is_file():
-        raise InputError(
-            "no such file",
-            where=path,
-            remedy="name a JSONL, JSON, CSV or Parquet file, or a directory that `datasets` saved "
-            "(of a Hub data set: load_dataset(NAME).save_to_disk(DIRECTORY))",
-        )
+        raise _not_there(path)
     suffix = _suffix(path)
     if suffix == ".parquet":
         return _parquet(path)
     return _csv(path, "\t" if suffix == ".tsv" else ",") if suffix in (".csv", ".tsv") else _json(path)
+
+
+def _not_there(path: Path) -> InputError:
+    """What to do about a path where nothing is; owner/name may be meant as a data set of the Hub."""
+    words = str(path).split("datasets/")[-1].removeprefix("hf:").strip("/")
+    owner, _, name = words.partition("/")
+    if owner and name and "/" not in name and not _suffix(path) and not path.is_absolute():
+        return InputError(
+            "is not on this machine, and data sets are not fetched",
+            where=path,
+            remedy=f"hf download {words} --repo-type dataset --local-dir {name}, then name the directory {name}",
+        )
+    return InputError(
+        "no such file",
+        where=path,
+        remedy="name a JSONL, JSON, CSV or Parquet file, or a directory of a data set",
+    )
 
 
 def _suffix(path: Path) -> str:
@@ -123,7 +137,7 @@ def _parquet(path: Path) -> Iterator[Found]:
         import pyarrow.parquet
     except ImportError as error:
         raise MissingToolError(
-            "a Parquet file needs the pyarrow package", where=path, remedy="pip install pyarrow"
+            "a Parquet file needs the pyarrow package", where=path, remedy='pip install "edgekit[data]"'
         ) from error
     most = stored.most_unpacked(path.stat().st_size)
     place, left = 0, most
@@ -140,6 +154,23 @@ def _parquet(path: Path) -> Iterator[Found]:
                 yield place, record
     except (pyarrow.ArrowException, OSError, UnicodeDecodeError, OverflowError) as error:
         raise InputError(f"is no sound Parquet file ({error})", where=path) from error
+
+
+def _directory(path: Path) -> Iterator[Found]:
+    """Read a data set as the Hub keeps it: files of rows, named after their splits, as data/test-00000-of-00001."""
+    files = sorted(file for file in path.rglob("*") if file.is_file() and _suffix(file) in SUFFIXES)
+    files = [f for f in files if not any(part.startswith(".") for part in f.relative_to(path).parts)]
+    split = next((s for s in _SPLITS if any(s in file.stem for file in files)), None)
+    chosen = files if split is None else [file for file in files if split in file.stem]
+    if not chosen or (split is None and len(chosen) > 1):
+        names = ", ".join(file.name for file in files[:4]) or "none"
+        raise InputError(
+            f"no data set saved by `datasets`, and no file of rows for a split is here (files of rows: {names})",
+            where=path,
+            remedy="name one file",
+        )
+    read = (record for file in chosen for _, record in records(file))
+    yield from enumerate(read, 1)
 
 
 def _dataset(path: Path) -> Iterator[Found]:

@@ -95,7 +95,7 @@ def _unpacked(path: Path, source: IO[bytes]) -> IO[bytes]:
             import zstandard
         except ImportError as error:
             raise MissingToolError(
-                "a .zst file needs the zstandard package", where=path, remedy="pip install zstandard"
+                "a .zst file needs the zstandard package", where=path, remedy='pip install "edgekit[data]"'
             ) from error
         # A frame may ask for a window of gigabytes.
         unpacked = zstandard.ZstdDecompressor(max_window_size=1 << 27).stream_reader(

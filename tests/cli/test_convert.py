@@ -162,6 +162,21 @@ def test_columns_of_the_vocabulary_s_texts_can_be_named(cli: Cli, tmp_path: Path
     assert done.code == 0, done.err
 
 
+def test_rows_to_calibrate_on_may_have_columns_of_other_names(
+    cli: Cli, tmp_path: Path, demo_path: Path
+) -> None:
+    """An error names a flag that convert has."""
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"q": "brighter please", "a": "ok"}\n', encoding="utf-8")
+    command = ("convert", demo_path, "-o", tmp_path / "b", "--no-check", "--calibrate-on", rows)
+    refused = cli(*command)
+    assert refused.code == 2 and "--calibrate-field prompt=" in refused.err
+    done = cli(*command, "--calibrate-field", "prompt=q", "--calibrate-field", "expected=a")
+    assert done.code == 0, done.err
+    alone = cli("convert", demo_path, "-o", tmp_path / "c", "--calibrate-field", "prompt=q")
+    assert alone.code == 2 and "add --calibrate-on" in alone.err
+
+
 def test_a_vocabulary_too_small_for_the_task_exits_2(cli: Cli, tmp_path: Path, demo_path: Path) -> None:
     corpus = tmp_path / "task.txt"
     corpus.write_text("brighter please\n", encoding="utf-8")

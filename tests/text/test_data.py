@@ -98,13 +98,58 @@ def test_a_datasets_directory_needs_the_package_and_says_so(tmp_path: Path) -> N
     try:
         import datasets
     except ImportError:
+        (tmp_path / "state.json").touch()
         with pytest.raises(MissingToolError, match="datasets package"):
             read_data(tmp_path)
         return
     datasets.Dataset.from_list([{"prompt": "a", "expected": "b"}]).save_to_disk(tmp_path / "saved")
     assert read_data(tmp_path / "saved").rows[0].expected == "b"
-    with pytest.raises(InputError, match="no dataset"):
+
+
+def test_a_parquet_file_is_read_as_it_was_written(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet")
+    turns = [[{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]] * 300
+    parquet.write_table(pyarrow.table({"messages": turns, "n": list(range(300))}), tmp_path / "d.parquet")
+    data = read_data(tmp_path / "d.parquet")
+    assert len(data.rows) == 300
+    assert (data.rows[299].line, data.rows[299].prompt, data.rows[299].expected) == (300, "a", "b")
+    assert data.identity.unread == ("n",)
+    (tmp_path / "d.parquet").write_bytes((tmp_path / "d.parquet").read_bytes()[:-40])
+    with pytest.raises(InputError, match="no sound Parquet file"):
+        read_data(tmp_path / "d.parquet")
+
+
+def test_a_data_set_as_the_hub_keeps_it_gives_its_test_split(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    for name in ("train-00000-of-00001", "test-00000-of-00002", "test-00001-of-00002"):
+        jsonl(tmp_path / "data" / f"{name}.jsonl", {"prompt": name, "expected": "x"})
+    (tmp_path / "README.md").write_text("---\n")
+    data = read_data(tmp_path)
+    assert [(row.line, row.prompt) for row in data.rows] == [
+        (1, "test-00000-of-00002"),
+        (2, "test-00001-of-00002"),
+    ]
+
+
+def test_a_directory_that_does_not_tell_which_rows_are_meant_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="files of rows: none"):
         read_data(tmp_path)
+    for name in ("a.jsonl", "b.jsonl"):
+        jsonl(tmp_path / name, {"prompt": "a"})
+    with pytest.raises(InputError, match=r"files of rows: a\.jsonl, b\.jsonl"):
+        read_data(tmp_path)
+    (tmp_path / "b.jsonl").unlink()
+    assert read_data(tmp_path).rows[0].prompt == "a"
+
+
+@pytest.mark.parametrize(
+    "name", ["hf:owner/rows", "owner/rows", "https://huggingface.co/datasets/owner/rows"]
+)
+def test_a_data_set_of_the_hub_is_told_how_to_be_had(name: str) -> None:
+    with pytest.raises(InputError, match="is not on this machine") as caught:
+        read_data(Path(name))
+    assert (caught.value.remedy or "").startswith("hf download owner/rows --repo-type dataset")
 
 
 def test_the_same_rows_have_the_same_digest_wherever_they_are(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def trim_vocabulary(
     rows = checkpoint.architecture.vocab_size
     with progress.step("count the task's pieces"):
         paths = [Path(path) for path in trim.texts]
-        samples = read_corpora(paths, text, fields=trim.fields)
+        samples = read_corpora(paths, text, fields=trim.fields, naming="--vocab-field")
         _, met = count_pieces(text.tokenizer, samples)
     with progress.step("trim the vocabulary"):
         vocabulary = read_vocabulary(checkpoint.text_path, rows=rows)

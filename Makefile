@@ -2,11 +2,13 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+PIP    := $(BIN)/python -m pip --disable-pip-version-check install --quiet
+LOCKED := $(PIP) --require-hashes --only-binary :all: --requirement
+LOCAL  := $(PIP) --no-deps --no-build-isolation --editable
 
 SPREAD := -n 2 --no-loadscope-reorder
 
-.PHONY: demo test quick nightly fuzz coverage avx2 real check format docs graphs benchmarks android android-base clean
+.PHONY: demo test quick nightly fuzz coverage avx2 real check format docs graphs benchmarks android android-base lock clean
 
 # The main job on the bundled demo model: convert, load in the LiteRT-LM engine, answer prompts.
 demo: $(VENV)/base
@@ -77,24 +79,31 @@ android: $(VENV)/android
 android-base: $(VENV)/android
 	$(BIN)/python android-build base
 
+# After a change of requirements or of constraints.txt: the hashes of all that the targets below install.
+lock: $(VENV)/base
+	$(LOCKED) requirements/uv.txt
+	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python requirements
+
 clean:
 	rm -rf $(VENV) build dist
 
 $(VENV)/bin/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/base: pyproject.toml constraints.txt | $(VENV)/bin/python
-	$(PIP) --editable .
+$(VENV)/base: pyproject.toml requirements/base.txt requirements/build.txt | $(VENV)/bin/python
+	$(LOCKED) requirements/base.txt --requirement requirements/build.txt
+	$(LOCAL) .
 	touch $@
 
-$(VENV)/docs: $(VENV)/base
-	$(PIP) --editable ".[docs]"
+$(VENV)/docs: $(VENV)/base requirements/docs.txt
+	$(LOCKED) requirements/docs.txt
 	touch $@
 
-$(VENV)/android: $(VENV)/base
-	$(PIP) --editable ".[android]"
+$(VENV)/android: $(VENV)/base requirements/android.txt
+	$(LOCKED) requirements/android.txt
 	touch $@
 
-$(VENV)/all: $(VENV)/base converters/pyproject.toml
-	$(PIP) --editable ".[reference,dev]" --editable converters
+$(VENV)/all: $(VENV)/base converters/pyproject.toml requirements/all.txt
+	$(LOCKED) requirements/all.txt
+	$(LOCAL) converters
 	touch $@

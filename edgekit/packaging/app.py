@@ -109,14 +109,19 @@ def app_made_of(source: Source, options: AppOptions) -> tuple[Part, tuple[Part, 
 
 def app_parts(libraries: Mapping[str, Path]) -> tuple[Part, ...]:
     """What every app is made of: the sample app, its libraries, the engine. libraries: the engine's, by ABI."""
-    facts = json.loads(BASE_FACTS.read_bytes())
     return (
         pypi("edgekit", version("edgekit"), licence="Apache-2.0"),
         *engine_parts(engine_version(), libraries),
-        *(
-            maven(each["group"], each["name"], each["version"], each["type"], each["licence"], each["sha256"])
-            for each in facts["components"]
-        ),
+        *library_parts(),
+    )
+
+
+def library_parts() -> tuple[Part, ...]:
+    """The libraries that the sample app was built with."""
+    facts = json.loads(BASE_FACTS.read_bytes())
+    return tuple(
+        maven(each["group"], each["name"], each["version"], each["type"], each["licence"], each["sha256"])
+        for each in facts["components"]
     )
 
 

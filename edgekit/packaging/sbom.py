@@ -25,7 +25,18 @@ from edgekit.quoting import json_text
 Kind = Literal["application", "library", "machine-learning-model", "data", "file"]
 
 ENGINE_LICENCE: Final = "Apache-2.0"
-_SPDX: Final = ("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MPL-2.0", "PSF-2.0", "HPND")
+_SPDX: Final = (
+    "Apache-2.0",
+    "MIT",
+    "MIT-0",
+    "MIT-CMU",
+    "BSD-2-Clause",
+    "BSD-3-Clause",
+    "ISC",
+    "MPL-2.0",
+    "PSF-2.0",
+    "HPND",
+)
 _EXPRESSION: Final = re.compile(r"[A-Za-z0-9.+-]+( (AND|OR|WITH) [A-Za-z0-9.+-]+)+")
 _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "edgekit")
 
@@ -34,9 +45,9 @@ _NAMESPACE: Final = uuid.uuid5(uuid.NAMESPACE_DNS, "edgekit")
 class Part:
     """Something that a thing is made of.
 
-    purl: None where there is no package of it. licence: an SPDX id or expression, else a name. sha256: of its file.
-    properties: what CycloneDX has no field for; names begin with "edgekit:". incomplete: it holds others of which its
-    maker says nothing.
+    purl: None where there is no package of it. licence: an SPDX id or expression, else a name. sha256: of its
+    file, or of each file that it comes in. properties: what CycloneDX has no field for; names begin with "edgekit:".
+    incomplete: it holds others of which its maker says nothing.
     """
 
     kind: Kind
@@ -45,12 +56,14 @@ class Part:
     group: str | None = None
     purl: str | None = None
     licence: str | None = None
-    sha256: str | None = None
+    sha256: str | tuple[str, ...] | None = None
     properties: Mapping[str, str] = field(default_factory=dict)
     incomplete: bool = False
 
 
-def pypi(name: str, at: str, *, licence: str | None = None, sha256: str | None = None) -> Part:
+def pypi(
+    name: str, at: str, *, licence: str | None = None, sha256: str | tuple[str, ...] | None = None
+) -> Part:
     """A Python distribution."""
     return Part(
         "library", name, at, purl=f"pkg:pypi/{normalized(name)}@{quote(at)}", licence=licence, sha256=sha256
@@ -118,7 +131,8 @@ def _component(part: Part) -> dict[str, Any]:
     }
     values |= {"version": part.version, "purl": part.purl}
     if part.sha256 is not None:
-        values["hashes"] = [{"alg": "SHA-256", "content": part.sha256}]
+        each = (part.sha256,) if isinstance(part.sha256, str) else part.sha256
+        values["hashes"] = [{"alg": "SHA-256", "content": digest} for digest in each]
     if part.licence is not None:
         values["licenses"] = [_licence(part.licence)]
     if part.properties:

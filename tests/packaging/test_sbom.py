@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import runpy
 from functools import cache
 from importlib import resources
 from pathlib import Path
@@ -34,6 +35,7 @@ def schema() -> Any:
     return Draft7Validator(named["bom-1.6"], registry=registry)
 
 
+ROOT = Path(__file__).parents[2]
 _SCHEMAS = ("bom-1.6", "spdx", "jsf-0.82")
 
 
@@ -130,3 +132,16 @@ def test_a_package_has_its_own_and_that_of_its_bundle(packaged: Packaged, target
             each["name"]: each["hashes"][0]["content"] for each in document["components"] if "hashes" in each
         }
         assert hashes["lib/arm64-v8a/liblitert-lm.so"] == hashlib.sha256(library.read_bytes()).hexdigest()
+
+
+def test_the_wheels_own_is_up_to_date() -> None:
+    """The build puts it into the wheel: what the wheel needs, and the app's libraries in it."""
+    written = (ROOT / "requirements/edgekit.cdx.json").read_bytes()
+    made = runpy.run_path(str(ROOT / "requirements/bill.py"))
+    assert made["content"]() == written, "run python requirements/bill.py"
+    document = checked(written)
+    purls = {each["purl"] for each in document["components"]}
+    assert "pkg:pypi/litert-lm-api@0.18.1" in purls
+    assert any(purl.startswith("pkg:maven/org.jetbrains.kotlin/kotlin-stdlib@") for purl in purls)
+    assert all(each["hashes"] and each["licenses"] for each in document["components"])
+    assert 'sbom-files = ["requirements/edgekit.cdx.json"]' in (ROOT / "pyproject.toml").read_text()

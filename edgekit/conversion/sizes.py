@@ -6,15 +6,22 @@ from math import prod
 from pathlib import Path
 
 from edgekit.checkpoint import Checkpoint, open_checkpoint
+from edgekit.conversion.trim.gather import VOCABULARY_TENSORS
 from edgekit.families.gemma3 import GEMMA_3_270M
 from edgekit.graph import find_graph, graph_key
 from edgekit.recipes import Recipe, resolve, shipped_recipes
 from edgekit.recipes.recipe import stored_bytes
 
 
-def recipe_sizes(checkpoint: str | Path | None = None) -> dict[str, int]:
-    """Bytes that the weights take under each shipped recipe: of a checkpoint, or of Gemma 3 270M."""
+def recipe_sizes(checkpoint: str | Path | None = None, *, pieces: int | None = None) -> dict[str, int]:
+    """Bytes that the weights take under each shipped recipe: of a checkpoint, or of Gemma 3 270M.
+
+    pieces: of a trimmed vocabulary.
+    """
     matrices, norms = _gemma_3_270m() if checkpoint is None else _shapes(open_checkpoint(checkpoint))
+    if pieces is not None:
+        trimmed = VOCABULARY_TENSORS & matrices.keys()
+        matrices |= {name: (pieces, *matrices[name][1:]) for name in trimmed}
     return {
         recipe.name: stored_bytes(resolve(recipe, matrices), matrices) + norms for recipe in shipped_recipes()
     }

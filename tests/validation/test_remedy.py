@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 import edgekit
+from edgekit.conversion.options import Trim
 from edgekit.gates import Thresholds
 from edgekit.recipes import shipped_recipes
+from edgekit.recipes.measured import MEAN_KL
 from edgekit.validation.remedy import lose_less
 from tests.fixtures.bundles import Bundles
 
@@ -34,7 +36,7 @@ def test_the_finest_recipe_is_told_to_calibrate(int8_bundle: Path, demo_path: Pa
         int8_bundle, demo_path, data=few_rows, report=False, thresholds=Thresholds(max_kl=0.0)
     )
     remedy = found.check("logits").remedy or ""
-    assert remedy == "convert with --calibrate"
+    assert remedy.startswith("convert with --calibrate (mean KL about ")
     assert "to blame" not in remedy, "its embedding has 8 bits"
 
 
@@ -60,6 +62,34 @@ def test_what_loses_less_is_named_and_not_merely_what_is_larger(
 ) -> None:
     assert lose_less(recipe, SIZES, calibrated=calibrated) == says
     assert lose_less("mine", SIZES, calibrated=calibrated) is None
+
+
+def test_what_they_would_give_is_told_from_what_was_measured() -> None:
+    said = lose_less("int4-head", SIZES, calibrated=True, found=0.0964)
+    assert said == "convert with --recipe int8 (+77 MB, mean KL about 0.011)"
+    said = lose_less("int8", SIZES, calibrated=False, found=0.0105)
+    assert said == "convert with --calibrate (mean KL about 0.0065)"
+
+
+def test_what_was_measured_is_what_the_benchmark_found() -> None:
+    rows = json.loads((Path(__file__).parents[2] / "benchmarks/results/real-weights.json").read_text())[
+        "rows"
+    ]
+    assert {name: rows[name]["mean_kl"] for name in MEAN_KL} == dict(MEAN_KL)
+
+
+def test_pieces_that_answers_need_are_named_before_bits(
+    demo_path: Path, few_rows: Path, tmp_path: Path
+) -> None:
+    texts = tmp_path / "texts.txt"
+    texts.write_text("hi\n")
+    bundle = edgekit.convert(demo_path, tmp_path / "b", trim=Trim((texts,), 700), check=False).bundle
+    found = edgekit.validate(bundle, demo_path, data=few_rows, report=False)
+    assert not found.passed
+    remedy = found.check("task").remedy or ""
+    assert "expected answers hold pieces that the bundle lacks, such as '" in remedy
+    assert f"edgekit vocab … --check {few_rows.name} tells" in remedy
+    assert "--recipe" not in remedy
 
 
 def test_the_shipped_recipes_stand_in_the_order_of_what_they_lose() -> None:

@@ -27,6 +27,8 @@ from edgekit.bundle.container import SectionKind
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.manifest import read_manifest
 from edgekit.bundle.sidecar import read_sidecar, sidecar_bytes
+from edgekit.bundle.signature import read_key
+from edgekit.bundle.verify import verify
 from edgekit.bundle.writing import Section, pack_hf_tokenizer, write_container
 from edgekit.checkpoint.lora.config import read_adapter_config
 from edgekit.checkpoint.open import read_notice
@@ -382,6 +384,17 @@ READERS: dict[str, Reader] = {
     ),
     "adapter's manifest": Reader(
         "adapter.json", of(SEEDS / "adapter-manifest.json"), json_like, read_adapter_manifest
+    ),
+    "signature": Reader(
+        "edgekit.sig",
+        of(SEEDS / "signature.sig"),
+        bytes_like,
+        lambda d: verify(d, SEEDS / "signature.pub"),
+        1,
+        lambda: {"edgekit.json": (SEEDS / "manifest.json").read_bytes()},
+    ),
+    "public key": Reader(
+        "key.pub", of(SEEDS / "signature.pub"), bytes_like, lambda d: read_key(d / "key.pub")
     ),
     "manifest, shown": Reader(
         "edgekit.json",

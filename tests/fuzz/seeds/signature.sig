@@ -1,0 +1,5 @@
+edgekit-signature 1
+key 339e2ff917630507b6a423b5ce084e285d1fa65d93b3e27a6195d3bbebc9ae23
+signature l1xpIFnOY0BKAZpbxDeeHKPc0NJsyaKA9Lgn1/MVPcW6LBLT1+zPJtPdFYXrbvnRvTRyBPUt9f4Ve3sPUHSjCw==
+# edgekit bundle 1
+5ffd5cec7ed797210a4dec3043290e39d7de417969814202d17c8dc4a345cc4b  edgekit.json

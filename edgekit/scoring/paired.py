@@ -86,6 +86,21 @@ def rows_needed(pairs: Pairs, allowed: float) -> int | None:
     return None
 
 
+def rows_for(difference: Interval, rows: int, allowed: float) -> int | None:
+    """`rows_needed` of a score that is no share of rows, as F1: its interval narrows with the root of the rows."""
+    low, high = difference.low, difference.high
+    if low is None or high is None:
+        return None
+    more = rows
+    while more <= _MOST_ROWS:
+        more = max(more + 1, more * 11 // 10)
+        narrower = (rows / more) ** 0.5
+        bounds = (difference.value + (bound - difference.value) * narrower for bound in (low, high))
+        if decide(Interval(difference.value, *bounds), allowed) != "too few rows to tell":
+            return _rounded(more)
+    return None
+
+
 def _rounded(rows: int) -> int:
     """Up to two digits: it is an estimate."""
     step = int(max(1, 10 ** (len(str(rows)) - 2)))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
-from edgekit.scoring.paired import Pairs, decide, paired_difference, pairs_of, rows_needed
+from edgekit.scoring.paired import Pairs, decide, paired_difference, pairs_of, rows_for, rows_needed
 from edgekit.stats import Interval
 
 COUNTS = st.integers(0, 60)
@@ -65,3 +65,13 @@ def test_so_many_rows_are_enough() -> None:
     there = Pairs(0, round(5 * scale), round(scale), enough - round(5 * scale) - round(scale))
     assert decide(paired_difference(there), 0.03) == "do not ship"
     assert rows_needed(Pairs(10, 0, 0, 0), 0.03) == 28
+
+
+def test_for_a_score_that_is_no_share_of_rows_the_interval_tells_how_many() -> None:
+    """Never as many as there are: these did not tell."""
+    fell = Interval(-0.09, -0.2, 0.02)
+    enough = rows_for(fell, 40, 0.03)
+    assert enough is not None and enough > 40
+    narrower = (40 / enough) ** 0.5
+    assert decide(Interval(-0.09, -0.09 - 0.11 * narrower, -0.09 + 0.11 * narrower), 0.03) == "do not ship"
+    assert rows_for(Interval(-0.09), 40, 0.03) is None

@@ -11,7 +11,7 @@ from edgekit.html import svg
 from edgekit.html.page import Block, Column, Plot, Plots, Prose, Table
 from edgekit.html.text import shorten
 from edgekit.runtime.ask.questions import Answer
-from edgekit.scoring.paired import Decision, Pairs, decide, rows_needed
+from edgekit.scoring.paired import Decision, Pairs, decide, rows_for, rows_needed
 from edgekit.scoring.task import (
     Confusion,
     FieldScore,
@@ -111,8 +111,11 @@ def outcome(section: Section, gates: Gates) -> Outcome | None:
     assert worst is not None
     if worst.decision != "too few rows to tell":
         return worst
-    pairs = worst.metric.pairs or compared[0].pairs
-    return replace(worst, enough=None if pairs is None else rows_needed(pairs, allowed))
+    metric, difference = worst.metric, worst.metric.difference
+    if metric.pairs is not None:
+        return replace(worst, enough=rows_needed(metric.pairs, allowed))
+    assert difference is not None
+    return replace(worst, enough=rows_for(difference, section.rows, allowed))
 
 
 def judge(section: Section, gates: Gates) -> Check:

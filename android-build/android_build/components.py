@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any, Final
 
+from android_build.catalog import version
 from android_build.engine import engine_version
 from android_build.layout import MAIN
 from android_build.maven import Artifact, fetch, listed
@@ -52,12 +53,13 @@ def components() -> list[dict[str, Any]]:
 
 def shown_text() -> str:
     """Return the content of the file that the app's page reads."""
+    ours = {"name": "edgekit", "version": version("versionName"), "licence": "Apache-2.0"}
     engine = {"name": "LiteRT-LM", "version": engine_version(), "licence": "Apache-2.0"}
     libraries = [
         {"name": f"{each.group}:{each.name}", "version": each.version, "licence": licence_of(each)}
         for each in listed("app")
     ]
-    lines = ",\n".join(f"  {json.dumps(entry)}" for entry in [engine, *libraries])
+    lines = ",\n".join(f"  {json.dumps(entry)}" for entry in [ours, engine, *libraries])
     return f"[\n{lines}\n]\n"
 
 

@@ -10,6 +10,8 @@ from edgekit.text.data import Data
 from edgekit.text.messages import Message
 from edgekit.text.prompts import AWKWARD
 
+SECOND = "And now?"
+
 
 def questions_for(bundle: Summary, adapter: Adapter | None, data: Data, max_tokens: int) -> Questions:
     """Put the questions for a bundle together, as its task asks them: with an adapter's system prompt."""
@@ -20,6 +22,7 @@ def questions_for(bundle: Summary, adapter: Adapter | None, data: Data, max_toke
         prompts=tuple(_begun(row.messages, system) for row in data.rows),
         max_tokens=max_tokens,
         answers=_answer_format(bundle, adapter),
+        second=None if bundle.manifest is None or bundle.manifest.turns == "one" else SECOND,
     )
 
 

@@ -42,7 +42,8 @@ class Questions:
     """What runners are asked.
 
     texts: to tokenize. conversations: to render, ready for the model's turn. prompts: to answer greedily, with
-    at most `max_tokens` tokens. answers: a format to hold a second set of answers to.
+    at most `max_tokens` tokens. answers: a format to hold a second set of answers to. second: what is said behind the
+    first answer, to see what a conversation that goes on is fed; None to leave that out.
     """
 
     texts: tuple[str, ...]
@@ -50,6 +51,16 @@ class Questions:
     prompts: tuple[tuple[Message, ...], ...]
     max_tokens: int
     answers: AnswerFormat | None = None
+    second: str | None = None
+
+
+@dataclass(frozen=True)
+class SecondTurn:
+    """What an engine feeds for a second message: prompt and answer are in its cache already, and `more` is added."""
+
+    prompt: str
+    answer: str
+    more: str
 
 
 @dataclass(frozen=True)
@@ -67,7 +78,8 @@ class Said:
     """What one runner answered to `Questions`, in their order.
 
     start_id: what is put before a conversation; the engine's prompts do not hold it. asked: ids of each prompt
-    that was answered, without it, where the runner is an engine. pieces: texts of ids, for showing.
+    that was answered, without it, where the runner is an engine. pieces: texts of ids, for showing. second: the first
+    prompt's conversation as it went on, where that was asked and its answer ended by itself.
     """
 
     name: str
@@ -79,6 +91,7 @@ class Said:
     constrained: tuple[Answer, ...] | None = None
     asked: tuple[tuple[int, ...], ...] = ()
     pieces: Mapping[int, str] = field(default_factory=dict)
+    second: SecondTurn | None = None
 
 
 @dataclass(frozen=True)
@@ -138,6 +151,9 @@ def ask_engine(
         try:
             ids = tuple(_ids(session, text) for text in questions.texts)
             rendered = tuple(session.prompt(messages, decoding) for messages in questions.conversations)
+            second = None
+            if questions.second is not None and questions.prompts:
+                second = _second(session, questions.prompts[0], questions.second, decoding)
         except EngineError as error:
             if not error.crashed:
                 raise
@@ -160,7 +176,19 @@ def ask_engine(
         answers=answers,
         constrained=constrained,
         asked=tuple(asked for asked, _ in said),
+        second=second,
     )
+
+
+def _second(session: Session, messages: Prompt, more: str, decoding: Decoding) -> SecondTurn | None:
+    """Let a conversation go on behind its answer."""
+    prompt = session.prompt(messages, decoding).text
+    with session.talk(decoding, messages[:-1]) as conversation:
+        reply = conversation.say(messages[-1])
+        rendered = conversation.render(more)
+    if prompt is None or rendered.text is None or reply.ending != "end_of_turn" or not reply.text.strip():
+        return None
+    return SecondTurn(prompt, reply.text, rendered.text)
 
 
 def _crew(prompts: int) -> tuple[int, int | None]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from edgekit.errors import TemplateError
 from edgekit.gates import Gates
 from edgekit.html.page import Block, Cell, Column, Comparison, Table
 from edgekit.html.passages import side_by_side
@@ -12,13 +13,16 @@ from edgekit.html.text import sentence
 from edgekit.runtime.ask.protocol import Rendered
 from edgekit.scoring.answers import first_difference
 from edgekit.text.messages import Message, text_of
+from edgekit.text.template.render import render
 from edgekit.validation.context import Context
 from edgekit.validation.drawing import badge
-from edgekit.validation.questions import conversations
+from edgekit.validation.questions import SECOND, conversations
 from edgekit.validation.verdict import NO_REFERENCE, Check, Skipped, Status
 
 NAME = "template"
 TITLE = "Chat template"
+
+_SECOND_TURN = "a second message, as the engine adds it"
 
 
 @dataclass(frozen=True)
@@ -53,12 +57,41 @@ def look(context: Context) -> Section | Skipped:
     start = "" if bundle.start_id is None else context.reference.start_text
     named = conversations(context.data, context.system_prompt)
     prompts = {name: ours.text for (name, _), ours in zip(named, reference.prompts, strict=True)}
+    second = _second_turn(context)
     return Section(
         tuple(
             _case(name, ours, theirs, start, _not_understood(name, messages, ours, prompts))
             for (name, messages), ours, theirs in zip(named, reference.prompts, bundle.prompts, strict=True)
         )
+        + (() if second is None else (second,))
     )
+
+
+def _second_turn(context: Context) -> Case | None:
+    """A second message, as the engine feeds it behind its own answer, against what the checkpoint was trained to read.
+
+    The engine keeps prompt and answer, with the token that ended it, and adds to them.
+    """
+    went, text, said = context.said.second, context.reference.text, context.said
+    if went is None or text is None:
+        return None
+    begun = context.questions.prompts[0]
+    talk: list[Message] = [*begun, {"role": "assistant", "content": went.answer}]
+    talk.append({"role": "user", "content": SECOND})
+    try:
+        ours = render(text.template, talk, special_tokens=text.special_tokens, add_generation_prompt=True)
+    except TemplateError as error:
+        return Case(_SECOND_TURN, "skipped", "", "", None, f"refused: {error.message}")
+    start = "" if said.start_id is None else context.reference.start_text
+    ends = [text.tokenizer.decode([number]) for number in text.stop_ids]
+    fed = [
+        start + went.prompt + answer + end + went.more
+        for answer in dict.fromkeys((went.answer, went.answer.strip()))  # some templates trim what was said
+        for end in ends
+    ]
+    found = ours if ours in fed else fed[0]
+    position = first_difference(ours, found)
+    return Case(_SECOND_TURN, "passed" if position is None else "failed", ours, found, position)
 
 
 def _not_understood(

@@ -36,6 +36,25 @@ def test_a_lost_system_message_is_caught_by_template(
     }
 
 
+def test_a_second_message_is_fed_as_the_checkpoint_would_read_it(
+    int8_bundle: Path, demo_path: Path, few_rows: Path, tmp_path: Path
+) -> None:
+    report = edgekit.validate(int8_bundle, demo_path, data=few_rows, report=False)
+    *_, second = section(report, template.Section).cases
+    assert (second.name, second.status) == ("a second message, as the engine adds it", "passed")
+    assert second.reference == second.bundle
+    assert second.reference.count("<start_of_turn>user\n") == 2 and "And now?" in second.reference
+
+    def mumble(message: object) -> None:
+        source = message.jinja_prompt_template  # type: ignore[attr-defined]
+        message.jinja_prompt_template = source.replace("<start_of_turn>", "<start_of_turn> ")  # type: ignore[attr-defined]
+
+    bundle = planted(int8_bundle, tmp_path / "b", SectionKind.LLM_METADATA, metadata(mumble))
+    report = edgekit.validate(bundle, demo_path, data=few_rows, report=False)
+    *_, second = section(report, template.Section).cases
+    assert second.status == "failed"
+
+
 def test_an_adapters_chat_template_is_the_engines(
     adapter_ready_bundle: Path, sentiment_adapter: Path, few_rows: Path, tmp_path: Path
 ) -> None:

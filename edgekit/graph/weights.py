@@ -15,6 +15,7 @@ from threadpoolctl import threadpool_limits
 from edgekit.checkpoint.safetensors import WeightTensor, check_finite
 from edgekit.errors import CheckpointError
 from edgekit.graph.allocation import reused_memory
+from edgekit.graph.format import RESIDUAL_SCALE, Transform
 from edgekit.graph.linker import Link, Slot
 from edgekit.progress import Advance
 from edgekit.quantize.gptq import Roots, solve_with_moments
@@ -137,8 +138,7 @@ def _link_rows(
     tensor = tensors[constant.tensor]
     values = tensor.read(slice(rows.start, rows.stop))
     _check_finite(tensor, values)
-    if constant.transform == "one-plus":
-        values = np.float32(1) + values
+    values = transformed(values, constant.transform)
     if scheme.bits == 32:
         return _Linked(rows, np.ascontiguousarray(values).view(np.uint8).reshape(-1), None)
     if scheme.algorithm == "gptq":
@@ -147,6 +147,14 @@ def _link_rows(
     else:
         quantized = quantize_tensor(values, scheme)
     return _Linked(rows, pack(quantized.codes, scheme.bits).view(np.uint8), quantized.scales)
+
+
+def transformed(values: NDArray[np.float32], transform: Transform) -> NDArray[np.float32]:
+    """Return what a graph computes with for what the checkpoint holds."""
+    if transform == "as-is":
+        return values
+    gains = np.float32(1) + values
+    return gains * np.float32(RESIDUAL_SCALE) if transform == "one-plus-scaled" else gains
 
 
 def _check_finite(tensor: WeightTensor, values: NDArray[np.float32]) -> None:

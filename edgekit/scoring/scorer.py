@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.bundle.container import read_container
-from edgekit.bundle.manifest import GraphUse
+from edgekit.bundle.manifest import GraphUse, Manifest
 from edgekit.bundle.sidecar import read_sidecar
 from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
 from edgekit.bundle.summary import Summary
 from edgekit.checkpoint import Checkpoint
 from edgekit.errors import GraphError, MissingToolError
 from edgekit.graph import find_graph, graph_key
-from edgekit.graph.format import AdapterInputs, Graph, GraphKey, read_graph
+from edgekit.graph.format import RESIDUAL_SCALE, AdapterInputs, Graph, GraphKey, read_graph
 from edgekit.graph.library import SHIPPED, cache_directory
 from edgekit.graph.linker import plan_link
 from edgekit.graph.slots import RANKS, TARGETS
@@ -93,11 +93,27 @@ def open_scorer(
         key = scoring_key(manifest.graph, fallback, adapters=manifest.adapters is not None)
     if key is not None:
         try:
-            relinked = relink(find_graph(key, progress), stored_weights(model))
+            relinked = relink(find_graph(key, progress), weights_of(model, manifest))
             return GraphScorer(relinked, longest=longest, by_prefill=True, adapter=adapter)
         except (MissingToolError, GraphError):  # no such graph, and none can be captured here
             pass
     return GraphScorer(bytes(model), longest=longest, by_prefill=False, adapter=adapter)
+
+
+def weights_of(model: memoryview, manifest: Manifest | None) -> dict[str, StoredWeight]:
+    """Return a bundle's constants as every other form of its graph has them.
+
+    model: its TFLite section. In a static graph the gains of some norms hold the scale of the residual stream
+    (`RESIDUAL_SCALE`), which is taken away: it is a power of two, so nothing is lost.
+    """
+    weights = stored_weights(model)
+    graph = None if manifest is None else next(_linked_graphs(manifest.graph.id), None)
+    for constant in () if graph is None else graph.constants:
+        if constant.transform == "one-plus-scaled" and constant.tensor in weights:
+            weight = weights[constant.tensor]
+            gains = np.frombuffer(weight.data, np.float32) / np.float32(RESIDUAL_SCALE)
+            weights[constant.tensor] = replace(weight, data=memoryview(gains.tobytes()))
+    return weights
 
 
 def scoring_key(
@@ -112,7 +128,7 @@ def scoring_key(
     inputs = AdapterInputs(max(RANKS), TARGETS) if adapters else None
     found = fallback
     if graph is not None:
-        found = next((key for key in _linked_keys(graph.id)), fallback)
+        found = next((linked.key for linked in _linked_graphs(graph.id)), fallback)
     if found is None:
         return None
     return GraphKey(
@@ -125,7 +141,7 @@ def scoring_key(
     )
 
 
-def _linked_keys(graph_id: str) -> Iterator[GraphKey]:
+def _linked_graphs(graph_id: str) -> Iterator[Graph]:
     """Find the graph of which a manifest holds the digest's beginning."""
     for directory in (SHIPPED, cache_directory()):
         for path in sorted(directory.glob("*.graph")):
@@ -134,7 +150,7 @@ def _linked_keys(graph_id: str) -> Iterator[GraphKey]:
             except GraphError:  # in the cache, which whoever needs that one makes anew
                 continue
             if not graph.key.scoring and graph.digest().startswith(graph_id):
-                yield graph.key
+                yield graph
 
 
 def relink(graph: Graph, weights: Mapping[str, StoredWeight]) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from edgekit.bundle.container import read_container
-from edgekit.bundle.stored import model_bytes, stored_weights
+from edgekit.bundle.stored import model_bytes
 from edgekit.conversion.sizes import recipe_sizes
 from edgekit.errors import EdgekitError
 from edgekit.figures import signed
@@ -18,7 +18,7 @@ from edgekit.quantize.solve import pack, quantize_tensor
 from edgekit.recipes.measured import MEAN_KL, expected_kl
 from edgekit.recipes.scheme import Scheme
 from edgekit.scoring.forcing import score_texts
-from edgekit.scoring.scorer import EMBEDDING, GraphScorer, relink, scoring_key
+from edgekit.scoring.scorer import EMBEDDING, GraphScorer, relink, scoring_key, weights_of
 from edgekit.validation.checks.weights import originals_of
 from edgekit.validation.context import Context
 from edgekit.validation.verdict import Check
@@ -60,7 +60,7 @@ def culprit(context: Context) -> str | None:
     if manifest is None or context.reference.run is None or context.adapter or context.kept_ids is not None:
         return None
     texts, key = context.reference.run.texts[:_TEXTS], scoring_key(manifest.graph, None)
-    stored = stored_weights(model_bytes(read_container(context.bundle.path)))
+    stored = weights_of(model_bytes(read_container(context.bundle.path)), manifest)
     if key is None or not texts or EMBEDDING not in stored or stored[EMBEDDING].scheme.bits >= 8:
         return None
     try:

@@ -26,7 +26,7 @@ from edgekit.recipes.scheme import Scheme
 from edgekit.runtime.ask.questions import Said
 from edgekit.runtime.reference import Reference
 from edgekit.scoring.reference import ForcedText, HeadScorer, ReferenceRun
-from edgekit.scoring.scorer import CHUNK, GraphScorer, open_scorer, relink, scoring_key
+from edgekit.scoring.scorer import CHUNK, GraphScorer, open_scorer, relink, scoring_key, weights_of
 from tests.conftest import TRIAGE
 from tests.fixtures.bundles import Bundles
 
@@ -54,14 +54,16 @@ def test_its_logits_are_those_of_the_shipped_decode_signature(
     model = model_bytes(read_container(bundle.model))
     key = scoring_key(bundle.manifest.graph, None)
     assert key is not None
-    scoring = relink(find_graph(key), stored_weights(model))
+    scoring = relink(find_graph(key), weights_of(model, bundle.manifest))
     tokens = np.random.default_rng(5).integers(4, 1500, LENGTH).tolist()
     quick = np.concatenate(list(GraphScorer(scoring, longest=LENGTH, by_prefill=True).logits(tokens)))
     slow = np.concatenate(list(GraphScorer(bytes(model), longest=LENGTH, by_prefill=False).logits(tokens)))
     assert quick.shape == (LENGTH, bundle.manifest.architecture.vocab_size)
     # Dynamic-range kernels quantize the activations of each row alone, so a prompt and single tokens agree, but for a
-    # last digit of a rotation in front of them, which may take a code to its neighbour.
-    assert np.sqrt(np.mean((quick - slow) ** 2)) < (2e-4 if recipe == "float32" else 5e-3 * np.std(slow))
+    # last digit of a rotation in front of them, which may take a code to its neighbour. A static graph's angles and
+    # norms are written in other operators, so more digits are last ones there.
+    bound = {"dynamic": 5e-3, "static": 1e-2}[shape] * np.std(slow)
+    assert np.sqrt(np.mean((quick - slow) ** 2)) < (2e-4 if recipe == "float32" else bound)
 
 
 def test_half_precision_caches_count_in_its_logits(demo_path: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Literal
 import litert_torch.generative.custom_ops.dynamic_update_slice as slices
 import torch
 
-from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, GraphKey
+from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, Form, GraphKey
 
 Steps = Literal["one", "many"]
 
@@ -61,14 +61,16 @@ def sliding_mask(
     return _additive((keys < queries + 1) & (keys > queries - window))
 
 
-def append(cache: torch.Tensor, new: torch.Tensor, positions: torch.Tensor, axis: int) -> torch.Tensor:
+def append(
+    form: Form, cache: torch.Tensor, new: torch.Tensor, positions: torch.Tensor, axis: int
+) -> torch.Tensor:
     """Write keys or values, of shape (1, heads, tokens, head_dim), into a cache of every position.
 
     axis: that of positions in the cache.
     """
     if axis == 3:
         new = new.transpose(2, 3)
-    return _write(cache, new, positions[:1], axis)
+    return _write(form, cache, new, positions[:1], axis)
 
 
 def append_to_ring(
@@ -77,7 +79,7 @@ def append_to_ring(
     """Write keys or values into a ring; gives the ring to keep, and what to attend to."""
     length = ring.shape[2]
     if steps == "one":
-        ring = _write(ring, new, _slot(positions, length), 2)
+        ring = _write("dynamic", ring, new, _slot(positions, length), 2)
         return ring, ring
     first, last = positions[:1], positions[-1:]
     slots = torch.arange(length, dtype=torch.int32)
@@ -88,11 +90,19 @@ def append_to_ring(
     return torch.ops.tfl.gather(both, rows, 2).to(ring.dtype), both
 
 
-def _write(cache: torch.Tensor, new: torch.Tensor, place: torch.Tensor, axis: int) -> torch.Tensor:
-    zero = torch.zeros((1,), dtype=torch.int32)
+def _write(
+    form: Form, cache: torch.Tensor, new: torch.Tensor, place: torch.Tensor, axis: int
+) -> torch.Tensor:
+    if form == "static":  # four scalars become a PACK; a tensor of zeros a FILL, which no GPU backend runs
+        zero = torch.tensor(0, dtype=torch.int32)
+        place = torch.ops.tfl.reshape(place, [])
+    else:
+        zero = torch.zeros((1,), dtype=torch.int32)
     start = [zero, zero, zero, zero]
     start[axis] = place
-    return slices.dynamic_update_slice(cache, new.to(cache.dtype), list(torch.cat(start)))
+    if form == "dynamic":
+        start = list(torch.cat(start))
+    return slices.dynamic_update_slice(cache, new.to(cache.dtype), start)
 
 
 def _held(slots: torch.Tensor, last: torch.Tensor, length: int) -> torch.Tensor:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import GraphError
 from edgekit.families.base import Architecture
-from edgekit.graph.format import TensorRef, Transform
+from edgekit.graph.format import RESIDUAL_SCALE, TensorRef, Transform
 from edgekit_converters.gemma3 import rotary
 
 
@@ -98,17 +98,17 @@ def _fingerprints(
     for name, values in tensors.items():
         if name in _aliases(tensors):
             continue
-        # Only norms are vectors, and only they are stored plus one.
-        forms = (
-            {"as-is": values} if values.ndim > 1 else {"as-is": values, "one-plus": np.float32(1) + values}
-        )
+        forms = {"as-is": values}
+        if values.ndim == 1:  # only norms are vectors, and only they are stored plus one
+            forms["one-plus"] = np.float32(1) + values
+            forms["one-plus-scaled"] = forms["one-plus"] * np.float32(RESIDUAL_SCALE)
         for transform, content in forms.items():
             key = np.ascontiguousarray(content).tobytes()
             if key in known:
                 raise GraphError("two tensors of the traced model are equal", where=name)
             known[key] = (name, transform)
     for table in rotary.frequencies(architecture).values():
-        known[table.numpy().tobytes()] = _ROTARY
+        known[table.numpy().tobytes()] = known[(table / rotary.TURN).numpy().tobytes()] = _ROTARY
     return known
 
 

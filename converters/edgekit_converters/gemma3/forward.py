@@ -19,11 +19,12 @@ from typing import Any
 import litert_torch.backend.experimental.torch_tfl  # noqa: F401 (registers torch.ops.tfl)
 import torch
 import transformers
+from litert_torch.backend.composite.stablehlo_composite_builder import StableHLOCompositeBuilder
 
-from edgekit.graph.format import KEY_SEQUENCE_AXIS, VALUE_SEQUENCE_AXIS, GraphKey
+from edgekit.graph.format import KEY_SEQUENCE_AXIS, RESIDUAL_SCALE, VALUE_SEQUENCE_AXIS, GraphKey
 from edgekit.graph.slots import adapter_slots
 from edgekit_converters.gemma3.caches import Steps, append, append_to_ring, sliding_mask
-from edgekit_converters.gemma3.rotary import frequencies
+from edgekit_converters.gemma3.rotary import TURN, frequencies
 
 tfl = torch.ops.tfl
 
@@ -60,6 +61,8 @@ class Forward(torch.nn.Module):
         self.steps = steps
         self.logits = logits
         self.ring = key.architecture.ring_length if key.kv_layout == "window" else None
+        self.fixed = key.form == "static"
+        self.residual_scale = RESIDUAL_SCALE if self.fixed else 1.0
         self.frequencies = frequencies(key.architecture)
         self.activation = transformers.activations.ACT2FN[key.architecture.hidden_activation]
         slots = adapter_slots(key.architecture, key.adapters.targets) if key.adapters else ()
@@ -85,21 +88,22 @@ class Forward(torch.nn.Module):
         masks = {"full_attention": self._per_row(mask), "sliding_attention": self._per_row(local)}
         rotations = {kind: self._rotation(input_pos, kind) for kind in masks}
         x = tfl.embedding_lookup(tfl.reshape(tokens, [-1]), text.embed_tokens.weight)
-        x = x * self.architecture.hidden_size**0.5
+        x = x * (self.architecture.hidden_size**0.5 * self.residual_scale)
         if self.steps == "one":  # the engine expects logits of three dimensions
             x = tfl.reshape(x, [1, 1, self.architecture.hidden_size])
         updated = dict(kv_cache)
         for index, kind in enumerate(self.architecture.layer_types):
             layer, name = text.layers[index], f"model.layers.{index}.mlp"
-            h = self._norm(x, layer.input_layernorm)
+            h = self._norm_of_residual(x, layer.input_layernorm)
             h = self._attention(h, index, input_pos, masks[kind], rotations[kind], updated)
-            x = x + self._norm(h, layer.post_attention_layernorm)
-            h = self._norm(x, layer.pre_feedforward_layernorm)
+            x = x + self._norm_to_residual(h, layer.post_attention_layernorm)
+            h = self._norm_of_residual(x, layer.pre_feedforward_layernorm)
             h = self.activation(self._project(f"{name}.gate_proj", h)) * self._project(f"{name}.up_proj", h)
-            x = x + self._norm(self._project(f"{name}.down_proj", h), layer.post_feedforward_layernorm)
+            h = self._project(f"{name}.down_proj", h)
+            x = x + self._norm_to_residual(h, layer.post_feedforward_layernorm)
         outputs: dict[str, Any] = {"kv_cache": updated}
         if self.logits:
-            x = self._norm(x, text.norm)
+            x = self._norm_of_residual(x, text.norm)
             outputs["logits"] = torch.nn.functional.linear(x, self.model.lm_head.weight)
         return outputs
 
@@ -118,16 +122,16 @@ class Forward(torch.nn.Module):
         q = tfl.reshape(self._project(f"{name}.q_proj", x), [1, -1, a.num_attention_heads, a.head_dim])
         k = tfl.reshape(self._project(f"{name}.k_proj", x), [1, -1, a.num_key_value_heads, a.head_dim])
         v = tfl.reshape(self._project(f"{name}.v_proj", x), [1, -1, a.num_key_value_heads, a.head_dim])
-        q = self._rotate(self._norm(q, module.q_norm), rotation.query_cos, rotation.query_sin)
-        k = self._rotate(self._norm(k, module.k_norm), rotation.cos, rotation.sin)
+        q = self._rotate(self._norm_of_head(q, module.q_norm), rotation.query_cos, rotation.query_sin)
+        k = self._rotate(self._norm_of_head(k, module.k_norm), rotation.cos, rotation.sin)
         old = kv_cache[f"k_{index}"], kv_cache[f"v_{index}"]
         value_axis = VALUE_SEQUENCE_AXIS[self.key.form]
         if self.ring and a.layer_types[index] == "sliding_attention":
             new_keys, keys = append_to_ring(self.steps, old[0], self._by_head(k), positions)
             new_values, values = append_to_ring(self.steps, old[1], self._by_head(v), positions)
         else:
-            keys = new_keys = append(old[0], self._by_head(k), positions, KEY_SEQUENCE_AXIS)
-            values = new_values = append(old[1], self._by_head(v), positions, value_axis)
+            keys = new_keys = append(self.key.form, old[0], self._by_head(k), positions, KEY_SEQUENCE_AXIS)
+            values = new_values = append(self.key.form, old[1], self._by_head(v), positions, value_axis)
         kv_cache[f"k_{index}"], kv_cache[f"v_{index}"] = new_keys, new_values
         keys, values = keys.to(q.dtype), values.to(q.dtype)
         weights = tfl.softmax(tfl.batch_matmul(self._by_head(q), keys, False, True) + mask)
@@ -158,6 +162,9 @@ class Forward(torch.nn.Module):
         heads = self.architecture.num_attention_heads // self.architecture.num_key_value_heads
         if self.steps == "one" or heads == 1:
             return mask  # one row is broadcast
+        if self.fixed:  # the GPU backends of 0.11 and 0.14 do not know a GATHER of rows
+            rows = torch.cat([tfl.reshape(mask, [1, mask.shape[2], 1, -1])] * heads, dim=2)
+            return tfl.reshape(rows, [1, 1, mask.shape[2] * heads, -1])
         rows = torch.arange(mask.shape[2], dtype=torch.int32)[:, None]
         return tfl.gather(mask, tfl.reshape(torch.cat([rows] * heads, dim=1), [-1]), 2)
 
@@ -169,14 +176,31 @@ class Forward(torch.nn.Module):
         narrow = torch.nn.functional.linear(x, self.adapters[slot.down])
         return y + narrow @ self.adapters[slot.up]
 
-    def _norm(self, x: torch.Tensor, module: Any) -> torch.Tensor:
-        scale = torch.rsqrt(tfl.mean(x * x, [-1], True) + self.architecture.rms_norm_eps)
+    def _norm_of_residual(self, x: torch.Tensor, module: Any) -> torch.Tensor:
+        """Norm of the residual stream, whose scale it takes away."""
+        eps = self.architecture.rms_norm_eps * self.residual_scale**2
+        return self._norm(x, 1.0 + module.weight, eps)
+
+    def _norm_to_residual(self, x: torch.Tensor, module: Any) -> torch.Tensor:
+        """Norm of what is added to the residual stream, at its scale."""
+        gain = 1.0 + module.weight
+        return self._norm(x, gain * RESIDUAL_SCALE if self.fixed else gain, self.architecture.rms_norm_eps)
+
+    def _norm_of_head(self, x: torch.Tensor, module: Any) -> torch.Tensor:
+        return self._norm(x, 1.0 + module.weight, self.architecture.rms_norm_eps)
+
+    def _norm(self, x: torch.Tensor, gain: torch.Tensor, eps: float) -> torch.Tensor:
+        if self.fixed:
+            # GPUs have a kernel for it; of the plain operators the squares overflow in half precision.
+            norm = StableHLOCompositeBuilder("odml.rms_norm", attr={"epsilon": eps})
+            x, gain = norm.mark_inputs(x, gain)
+            return norm.mark_outputs(x * torch.rsqrt(tfl.mean(x * x, [-1], True) + eps) * gain)
         # Grouped like this the converter cannot fold the weights into a projection behind the norm.
-        return x * (scale * (1.0 + module.weight))
+        return x * (torch.rsqrt(tfl.mean(x * x, [-1], True) + eps) * gain)
 
     def _rotate(self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor) -> torch.Tensor:
         half = self.architecture.head_dim // 2
-        if self.steps == "one":
+        if self.steps == "one" or self.fixed:
             left, right = x[..., :half], x[..., half:]
         else:  # a slice of a tensor of free length has ends that are computed
             left, right = tfl.split_v(x, [half, half], 3)
@@ -184,7 +208,12 @@ class Forward(torch.nn.Module):
 
     def _rotation(self, positions: torch.Tensor, kind: str) -> Rotation:
         a = self.architecture
-        angles = positions[:, None].to(torch.float32) * self.frequencies[kind][None]
+        positions = positions[:, None].to(torch.float32)
+        if self.fixed:  # a GPU's sine is exact to a few digits within half a turn, and not beyond
+            turns = positions * (self.frequencies[kind] / TURN)[None]
+            angles = (turns - torch.floor(turns + 0.5)) * TURN
+        else:
+            angles = positions * self.frequencies[kind][None]
         cos, sin = torch.cos(angles), torch.sin(angles)
         shape = [1, -1, 1, a.head_dim]
         cos = tfl.reshape(torch.cat([cos, cos], dim=1), shape)

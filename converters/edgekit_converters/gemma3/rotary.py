@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 
 from edgekit.families.base import Architecture
+
+TURN = 2 * math.pi
+"""Radians of a whole turn."""
 
 
 def frequencies(architecture: Architecture) -> dict[str, torch.Tensor]:

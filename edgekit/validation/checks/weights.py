@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from edgekit.bundle.container import read_container
-from edgekit.bundle.stored import StoredWeight, model_bytes, stored_weights
+from edgekit.bundle.stored import StoredWeight, model_bytes
 from edgekit.bundle.summary import Summary
 from edgekit.checkpoint.safetensors import WeightTensor
 from edgekit.conversion.trim.gather import gather_rows
@@ -19,7 +19,8 @@ from edgekit.errors import BundleError
 from edgekit.figures import decibels, number
 from edgekit.gates import Gates
 from edgekit.graph import find_graph, graph_key
-from edgekit.graph.format import Graph
+from edgekit.graph.format import Graph, Transform
+from edgekit.graph.weights import transformed
 from edgekit.html import svg
 from edgekit.html.page import Badge, Block, Cell, Column, Fold, Plot, Plots, Prose, Table
 from edgekit.html.text import shorten
@@ -27,7 +28,7 @@ from edgekit.quantize.rotation import rotate_weights
 from edgekit.quantize.solve import QuantizedTensor, block_scale_bytes, dequantize, quantize_tensor
 from edgekit.recipes.scheme import Algorithm, Scheme
 from edgekit.scoring.noise import cosine_of, kind_of, sqnr_of, weight_sums
-from edgekit.scoring.scorer import scoring_key, without_scoring
+from edgekit.scoring.scorer import scoring_key, weights_of, without_scoring
 from edgekit.validation.context import Context
 from edgekit.validation.drawing import MISSING, counted, span
 from edgekit.validation.verdict import NO_REFERENCE, Check, Figure, Skipped, Unseen, decided_by_gates
@@ -81,10 +82,10 @@ def look(context: Context) -> Section | Skipped | Unseen:
     if reference.checkpoint is None and context.adapter is not None:
         return Skipped("the other bundle's are not the base's: name the LoRA adapter to compare them")
     try:
-        stored = stored_weights(model_bytes(read_container(context.bundle.path)))
+        stored = _weights(context.bundle)
         if reference.bundle is None:
             return _against_checkpoint(context, stored)
-        others = stored_weights(model_bytes(read_container(reference.bundle.path)))
+        others = _weights(reference.bundle)
     except BundleError as error:
         return Skipped(error.message)
     if _rotation(context.bundle) != _rotation(reference.bundle):
@@ -93,6 +94,10 @@ def look(context: Context) -> Section | Skipped | Unseen:
     if not same:
         return Skipped("the two files have no tensors of one name")
     return _compare_all(context, same, {name: others[name].read for name in same}, None)
+
+
+def _weights(bundle: Summary) -> dict[str, StoredWeight]:
+    return weights_of(model_bytes(read_container(bundle.path)), bundle.manifest)
 
 
 def _rotation(bundle: Summary) -> tuple[int, bool]:
@@ -279,10 +284,9 @@ def _sqnr_lines(tensors: Sequence[Row]) -> list[svg.Line]:
     ]
 
 
-def _reader(tensor: Any, transform: str) -> Read:
+def _reader(tensor: Any, transform: Transform) -> Read:
     def read(rows: slice) -> NDArray[np.float32]:
-        values: NDArray[np.float32] = tensor.read(rows)
-        return np.float32(1) + values if transform == "one-plus" else values
+        return transformed(tensor.read(rows), transform)
 
     return read
 

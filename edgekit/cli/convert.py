@@ -60,7 +60,7 @@ def convert(
     form: Annotated[
         Literal["dynamic", "static"],
         typer.Option(
-            help="dynamic (grows with the conversation; CPU) or static (fixed shapes, as in Google's files)."
+            help="dynamic (grows with the conversation; CPU only) or static (fixed shapes; GPU and CPU)."
         ),
     ] = "dynamic",
     kv_layout: Annotated[

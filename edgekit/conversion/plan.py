@@ -36,7 +36,9 @@ from edgekit.conversion.options import (
 )
 from edgekit.conversion.trim.trim import Trimmed, trim_vocabulary
 from edgekit.errors import InputError
+from edgekit.families.base import EMBEDDING
 from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
+from edgekit.graph.delegate import refuse_for_gpu
 from edgekit.graph.format import AdapterInputs, GraphKey
 from edgekit.progress import Progress
 from edgekit.quantize.rotation import rotate_weights
@@ -182,6 +184,8 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
     lap("find the graph")
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(settings.recipe, matrices)
+    if options.form == "static":
+        _refuse_for_gpu(graph, schemes[EMBEDDING], settings.recipe.name)
     kv_length = options.tokens if options.form == "static" else None
     link = plan_link(graph, schemes, architecture.vocab_size, kv_length)
     sections = _small_sections(text, checkpoint, settings, key) if settings.file_format == "litertlm" else ()
@@ -194,6 +198,17 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
         through_attention=settings.adapters is None,
     )
     return Job(settings, checkpoint, text, whole_text, tensors, graph, schemes, link, sections, trimmed)
+
+
+def _refuse_for_gpu(graph: Graph, embedding: Scheme, recipe: str) -> None:
+    """The static form is for GPUs: refuse what none would open, rather than let it ship."""
+    refuse_for_gpu(graph.flatbuffer, graph.key.file_name())
+    if embedding.bits == 32:
+        raise InputError(
+            "EMBEDDING_LOOKUP: the GPU backend looks nothing up in a table of float32, and takes its process down",
+            where=f"--form static --recipe {recipe}",
+            remedy="use int8, or leave --form static out",
+        )
 
 
 def _answer_format(text: TextOptions, file_format: FileFormat) -> AnswerFormat | None:

@@ -98,6 +98,10 @@ class Child:
         """Return why the last request failed: what the engine logged since, else what its binding said."""
         return failure_reason(self._log_since(self._logged), said)
 
+    def log(self) -> str:
+        """Return what the engine has logged so far."""
+        return self._log_since(0)
+
     @contextmanager
     def within(self, seconds: float) -> Iterator[None]:
         """End the child when what is asked meanwhile takes longer."""

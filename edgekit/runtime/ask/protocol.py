@@ -7,6 +7,7 @@ to any more are passed over. The child answers in order, one request at a time:
     open     Open                            opened   Opened
     ids      text                            ids      [int]
     text     ids                             text     str
+    score    prompt, answer                  scores   [float], the log-likelihood of each token of an answer
     prompt   messages, Decoding              prompt   Rendered, of a conversation that is opened for it alone
     begin    history, Decoding               begun    the conversation, which ends the one before it
     render   message                         prompt   Rendered, as the conversation stands
@@ -30,6 +31,9 @@ from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import Sampler
 from edgekit.text.messages import Message
 
+Backend = Literal["cpu", "gpu"]
+"""What an engine computes on."""
+
 Ending = Literal["end_of_turn", "length", "context", "cancelled"]
 """Why an answer ended: after a stop token, at the limit of the call, because the cache is full, or because the caller
 stopped listening."""
@@ -37,14 +41,16 @@ stopped listening."""
 
 @dataclass(frozen=True)
 class Open:
-    """A model file to open in the CPU engine.
+    """A model file to open in the engine.
 
-    max_num_tokens: tokens that a conversation may hold, None for what the file says. threads: None leaves the choice to
-    the engine. cache_dir: where it keeps its packed weights for the next start, None keeps none. suppressed: ids that
-    are never generated while answers are held to a format; None finds them by the engine's own tokenizer.
+    backend: what it computes on; a GPU by WebGPU, in half precision. max_num_tokens: tokens that a conversation may
+    hold, None for what the file says. threads: None leaves the choice to the engine. cache_dir: where it keeps its
+    packed weights for the next start, None keeps none. suppressed: ids that are never generated while answers are held
+    to a format; None finds them by the engine's own tokenizer.
     """
 
     path: str
+    backend: Backend = "cpu"
     max_num_tokens: int | None = None
     threads: int | None = None
     cache_dir: str | None = None

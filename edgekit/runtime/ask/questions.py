@@ -20,7 +20,8 @@ from edgekit.bundle.adapter.opening import Adapter
 from edgekit.errors import BundleError, InputError, MissingToolError
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.child import EngineError
-from edgekit.runtime.ask.protocol import Decoding, Rendered, Turn
+from edgekit.runtime.ask.gpu import Gpu
+from edgekit.runtime.ask.protocol import Backend, Decoding, Rendered, Turn
 from edgekit.runtime.ask.session import Session, ask
 from edgekit.text.allowed import surely_allows
 from edgekit.text.answers import AnswerFormat
@@ -116,13 +117,15 @@ def ask_engine(
     questions: Questions,
     *,
     name: str,
+    backend: Backend = "cpu",
     adapter: Adapter | None = None,
     python: str | None = None,
     progress: Progress = SILENT,
 ) -> Said | Refusal:
     """Let a release of the engine answer questions.
 
-    adapter: to answer with. python: of an environment with another release; this one's by default.
+    backend: what it computes on. adapter: to answer with. python: of an environment with another release; this one's
+    by default.
     Raises BundleError when the engine stops in the middle, InputError when it cannot take the answer format.
     """
     decoding = Decoding(
@@ -132,10 +135,11 @@ def ask_engine(
         chat_template=None if adapter is None else adapter.manifest.chat_template,
     )
     rounds = len(questions.prompts) * (1 if questions.answers is None else 2)
-    children, threads = _crew(len(questions.prompts))
+    # A GPU is one device, whatever the number of processes.
+    children, threads = (1, None) if backend == "gpu" else _crew(len(questions.prompts))
     with progress.step(f"answers of {name}", rounds, "answers") as advance, ExitStack() as stack:
         try:
-            session = stack.enter_context(ask(model, python=python, threads=threads))
+            session = stack.enter_context(ask(model, backend=backend, python=python, threads=threads))
         except EngineError as error:
             return Refusal(error.reason)
         except MissingToolError as error:
@@ -252,6 +256,30 @@ def _free(session: Session, messages: Prompt, decoding: Decoding) -> tuple[tuple
     """The ids of a prompt, and its answer."""
     asked = _ids(session, session.prompt(messages, decoding).text or "")
     return asked, _answer(session, Turn(messages, decoding))
+
+
+def read_answers(
+    model: Path,
+    pairs: Sequence[tuple[tuple[Message, ...], str]],
+    backend: Backend,
+    *,
+    progress: Progress = SILENT,
+) -> tuple[tuple[tuple[float, ...], ...], Gpu | None]:
+    """Let the engine read answers to prompts.
+
+    Returns the log-likelihood of each token of each answer, and the device of the GPU backend. Raises EngineError when
+    the engine fails.
+    """
+    where = "GPU" if backend == "gpu" else "processor"
+    with (
+        progress.step(f"answers read on the {where}", len(pairs), "answers") as advance,
+        ask(model, backend=backend) as session,
+    ):
+        found = []
+        for messages, answer in pairs:
+            found.append(session.scores(session.prompt(messages).text or "", answer))
+            advance(1)
+        return tuple(found), session.gpu
 
 
 def _constrained(

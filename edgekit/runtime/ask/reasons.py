@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from edgekit.runtime.ask.gpu import gpu_failure
+
 _ERROR_LINE = re.compile(r"^(?:[EF]\d{4} [^\]]*\]|ERROR: \[[^\]]*\]|ERROR:) *(.*)$")
 _CONTEXT = re.compile(r"^=== Source Location Trace|^third_party/|^runtime/|^INFO: |^W\d{4} |^WARNING: |^$")
 
@@ -13,6 +15,8 @@ def failure_reason(log: str, said: str = "") -> str:
 
     Empty when neither says anything.
     """
+    if of_gpu := gpu_failure(log):
+        return of_gpu
     logged = logged_errors(log)
     text = logged[-1] if logged else (said.splitlines() or [""])[0]
     # Statuses are nested: the innermost says most.

@@ -102,6 +102,8 @@ class Child:
             tell("ids", self._ids(arguments["text"]))
         elif what == "text":
             tell("text", str(self._engine.detokenize(arguments["ids"])))
+        elif what == "score":
+            tell("scores", self._score(arguments["prompt"], arguments["answer"]))
         elif what == "prompt":
             tell("prompt", self._prompt(arguments["messages"], arguments["decoding"]))
         elif what == "begin":
@@ -144,12 +146,10 @@ class Child:
     def _start(self) -> None:
         lm, task = self._lm, self._task
         options: dict[str, Any] = {
-            "backend": lm.Backend.CPU() if callable(lm.Backend.CPU) else lm.Backend.CPU,  # 0.11: an enum
+            "backend": self._backend(),
             # Otherwise it writes its packed weights, as large as these, next to the model.
             "cache_dir": task["cache_dir"] or ":nocache",
         }
-        if task["threads"] is not None and callable(lm.Backend.CPU):
-            options["backend"] = lm.Backend.CPU(thread_count=task["threads"])
         if task["max_num_tokens"] is not None:
             options["max_num_tokens"] = task["max_num_tokens"]
         try:
@@ -158,6 +158,24 @@ class Child:
         except TypeError:  # 0.11 counts no tokens
             self._engine = lm.Engine(task["path"], **options)
         self._conversations = 0
+
+    def _backend(self) -> Any:
+        backends, threads = self._lm.Backend, self._task["threads"]
+        if self._task["backend"] == "gpu":
+            self._lm.set_min_log_severity(
+                self._lm.LogSeverity.INFO
+            )  # which device it is stands in the log alone
+            return backends.GPU() if callable(backends.GPU) else backends.GPU  # 0.11: an enum
+        if not callable(backends.CPU):
+            return backends.CPU
+        return backends.CPU() if threads is None else backends.CPU(thread_count=threads)
+
+    def _score(self, prompt: str, answer: str) -> list[float]:
+        """Let the model read an answer behind a rendered prompt."""
+        with self._engine.create_session(apply_prompt_template=False) as session:
+            session.run_prefill([prompt])
+            found = session.run_text_scoring([answer], True)
+        return [float(score) for score in found.token_scores[0]]
 
     def _context_of_file(self) -> int | None:
         if not hasattr(self._lm, "ModelInfo"):

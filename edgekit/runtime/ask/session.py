@@ -14,7 +14,8 @@ from edgekit.errors import BundleError, InputError
 from edgekit.records.codec import decode, plain
 from edgekit.records.documents import Json
 from edgekit.runtime.ask.child import Child, EngineError, start_child
-from edgekit.runtime.ask.protocol import AS_BUNDLED, Decoding, Open, Opened, Rendered, Reply, Turn
+from edgekit.runtime.ask.gpu import Gpu, find_gpu
+from edgekit.runtime.ask.protocol import AS_BUNDLED, Backend, Decoding, Open, Opened, Rendered, Reply, Turn
 from edgekit.text.messages import Message
 
 T = TypeVar("T")
@@ -35,6 +36,11 @@ class Session:
         self._conversation: Conversation | None = None
 
     @property
+    def gpu(self) -> Gpu | None:
+        """The device that it computes on; None for the processor."""
+        return find_gpu(self.child.log())
+
+    @property
     def takes_adapters(self) -> bool:
         """Whether the graph has inputs for an adapter."""
         return self._no_adapter is not None
@@ -48,6 +54,11 @@ class Session:
     def text(self, ids: Sequence[int]) -> str:
         """Return the text of ids."""
         return str(self.child.answer("text", "cannot detokenize", ids=list(ids)))
+
+    def scores(self, prompt: str, answer: str) -> tuple[float, ...]:
+        """Return the log-likelihood of each token of an answer behind a rendered prompt; NaN where the model broke."""
+        found = self.child.answer("score", "cannot read an answer", prompt=prompt, answer=answer)
+        return tuple(float(score) for score in found)
 
     def prompt(self, messages: Sequence[Message], decoding: Decoding = AS_BUNDLED) -> Rendered:
         """Render a conversation whose last message asks the model, without the start token."""
@@ -157,6 +168,7 @@ class Conversation:
 def ask(
     model: Path,
     *,
+    backend: Backend = "cpu",
     python: str | None = None,
     child: Child | None = None,
     max_num_tokens: int | None = None,
@@ -164,17 +176,18 @@ def ask(
     cache_dir: Path | None = None,
     suppressed: tuple[int, ...] | None = None,
 ) -> Iterator[Session]:
-    """Open a .litertlm file in the CPU engine, in a child program.
+    """Open a .litertlm file in the engine, in a child program.
 
-    python: of an environment with another release of the engine. child: one that was started in advance. suppressed:
-    instead of what a manifest beside the file says; where neither does, the engine is asked. The others are those of
-    `protocol.Open`. Raises EngineError when the engine refuses the file or crashes on it, MissingToolError
-    where there is no engine.
+    backend: what it computes on. python: of an environment with another release of the engine. child: one that was
+    started in advance. suppressed: instead of what a manifest beside the file says; where neither does, the engine is
+    asked. The others are those of `protocol.Open`. Raises EngineError when the engine refuses the file or crashes on
+    it, MissingToolError where there is no engine.
     """
     if not model.is_file():
         raise BundleError("no such file", where=model)
     task = Open(
         path=str(model),
+        backend=backend,
         max_num_tokens=max_num_tokens,
         threads=threads,
         cache_dir=None if cache_dir is None else str(cache_dir),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -71,6 +71,12 @@ def validate(
     runtime: Annotated[
         str | None, typer.Option(help="Try other releases of the engine as well: 0.11.0,0.14.0.")
     ] = None,
+    backend: Annotated[
+        Literal["cpu", "gpu"],
+        typer.Option(
+            help="gpu: let the bundle answer on the GPU, and hold what it makes of answers to the processor."
+        ),
+    ] = "cpu",
     max_kl: Annotated[float | None, typer.Option(help="Gate: mean KL divergence, in nats.")] = None,
     min_top1: Annotated[
         float | None, typer.Option(help="Gate: share of positions with the same top token.")
@@ -132,6 +138,7 @@ def validate(
         max_tokens=max_tokens,
         base=base,
         runtimes=parse_versions(runtime or ""),
+        backend=backend,
         thresholds=Thresholds(
             max_kl=max_kl,
             min_top1=min_top1,

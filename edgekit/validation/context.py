@@ -13,6 +13,7 @@ from edgekit.bundle.summary import Summary
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.errors import BundleError
 from edgekit.progress import SILENT, Progress
+from edgekit.runtime.ask.protocol import Backend
 from edgekit.runtime.ask.questions import Answer, Questions, Refusal, Said, ask_engine
 from edgekit.scoring.forcing import ForcedText, forced_texts
 from edgekit.scoring.reference import HeadScorer, ReferenceRun, run_reference
@@ -162,7 +163,8 @@ class Context:
     adapter: laid over the bundle. format: what the app will hold answers to; questions ask for it only where the engine
     can. releases: other releases of the engine to try. again: gives the verdicts of the checks that hang on the
     engine's words alone, for a context in which another release speaks.
-    speaker, python: who speaks for the bundle: this installation's engine, or the one of another environment.
+    backend: what the bundle's engine computes on. speaker, python: who speaks for the bundle: this installation's
+    engine, or the one of another environment.
     """
 
     bundle: Summary
@@ -173,6 +175,7 @@ class Context:
     format: AnswerFormat | None = None
     releases: tuple[str, ...] = ()
     again: Callable[[Context], Sequence[Check]] = lambda _: ()
+    backend: Backend = "cpu"
     speaker: str = "the bundle"
     python: Path | None = None
     progress: Progress = SILENT
@@ -186,6 +189,7 @@ class Context:
             self.bundle.path,
             self.questions,
             name=self.speaker,
+            backend=self.backend,
             adapter=self.adapter,
             python=None if self.python is None else str(self.python),
             progress=self.progress,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from edgekit.bundle.adapter.opening import open_adapter
 from edgekit.bundle.identity import BundleIdentity
@@ -17,9 +17,11 @@ from edgekit.bundle.opening import Bundle
 from edgekit.bundle.subject import identify_adapter
 from edgekit.bundle.summary import Summary
 from edgekit.checkpoint import Checkpoint, open_checkpoint
+from edgekit.conversion.options import one_of
 from edgekit.errors import BundleError, InputError
 from edgekit.gates import Gates, Thresholds, gates_for
 from edgekit.progress import SILENT, Progress
+from edgekit.runtime.ask.protocol import Backend
 from edgekit.scoring.task import Kind
 from edgekit.text.data import built_in, read_data
 from edgekit.validation.checks import CHECKS, container, generation, logits, stop, task, template, tokens
@@ -55,6 +57,7 @@ def validate(
     max_tokens: int = DEFAULT_MAX_TOKENS,
     base: str | Path | None = None,
     runtimes: Sequence[str] = (),
+    backend: Backend = "cpu",
     thresholds: Thresholds | None = None,
     config: str | Path | None = None,
     junit: str | Path | None = None,
@@ -72,7 +75,8 @@ def validate(
     data: JSONL, CSV, or a directory saved by `datasets`; built-in prompts by default. fields: our name → the
     data's. skip_bad_rows: leave out rows that cannot be used. limit: rows to use, None for all.
     positions: tokens of answers that are read by teacher forcing. max_tokens: of an answer.
-    runtimes: other releases of the engine to try. thresholds: of the gates, over those of `config` (an
+    runtimes: other releases of the engine to try. backend: "gpu" lets the bundle answer there, and holds what it makes
+    of answers to the processor. thresholds: of the gates, over those of `config` (an
     edgekit.toml) and the recipe's defaults.
     junit: a file for CI systems. report: write reports/validate.json and validate.html into the bundle, with an adapter
     into the adapter bundle. checks: what to run, in the order of the report.
@@ -85,6 +89,13 @@ def validate(
     laps = _Laps()
     summary = inspect(bundle)
     manifest = summary.manifest
+    one_of(backend, get_args(Backend), "--backend")
+    if backend == "gpu" and manifest is not None and manifest.graph.form == "dynamic":
+        raise InputError(
+            "the bundle is of the dynamic form, which no GPU backend opens",
+            where=summary.path,
+            remedy="convert it with --form static, and validate that",
+        )
     opened = (
         None
         if adapter is None
@@ -122,6 +133,7 @@ def validate(
         questions,
         format=questions.answers,
         releases=tuple(runtimes),
+        backend=backend,
         again=lambda there: [conclude(c, c.look(there), gates) for c in _OF_OTHER_RELEASES],
         progress=progress,
     )

@@ -10,6 +10,7 @@ from typing import Final
 from edgekit.validation.checks import (
     container,
     generation,
+    gpu,
     logits,
     merge,
     releases,
@@ -33,6 +34,7 @@ CHECKS: Final[tuple[CheckModule, ...]] = (
     task,
     weights,
     sidecar,
+    gpu,
     releases,
 )
 """In the order of the report."""

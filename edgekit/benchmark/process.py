@@ -21,6 +21,7 @@ from edgekit.device.host import host_abi
 from edgekit.errors import InputError, MissingToolError
 from edgekit.records import documents
 from edgekit.records.codec import decode
+from edgekit.runtime.ask.gpu import find_gpu, gpu_failure
 
 PREBUILT: Final = Path(__file__).parent / "native" / "prebuilt"
 ENGINE_LIBRARY: Final = "liblitert-lm.so"
@@ -151,14 +152,23 @@ def outcome(lines: Iterable[str], log: str, failure: str | None) -> Outcome:
             elif kind == "check":
                 answer = answer_text(event["message"])
             elif kind == "error":
-                failure = explained(event)
+                of_gpu = gpu_failure(log)
+                failure = f"the engine says: {of_gpu}" if of_gpu else explained(event)
         except (ArithmeticError, AttributeError, InputError, LookupError, TypeError, ValueError) as error:
             # What a device says may have gone through anything.
             failure = f"the runner says what is no {kind!r} event: {error}"
         finished = finished or kind == "done"
     if failure is None and not finished:
         failure = last_error(log) or "the runner ended without saying why"
-    return Outcome(init, tuple(runs), tuple(switches), answer, failure)
+    gpu = find_gpu(log)
+    return Outcome(
+        init,
+        tuple(runs),
+        tuple(switches),
+        answer,
+        failure,
+        notes=() if gpu is None else (f"on {gpu}",),
+    )
 
 
 def read_events(lines: Iterable[str]) -> list[dict[str, Any]]:

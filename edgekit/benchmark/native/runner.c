@@ -118,7 +118,7 @@ extern void *litert_lm_conversation_send_message(void *, const char *message, co
 extern const char *litert_lm_json_response_get_string(void *);
 extern void litert_lm_json_response_delete(void *);
 
-enum { kText = 0, kTopP = 2, kErrorsOnly = 4 };
+enum { kText = 0, kTopP = 2, kEverything = 2, kErrorsOnly = 4 };
 
 /* ------------------------------------------------------------------------------------------------ text */
 
@@ -623,7 +623,8 @@ int edgekit_bench_main(int argc, char **argv) {
   if (task.switches && !(*task.sidecar && *task.others)) return fail("task", "switching needs sidecar and others");
   if (*task.cpus && !pin(task.cpus)) return fail("task", "cannot pin to these cores");
   alarm((unsigned)task.timeout_s);
-  litert_lm_set_min_log_level(kErrorsOnly);
+  /* Which device the GPU backend chose stands in the log alone. */
+  litert_lm_set_min_log_level(strcmp(task.backend, "gpu") == 0 ? kEverything : kErrorsOnly);
   return run(&task);
 }
 

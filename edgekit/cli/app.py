@@ -15,6 +15,7 @@ import typer
 from edgekit import __version__
 from edgekit.cli import adapter as adapter_command
 from edgekit.cli import bench, chat, convert
+from edgekit.cli import doctor as doctor_command
 from edgekit.cli import inspect as inspect_command
 from edgekit.cli import package as package_command
 from edgekit.cli import validate as validate_command
@@ -57,6 +58,7 @@ app.command(epilog=VERIFY_EXAMPLES, cls=Command)(verify)
 app.add_typer(recipes, name="recipes")
 app.add_typer(data, name="data")
 app.command(cls=Command)(demo)
+app.command(epilog=doctor_command.EXAMPLES, cls=Command)(doctor_command.doctor)
 
 
 @app.callback()

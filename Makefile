@@ -8,7 +8,7 @@ LOCAL  := $(PIP) --no-deps --no-build-isolation --editable
 
 SPREAD := -n 2 --no-loadscope-reorder
 
-.PHONY: demo test quick nightly fuzz coverage avx2 real check format docs graphs benchmarks android android-base lock clean
+.PHONY: demo test quick nightly gpu fuzz coverage avx2 real check format docs graphs benchmarks android android-base lock clean
 
 # The main job on the bundled demo model: convert, load in the LiteRT-LM engine, answer prompts.
 demo: $(VENV)/base
@@ -29,6 +29,13 @@ nightly: check
 # 100,000 mutated inputs over every reader; EDGEKIT_FUZZ_SEED=… gives other ones.
 fuzz: $(VENV)/all
 	EDGEKIT_FUZZ=100000 $(BIN)/python -m pytest tests/fuzz $(SPREAD) -rP
+
+# The static form on the engine's GPU backend. Without a driver of your own (VK_ICD_FILENAMES) on SwiftShader, a Vulkan in
+# software that comes with Debian's chromium.
+SWIFTSHADER := /usr/lib/chromium/vk_swiftshader_icd.json
+gpu: $(VENV)/all
+	test -n "$$VK_ICD_FILENAMES" || test -f $(SWIFTSHADER) || apt-get install -y -qq chromium
+	VK_ICD_FILENAMES=$${VK_ICD_FILENAMES:-$(SWIFTSHADER)} $(BIN)/python -m pytest tests/gpu
 
 coverage: $(VENV)/all
 	$(BIN)/python -m pytest $(SPREAD) --cov=edgekit --cov-report=term:skip-covered

@@ -18,7 +18,7 @@ LOCKS: Final = Path(__file__).parent
 PROJECT: Final = "pyproject.toml"
 CONVERTERS: Final = "converters/pyproject.toml"
 
-EXTRAS: Final = {"base": (), "docs": ("docs",), "android": ("android",), "all": ("reference", "dev")}
+EXTRAS: Final = {"base": (), "docs": ("docs",), "android": ("android",), "all": ("data", "reference", "dev")}
 """The project's extras in each file."""
 
 TOOLS: Final = {"build": ("hatchling", "editables"), "uv": ("uv",)}

@@ -224,3 +224,24 @@ def test_no_error_names_the_directory_in_which_a_bundle_is_made(tmp_path: Path) 
         raise BundleError(f"{staging.path}/x is wrong", where=staging.path / "x")
     assert error.value.where == str(tmp_path / "b" / "x")
     assert "staging" not in str(error.value)
+
+
+def test_rows_that_the_template_refuses_are_named(tmp_path: Path, checkpoint: Path) -> None:
+    turns(
+        checkpoint,
+        before="{% if messages[0]['role'] == 'system' %}{{ raise_exception('No system') }}{% endif %}",
+    )
+    made = edgekit.convert(checkpoint, tmp_path / "b", check=False)
+    data = tmp_path / "d.jsonl"
+    row = {"messages": [{"role": "system", "content": "s"}, {"role": "user", "content": "wifi off"}]}
+    data.write_text(json.dumps(row) + "\n")
+    for other in ({"checkpoint": checkpoint}, {"against": made.bundle}):
+        with pytest.raises(InputError, match=r"line 1: the chat template refuses it \(No system\)"):
+            edgekit.validate(made.bundle, data=data, report=False, **other)
+
+
+@pytest.mark.parametrize("name", ["rms_norm_eps", "tie_word_embeddings", "query_pre_attn_scalar"])
+def test_null_is_refused_by_key(checkpoint: Path, name: str) -> None:
+    key(checkpoint / "config.json", **{name: None})
+    with pytest.raises(CheckpointError, match=f'key "{name}" is null'):
+        open_checkpoint(checkpoint)

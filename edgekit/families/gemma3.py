@@ -79,6 +79,13 @@ def read(document: Document, where: Path) -> Architecture:
     refuse_quantized(text, where)
     keys = Keys(text, where)
     _refuse_unsupported(keys)
+    for key, gemmas in (
+        ("query_pre_attn_scalar", 256),
+        ("rms_norm_eps", 1e-6),
+        ("tie_word_embeddings", True),
+        ("hidden_activation", "gelu_pytorch_tanh"),
+    ):
+        keys.refuse_null(key, gemmas)
     layers = keys.integer("num_hidden_layers", high=_MAX_LAYERS)
     heads = keys.integer("num_attention_heads", 8)
     kv_heads = keys.integer("num_key_value_heads", 4)

@@ -44,17 +44,22 @@ class Keys:
     ) -> int:
         """An integer within bounds; null is refused, with which Transformers cannot compute."""
         value = self._get(key, default)
-        if key in self.values and self.values[key] is None:
-            raise CheckpointError(
-                f'key "{self.prefix}{key}" is null: no program can compute the model so',
-                where=self.where,
-                remedy=f"write the value that the model was trained with; {default} if it is Gemma's"
-                if default is not None
-                else RESTORE,
-            )
+        self.refuse_null(key, default)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise self.error(f'key "{self.prefix}{key}" is {value!r}, not an integer from {low} to {high}')
         return value
+
+    def refuse_null(self, key: str, default: object) -> None:
+        """Raise CheckpointError for a key that is null, where Transformers takes no null. default: Gemma's value."""
+        if key in self.values and self.values[key] is None:
+            gemmas = default if not isinstance(default, bool) else str(default).lower()
+            raise CheckpointError(
+                f'key "{self.prefix}{key}" is null: no program can compute the model so',
+                where=self.where,
+                remedy=f"write the value that the model was trained with; {gemmas} if it is Gemma's"
+                if default is not None
+                else RESTORE,
+            )
 
     def number(self, key: str, default: float) -> float:
         """A positive number."""

@@ -6,23 +6,42 @@ read the text, so they are told to sleep; who has set OMP_WAIT_POLICY is left to
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edgekit.errors import MissingToolError
+from edgekit.errors import CheckpointError, MissingToolError
 from edgekit.text.template.render import render_source
 
 _PAD = 0
 """Any id does: no token of a text sees it."""
 _HEAD_CHUNK = 64
 """States whose logits are made at once: 67 MB at 262,144 pieces."""
+
+
+@contextlib.contextmanager
+def _naming(directory: Path) -> Iterator[None]:
+    """What Transformers cannot open is an error of the checkpoint: edgekit has read it before."""
+    try:
+        yield
+    except MemoryError:
+        raise
+    except (
+        Exception
+    ) as error:  # of Transformers' own kinds, and whatever the checkpoint makes it stumble over
+        said = " ".join(str(error).split())[:300]
+        raise CheckpointError(
+            f"Transformers cannot open it: {said or type(error).__name__}",
+            where=directory,
+            remedy="mend the key that it names, or save the checkpoint again with save_pretrained()",
+        ) from error
 
 
 class Reference:
@@ -58,12 +77,15 @@ class Reference:
         transformers.utils.logging.disable_progress_bar()  # ours tell what they load
         self._torch = torch
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(text_directory or directory)
-        model: Any = transformers.AutoModelForCausalLM.from_pretrained(
-            directory, dtype=torch.float32, attn_implementation="eager"
-        )
+        with _naming(text_directory or directory):
+            self.tokenizer: Any = transformers.AutoTokenizer.from_pretrained(text_directory or directory)
+        with _naming(directory):
+            model: Any = transformers.AutoModelForCausalLM.from_pretrained(
+                directory, dtype=torch.float32, attn_implementation="eager"
+            )
         if adapter is not None:
-            model = peft.PeftModel.from_pretrained(model, adapter)
+            with _naming(adapter):
+                model = peft.PeftModel.from_pretrained(model, adapter)
         self.model: Any = model.to(self.device).eval()
 
     def logits(self, tokens: Sequence[int]) -> NDArray[np.float32]:

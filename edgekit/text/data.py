@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,11 +54,13 @@ def read_data(
     skip_bad_rows: bool = False,
     limit: int | None = None,
     remedy: str = "mend the row, name its field (--field prompt=…), or pass --skip-bad-rows",
+    refusal: Callable[[Sequence[Message]], str | None] = lambda messages: None,
 ) -> Data:
     """Read a file of rows (`edgekit.text.records`), in any shape that `edgekit.text.shapes` knows.
 
     fields: our name (prompt, messages, expected) → the data's. skip_bad_rows: leave out what cannot be used.
     limit: rows to use at most, the first ones. remedy: what the caller offers for a row that cannot be used.
+    refusal: why else a conversation cannot be used.
     Raises InputError, naming file and line, for the first row that cannot be used, and MissingToolError where a
     package is needed that is not installed.
     """
@@ -75,6 +77,11 @@ def read_data(
         if limit is not None and len(rows) >= limit:
             continue
         found = record if isinstance(record, str) else shape(record, names)
+        offered = remedy
+        if not isinstance(found, str) and (why := refusal(found.messages)) is not None:
+            leads = found.messages[0]["role"] == "system"
+            what = "take the system message out" if leads else "mend the row"
+            found, offered = why, f"{what}, or pass --skip-bad-rows"
         if not isinstance(found, str):
             assert not isinstance(record, str)
             rows.append(Row(line, found.messages, found.expected))
@@ -82,7 +89,7 @@ def read_data(
             read.update(name for name in record if name in found.columns)
             continue
         if not skip_bad_rows:
-            raise InputError(f"line {line}: {found}", where=path, remedy=remedy)
+            raise InputError(f"line {line}: {found}", where=path, remedy=offered)
         skipped.append(SkippedRow(line, found))
     if not rows:
         first = f" (line {skipped[0].line}: {skipped[0].reason})" if skipped else ""

@@ -20,7 +20,7 @@ from edgekit.scoring.reference import HeadScorer, ReferenceRun, run_reference
 from edgekit.scoring.scorer import GraphScorer, Scorer, open_scorer
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.data import Data
-from edgekit.text.settle import Text, read_text
+from edgekit.text.settle import Text
 from edgekit.validation.verdict import Check
 
 _LONGEST = 4096
@@ -56,6 +56,7 @@ class ReferenceSide:
     questions: Questions
     positions: int
     checkpoint: Checkpoint | None = None
+    text: Text | None = None
     bundle: Summary | None = None
     progress: Progress = SILENT
     guesses: Callable[[], Sequence[str]] = tuple
@@ -75,17 +76,6 @@ class ReferenceSide:
     def kept_ids(self) -> tuple[int, ...] | None:
         """The ids that a trimmed bundle has; None for a whole vocabulary."""
         return None if self.bundle is None else kept_ids(self.bundle)
-
-    @cached_property
-    def text(self) -> Text | None:
-        """The checkpoint's tokenizer, template and stop ids."""
-        if self.checkpoint is None:
-            return None
-        return read_text(
-            self.checkpoint.text_path,
-            generation_directory=self.checkpoint.generation_path,
-            rows=self.checkpoint.architecture.vocab_size,
-        )
 
     @property
     def start_text(self) -> str:

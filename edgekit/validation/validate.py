@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args
 
-from edgekit.bundle.adapter.opening import open_adapter
+from edgekit.bundle.adapter.opening import Adapter, open_adapter
 from edgekit.bundle.identity import BundleIdentity
 from edgekit.bundle.inspect import inspect
 from edgekit.bundle.opening import Bundle
 from edgekit.bundle.subject import identify_adapter
 from edgekit.bundle.summary import Summary
 from edgekit.checkpoint import Checkpoint, open_checkpoint
+from edgekit.conversion.adapter.talking import template_of
 from edgekit.conversion.options import one_of
 from edgekit.errors import BundleError, InputError
 from edgekit.gates import Gates, Thresholds, gates_for
@@ -24,6 +25,9 @@ from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.protocol import Backend
 from edgekit.scoring.task import Kind
 from edgekit.text.data import built_in, read_data
+from edgekit.text.messages import Message
+from edgekit.text.settle import Text, read_text
+from edgekit.text.template.render import refusal
 from edgekit.validation.checks import CHECKS, container, generation, logits, stop, task, template, tokens
 from edgekit.validation.context import Context, ReferenceIdentity, ReferenceSide, kept_ids, name_of
 from edgekit.validation.files import write_junit, write_reports
@@ -101,11 +105,6 @@ def validate(
         if adapter is None
         else open_adapter(adapter, Bundle(summary.path.parent, manifest, summary.path))
     )
-    rows = (
-        built_in(limit)
-        if data is None
-        else read_data(Path(data), fields=fields, skip_bad_rows=skip_bad_rows, limit=limit)
-    )
     gates = gates_for(
         None if manifest is None else manifest.recipe.gates,
         thresholds or Thresholds(),
@@ -114,6 +113,26 @@ def validate(
     trained = None if checkpoint is None else open_checkpoint(checkpoint, base=base, progress=progress)
     if trained is not None:
         _refuse_stranger(trained, summary, beside_base=opened is not None)
+    text = (
+        None
+        if trained is None
+        else read_text(
+            trained.text_path,
+            generation_directory=trained.generation_path,
+            rows=trained.architecture.vocab_size,
+        )
+    )
+    rows = (
+        built_in(limit)
+        if data is None
+        else read_data(
+            Path(data),
+            fields=fields,
+            skip_bad_rows=skip_bad_rows,
+            limit=limit,
+            refusal=_refusal(text, summary, opened),
+        )
+    )
     other = None if against is None else _whole(inspect(against))
     questions = questions_for(summary, opened, rows, max_tokens)
     reference = ReferenceSide(
@@ -121,6 +140,7 @@ def validate(
         questions,
         positions,
         trained,
+        text,
         other if trained is None else None,
         progress,
         guesses=lambda: [] if context.refusal else [answer.text for answer in context.said.answers],
@@ -190,6 +210,20 @@ def _run(
         comparison = hold_beside(context, beside, answers, read)
         laps.step("the merged bundle answers and reads")
     return _report(context, identity, verdicts, sections, result, comparison, laps)
+
+
+def _refusal(
+    text: Text | None, bundle: Summary, adapter: Adapter | None
+) -> Callable[[Sequence[Message]], str | None]:
+    """Why the chat template refuses a row: found out before the engine fails on it, which cannot name the row."""
+    own = None if adapter is None else adapter.manifest.chat_template
+    if text is not None:
+        source = text.device.source
+    elif bundle.manifest is not None:  # of other makers' templates some are for the engine's Jinja alone
+        source = own or template_of(Bundle(bundle.path.parent, bundle.manifest, bundle.path))
+    else:
+        return lambda messages: None
+    return lambda messages: refusal(source, messages)
 
 
 def _refuse_stranger(checkpoint: Checkpoint, bundle: Summary, *, beside_base: bool) -> None:

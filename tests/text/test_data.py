@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from edgekit.errors import InputError, MissingToolError
 from edgekit.text.data import Row, built_in, parse_fields, read_data
-from edgekit.text.messages import text_of
+from edgekit.text.messages import Message, text_of
 
 
 def jsonl(path: Path, *rows: object) -> Path:
@@ -224,3 +225,18 @@ def test_what_needs_a_package_says_which(tmp_path: Path, name: str, package: str
     except ImportError:
         with pytest.raises(MissingToolError, match=f"needs the {package} package"):
             read_data(path)
+
+
+def test_a_conversation_that_the_caller_refuses_is_a_bad_row(tmp_path: Path) -> None:
+    turns = [{"role": "system", "content": "s"}, {"role": "user", "content": "a"}]
+    path = jsonl(tmp_path / "d.jsonl", {"messages": turns}, {"prompt": "b"})
+
+    def refusal(messages: Sequence[Message]) -> str | None:
+        return "the chat template refuses it (No)" if messages[0]["role"] == "system" else None
+
+    with pytest.raises(InputError, match=r"line 1: the chat template refuses it \(No\)") as caught:
+        read_data(path, refusal=refusal)
+    assert caught.value.remedy == "take the system message out, or pass --skip-bad-rows"
+    data = read_data(path, refusal=refusal, skip_bad_rows=True)
+    assert [row.line for row in data.rows] == [2]
+    assert [row.line for row in data.identity.skipped] == [1]

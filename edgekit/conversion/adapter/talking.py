@@ -56,7 +56,7 @@ def read_chat_template_for(directory: Path, base: Bundle) -> OwnTemplate:
             where=directory,
             remedy=_BASE_OF_ITS_OWN,
         )
-    if _render_alike(device.source, _template_of(base)):
+    if _render_alike(device.source, template_of(base)):
         return OwnTemplate(None)
     own = "the adapter was trained with another chat template than the base's, and brings it along"
     return OwnTemplate(device.source, (own, *device.notes), device.one_turn)
@@ -99,7 +99,8 @@ def _stop_texts(base: Bundle) -> dict[tuple[int, ...], str]:
     return {stop.ids: stop.text for stop in base.manifest.stop_tokens}
 
 
-def _template_of(base: Bundle) -> str:
+def template_of(base: Bundle) -> str:
+    """The chat template in a bundle's metadata; empty when there is none."""
     from litert_lm_builder.runtime.proto.llm_metadata_pb2 import LlmMetadata
 
     container = read_container(base.model_path)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from edgekit.errors import TemplateError
+from edgekit.text.template.reach import Reach
+from edgekit.text.template.words import COMPARISONS, FILTERS, FUNCTIONS, OPERATORS, TESTS
 
 if TYPE_CHECKING:
     from jinja2 import nodes
@@ -26,56 +28,24 @@ def quoted(text: str) -> str:
     return "'" + "".join(out) + "'"
 
 
-_FILTERS = frozenset(
-    """
-    abs batch capitalize count d default dictsort escape e first float format groupby indent int
-    items join last length list lower map max min reject rejectattr replace reverse round safe
-    select selectattr slice sort split string sum title tojson trim unique upper
-    """.split()
-)
-_TESTS = frozenset(
-    """
-    boolean defined divisibleby eq equalto even false float ge greaterthan gt in integer iterable le
-    lessthan lower lt mapping ne none number odd sequence string true undefined upper
-    """.split()
-)
-_FUNCTIONS = frozenset({"range", "dict", "namespace", "raise_exception", "strftime_now", "caller"})
-_OPERATORS = {
-    "Add": "+",
-    "Sub": "-",
-    "Mul": "*",
-    "Div": "/",
-    "FloorDiv": "//",
-    "Mod": "%",
-    "Pow": "**",
-    "And": "and",
-    "Or": "or",
-}
-_COMPARISONS = {
-    "eq": "==",
-    "ne": "!=",
-    "gt": ">",
-    "gteq": ">=",
-    "lt": "<",
-    "lteq": "<=",
-    "in": "in",
-    "notin": "not in",
-}
-
-
 class Printer:
     """Prints a Jinja2 syntax tree in the part of the language that the engine's Jinja shares.
 
     Every statement stands on a line of its own and strips the space around it; text is printed as string
     literals.
-    drop: a text that is left out wherever the template writes it (the BOS token, which the engine writes).
+    drop: a text that is left out wherever the template writes it (the BOS token, which the engine writes). reach: what
+    only tools reach; there, what cannot be printed is left out.
+    left_out: what was, with its line.
     """
 
-    def __init__(self, origin: str, drop: str = "") -> None:
+    def __init__(self, origin: str, reach: Reach, drop: str = "") -> None:
         self.lines: list[str] = []
+        self.left_out: list[str] = []
         self._origin = origin
+        self._reach = reach
         self._drop = drop
-        self._macros: set[str] = set()
+        self._macros: dict[str, TemplateError | None] = {}
+        """Why a macro cannot be printed; None for those that can."""
 
     def _refuse(self, construct: str, node: nodes.Node) -> TemplateError:
         return TemplateError(
@@ -111,15 +81,39 @@ class Printer:
                 self._line(depth, f"{{{{- {self._shown(part)} -}}}}")
 
     def _print_if(self, node: Any, depth: int) -> None:
-        self._line(depth, f"{{%- if {self.expression(node.test)} -%}}")
-        self.statements(node.body, depth + 1)
-        for branch in node.elif_:
-            self._line(depth, f"{{%- elif {self.expression(branch.test)} -%}}")
-            self.statements(branch.body, depth + 1)
+        taken = False  # surely, by a branch before
+        for word, branch in zip(("if", *["elif"] * len(node.elif_)), (node, *node.elif_), strict=True):
+            never = taken or self._reach.never(branch.test)
+            self._line(depth, f"{{%- {word} {self._test(branch.test, never)} -%}}")
+            self._branch(branch.body, depth + 1, never)
+            taken = taken or self._reach.always(branch.test)
         if node.else_:
             self._line(depth, "{%- else -%}")
-            self.statements(node.else_, depth + 1)
+            self._branch(node.else_, depth + 1, taken)
         self._line(depth, "{%- endif -%}")
+
+    def _test(self, test: Any, never: bool) -> str:
+        try:
+            return self.expression(test)
+        except TemplateError as error:
+            if not never:
+                raise
+            self.left_out.append(error.message)
+            return "false"
+
+    def _branch(self, body: Sequence[nodes.Node], depth: int, never: bool) -> None:
+        """Print what is under a condition; never: only tools reach it."""
+        begin, before = len(self.lines), len(self.left_out)
+        try:
+            self.statements(body, depth)
+        except TemplateError as error:
+            if not never:
+                raise
+            del self.lines[begin:]
+            self.left_out[before:] = [error.message]
+            self._line(
+                depth, "{{- raise_exception('the bundle was made without this part of its chat template') -}}"
+            )
 
     def _print_for(self, node: Any, depth: int) -> None:
         condition = f" if {self.expression(node.test)}" if node.test else ""
@@ -147,10 +141,15 @@ class Printer:
         self._line(depth, "{%- endfilter -%}")
 
     def _print_macro(self, node: Any, depth: int) -> None:
-        self._macros.add(node.name)
-        self._line(depth, f"{{%- macro {node.name}({self._parameters(node)}) -%}}")
-        self.statements(node.body, depth + 1)
-        self._line(depth, "{%- endmacro -%}")
+        self._macros[node.name] = None  # it may call itself
+        begin = len(self.lines)
+        try:
+            self._line(depth, f"{{%- macro {node.name}({self._parameters(node)}) -%}}")
+            self.statements(node.body, depth + 1)
+            self._line(depth, "{%- endmacro -%}")
+        except TemplateError as error:  # matters only where it is called
+            del self.lines[begin:]
+            self._macros[node.name] = error
 
     def _print_callblock(self, node: Any, depth: int) -> None:
         parameters = f"({self._parameters(node)})" if node.args else ""
@@ -190,14 +189,14 @@ class Printer:
     def expression(self, node: Any) -> str:
         """Print one expression; everything that is not a single word or literal gets parentheses."""
         name = type(node).__name__
-        if name in _OPERATORS:
+        if name in OPERATORS:
             if (
                 name == "Mod"
                 and type(node.left).__name__ in ("Const", "TemplateData")
                 and isinstance(node.left.value, str)
             ):
                 raise self._refuse("the % operator on a string", node)
-            return f"({self.expression(node.left)} {_OPERATORS[name]} {self.expression(node.right)})"
+            return f"({self.expression(node.left)} {OPERATORS[name]} {self.expression(node.right)})"
         method = getattr(self, f"_express_{name.lower()}", None)
         if method is None:
             raise self._refuse(f"`{name.lower()}`", node)
@@ -264,19 +263,25 @@ class Printer:
 
     def _express_condexpr(self, node: Any) -> str:
         otherwise = f" else {self.expression(node.expr2)}" if node.expr2 is not None else ""
-        return f"({self.expression(node.expr1)} if {self.expression(node.test)}{otherwise})"
+        try:
+            return f"({self.expression(node.expr1)} if {self.expression(node.test)}{otherwise})"
+        except TemplateError as error:
+            if not self._reach.never(node.test):
+                raise
+            self.left_out.append(error.message)
+            return "''" if node.expr2 is None else self.expression(node.expr2)
 
     def _express_compare(self, node: Any) -> str:
         left, parts = self.expression(node.expr), []
         for operand in node.ops:  # a < b < c is printed as a < b and b < c
             right = self.expression(operand.expr)
-            parts.append(f"{left} {_COMPARISONS[operand.op]} {right}")
+            parts.append(f"{left} {COMPARISONS[operand.op]} {right}")
             left = right
         return "(" + " and ".join(parts) + ")"
 
     def _express_test(self, node: Any) -> str:
         inner = self.expression(node.node)
-        if node.name not in _TESTS:
+        if node.name not in TESTS:
             raise self._refuse(f"the test `is {node.name}`", node)
         if node.name == "none":  # minijinja's is true for what is undefined, and only for that
             return f"({inner} is defined and {inner} == none)"
@@ -296,7 +301,7 @@ class Printer:
         return before + self._filter(node)
 
     def _filter(self, node: Any) -> str:
-        if node.name not in _FILTERS:
+        if node.name not in FILTERS:
             raise self._refuse(f"the filter `{node.name}`", node)
         if node.name == "tojson" and (node.args or node.kwargs):
             raise self._refuse("`tojson` with options", node)
@@ -314,7 +319,9 @@ class Printer:
 
         target = node.node
         if isinstance(target, nodes.Name):
-            if target.name not in self._macros | _FUNCTIONS and target.name != "loop":
+            if (unprintable := self._macros.get(target.name)) is not None:
+                raise unprintable
+            if target.name not in self._macros.keys() | FUNCTIONS and target.name != "loop":
                 raise self._refuse(f"the function `{target.name}()`", node)
             return f"{target.name}({self._arguments(node)})"
         if isinstance(target, nodes.Getattr):

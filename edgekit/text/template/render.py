@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -55,6 +56,19 @@ def render_for_device(
     )
 
 
+def refusal(source: str, messages: Sequence[Message]) -> str | None:
+    """Why a bundle's template refuses a conversation; None when it does not."""
+    try:
+        render_source(source, "the chat template", messages, {}, add_generation_prompt=True, engine=True)
+    except TemplateError as error:
+        why = re.sub(r" \(line \d+\)$", "", error.message.removeprefix(_FAILS))  # a line of the rewritten one
+        return f"the chat template refuses it ({why})"
+    return None
+
+
+_FAILS = "the chat template fails: "
+
+
 def render_source(
     source: str,
     origin: str,
@@ -78,4 +92,4 @@ def render_source(
         return str(bounded.templates.ask("render", source=source, context=context))
     except (bounded.Failed, bounded.LimitExceeded) as error:
         line = f" (line {error.line})" if isinstance(error, bounded.Failed) and error.line is not None else ""
-        raise TemplateError(f"the chat template fails: {error}{line}", where=origin) from error
+        raise TemplateError(f"{_FAILS}{error}{line}", where=origin) from error

@@ -29,6 +29,7 @@ from edgekit.errors import TemplateError
 from edgekit.text.messages import Message
 from edgekit.text.template.parse import ChatTemplate, environment
 from edgekit.text.template.printer import Printer, quoted
+from edgekit.text.template.reach import Reach
 from edgekit.text.template.render import DeviceTemplate, render_source
 from edgekit.text.template.verify import (
     AS_IT_IS,
@@ -88,12 +89,17 @@ def for_device(
     if system is not None:
         notes.append(system)
 
-    printer = Printer(template.origin, drop=bos if writes_bos else "")
     try:
         tree = environment().parse(template.source)
+        reach = Reach(tree, frozenset(special_tokens) | environment().globals.keys())
+        printer = Printer(template.origin, reach, drop=bos if writes_bos else "")
         printer.statements(tree.body, 1)
     except RecursionError as error:
         raise TemplateError("the chat template is nested too deeply", where=template.origin) from error
+    notes += [
+        f"{_WITHOUT_TOOLS} {what.removeprefix('the chat template ')}"
+        for what in dict.fromkeys(printer.left_out)
+    ]
     used = {node.name for node in tree.find_all(nodes.Name) if node.ctx == "load"}
     source = "".join(
         [
@@ -122,6 +128,7 @@ def for_device(
     return replace(device, one_turn=True, notes=(*notes, _ONE_TURN))
 
 
+_WITHOUT_TOOLS = "left out a part of the chat template that only tools reach; it"
 _ONE_TURN = (
     "the chat template changes earlier turns when a new one comes, which the engine cannot: "
     "the bundle holds one turn, each message begins a new conversation"

@@ -86,10 +86,11 @@ android: $(VENV)/android
 android-base: $(VENV)/android
 	$(BIN)/python android-build base
 
-# After a change of requirements or of constraints.txt: the hashes of all that the targets below install.
+# After a change of requirements or of constraints.txt: the hashes of all that is installed, and the wheel's bill of materials.
 lock: $(VENV)/base
 	$(LOCKED) requirements/uv.txt
 	PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python requirements
+	$(BIN)/python requirements/bill.py
 
 clean:
 	rm -rf $(VENV) build dist

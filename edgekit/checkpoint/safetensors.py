@@ -48,6 +48,7 @@ _BITS |= {"F6_E2M3": 6, "F6_E3M2": 6, "F4": 4}
 _MAX_HEADER_BYTES = 16 << 20  # 130 bytes for a tensor; the library takes 100 MB, which parse to gigabytes
 _MAX_DIMENSION = 1 << 48
 _MAX_RANK = 8
+_LONGEST_NAME = 255  # bytes, of a file
 _COPY_AGAIN = "the file is damaged or was not copied whole: copy or download it again"
 _SAVE_AS_SAFETENSORS = "save it again with model.save_pretrained(directory, safe_serialization=True)"
 _PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
@@ -288,9 +289,14 @@ def _open_shards(index: Path) -> dict[str, StoredTensor]:
         )
     shard_names: dict[str, str] = {}  # shard → one tensor it should hold
     for name, shard in weight_map.items():
-        if not isinstance(shard, str) or Path(shard).name != shard or not shard.endswith(".safetensors"):
+        if (
+            not isinstance(shard, str)
+            or Path(shard).name != shard
+            or not shard.endswith(".safetensors")
+            or len(shard.encode(errors="surrogatepass")) > _LONGEST_NAME
+        ):
             raise CheckpointError(
-                f"tensor {name} is said to be in {shard!r}, not a .safetensors file of this directory",
+                f"tensor {name} is said to be in {reprlib.repr(shard)}, not a .safetensors file of this directory",
                 where=index,
                 remedy=_COPY_AGAIN,
             )

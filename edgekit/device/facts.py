@@ -131,8 +131,8 @@ def parse_facts(text: str, serial: str) -> Facts:
         if found and value
     }
     sdk = props.get("ro.build.version.sdk", "")
-    android = sdk.isdigit()
-    memory = dict(re.findall(r"(\w+): +(\d+) kB", "\n".join(parts.get("memory", ()))))
+    android = re.fullmatch(r"[0-9]{1,4}", sdk) is not None
+    memory = dict(re.findall(r"(\w+): +([0-9]{1,15}) kB", "\n".join(parts.get("memory", ()))))
     clusters = _clusters(parts.get("cpus", ()))
     conditions, throttled = parse_conditions(parts)
     info = DeviceInfo(

@@ -28,6 +28,7 @@ _SLICE = 1 << 18
 _HASH_SECONDS = 300.0
 _STUCK_SECONDS = 60.0
 _SPARE = 16 << 20
+_NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def clean(device: Device) -> int:
     """Remove everything that edgekit put on a device; returns how many bytes that freed."""
     before = device.shell(f"du -sk {quote(DIRECTORY)} 2>/dev/null")
     device.checked(f"rm -rf {quote(DIRECTORY)}")
-    size = re.match(r"\d+", before.out)
+    size = re.match(r"[0-9]{1,18}\b", before.out)
     return int(size[0]) * 1024 if size else 0
 
 
@@ -105,7 +106,7 @@ def _begun(device: Device, pending: _Pending) -> int:
     out = device.shell(
         f"[ -f {part} ] && wc -c < {part} && sha256sum {part}", timeout=_HASH_SECONDS
     ).out.split()
-    if len(out) >= 2 and out[0].isdigit() and int(out[0]) <= pending.size:
+    if len(out) >= 2 and _NUMBER.fullmatch(out[0]) and int(out[0]) <= pending.size:
         size = int(out[0])
         if file_digest(pending.file.local, first=size) == out[1]:
             return size
@@ -117,7 +118,7 @@ def _check_room(device: Device, folder: str, needed: int) -> None:
     out = device.checked(f"df -k {quote(folder)}").split()
     # The columns of busybox, toybox and coreutils alike end in: available, use%, mount point.
     percent = next((i for i, word in enumerate(out) if re.fullmatch(r"\d+%", word)), 0)
-    free = int(out[percent - 1]) * 1024 if percent and out[percent - 1].isdigit() else None
+    free = int(out[percent - 1]) * 1024 if percent and _NUMBER.fullmatch(out[percent - 1]) else None
     if free is not None and free < needed + min(needed, _SPARE):
         raise MissingToolError(
             f"no space is left on the device: {size(needed)} are needed, {size(free)} are free",

@@ -29,6 +29,8 @@ MAX_JSON_VALUES: Final = 400_000
 
 MAX_TOML_BYTES: Final = 256 << 10
 
+_MOST_DIGITS: Final = 40
+"""Transformers' "no limit" has 31; float() fails on 310."""
 _HALF_PAIR: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
@@ -94,6 +96,7 @@ def parse_json(
             object_pairs_hook=_object_without_duplicates,
             parse_constant=_no_constant if strict else None,
             parse_float=_finite if strict else None,
+            parse_int=_integer,
         )
         if strict and _HALF_PAIR.search(content):
             _refuse_half_pairs(value)
@@ -115,7 +118,7 @@ def loads(text: str | bytes, *, max_values: int = MAX_JSON_VALUES) -> Json:
     content = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
     if excess := json_excess(content, max_values):
         raise ValueError(f"it is {excess}")
-    return json.loads(text)
+    return json.loads(text, parse_int=_integer)
 
 
 def read_toml_table(
@@ -148,6 +151,12 @@ def _bounded(path: Path, max_bytes: int, remedy: str | None, error: type[Edgekit
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON number")
+
+
+def _integer(text: str) -> int:
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(f"{text[:20]}… has {len(text):,} digits")
+    return int(text)
 
 
 def _finite(text: str) -> float:

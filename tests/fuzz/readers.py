@@ -401,7 +401,7 @@ READERS: dict[str, Reader] = {
         of(SEEDS / "manifest.json"),
         json_like,
         listed,
-        0.5,
+        0.2,
         lambda: {"checkpoint.litertlm": container()},
     ),
     "adapter, shown": Reader(
@@ -409,7 +409,7 @@ READERS: dict[str, Reader] = {
         of(SEEDS / "adapter-manifest.json"),
         json_like,
         listed,
-        0.5,
+        0.2,
         lambda: {"sentiment.lora.tflite": sidecar()},
     ),
     "sidecar": Reader(

@@ -91,7 +91,8 @@ def convert(
     sampler: Annotated[
         str | None,
         typer.Option(
-            help="greedy, or temperature=0.7,top_k=40,top_p=0.9 (default: the checkpoint's, else Gemma's)."
+            help="greedy, or temperature=0.7,top_k=40,top_p=0.9 (default: greedy with an answer format, else the "
+            "checkpoint's, else Gemma's)."
         ),
     ] = None,
     answer_schema: AnswerSchemaOption = None,

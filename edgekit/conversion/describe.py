@@ -15,6 +15,7 @@ from edgekit.bundle.writing import Written
 from edgekit.checkpoint.lora.config import AdapterConfig
 from edgekit.conversion.calibrate import Calibration
 from edgekit.conversion.plan import Job
+from edgekit.text.generation import GREEDY
 
 _PACKAGES = ("edgekit", "ai-edge-quantizer", "ai-edge-litert", "litert-lm-api")
 _NO_NOTICE = (
@@ -69,12 +70,25 @@ def describe(job: Job, source_digest: str, written: Written, calibration: Calibr
         tools={package: version(package) for package in _PACKAGES},
         licence=None if notice is None else notice.strip().splitlines()[0],
         examples=job.settings.examples,
-        notes=(*checkpoint.notes, *text.notes, *(() if notice is not None else (_NO_NOTICE,))),
+        notes=(
+            *checkpoint.notes,
+            *text.notes,
+            *_sampling(job),
+            *(() if notice is not None else (_NO_NOTICE,)),
+        ),
         vocabulary=_vocabulary_use(job),
         adapters=_adapter_slots(job),
         suppressed_tokens=text.suppressed_ids,
         turns="one" if text.device.one_turn else "many",
     )
+
+
+def _sampling(job: Job) -> tuple[str, ...]:
+    """Say that answers are not drawn as the checkpoint would have them drawn."""
+    asked, settings = job.whole_text.generation.sampler, job.settings
+    if settings.answer is None or settings.sampler != GREEDY or asked.kind == "greedy":
+        return ()
+    return (f"answers held to a format are greedy; the checkpoint asks for --sampler {asked}",)
 
 
 def _adapter_slots(job: Job) -> manifests.AdapterSlots | None:

@@ -54,7 +54,8 @@ class GraphOptions:
 class TextOptions:
     """How the model answers.
 
-    sampler: "greedy", or "temperature=0.7,top_k=40,top_p=0.9"; None for the checkpoint's own.
+    sampler: "greedy", or "temperature=0.7,top_k=40,top_p=0.9"; None for greedy where answers are
+    held to a format, else the checkpoint's own.
     answer_schema: a file with a JSON schema that every answer is held to. answer_regex: a regular expression instead;
     at most one of them.
     examples: prompts to try, kept in the manifest; an app offers them.

@@ -44,7 +44,7 @@ from edgekit.progress import Progress
 from edgekit.quantize.rotation import rotate_weights
 from edgekit.recipes import Recipe, Scheme, calibrated, read_recipe, resolve
 from edgekit.text.answers import AnswerFormat, parse_answer
-from edgekit.text.generation import Sampler, parse_sampler
+from edgekit.text.generation import GREEDY, Sampler, parse_sampler
 from edgekit.text.settle import Text, read_text
 
 
@@ -141,12 +141,14 @@ def settle(
                 where="--calibrate",
                 remedy="leave it out, or choose another recipe",
             )
+    answer = _answer_format(text, file_format)
+    by_format = None if answer is None else GREEDY  # of labels and fields the most probable one is wanted
     return Settings(
         recipe=asked,
         graph=graph,
         adapters=adapters,
-        sampler=parse_sampler(text.sampler) if text.sampler else None,
-        answer=_answer_format(text, file_format),
+        sampler=parse_sampler(text.sampler) if text.sampler else by_format,
+        answer=answer,
         examples=check_examples(text.examples),
         trim=trim,
         calibrate=calibrate or (Calibrate() if asked.needs_calibration else None),

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.opening import open_bundle
 from edgekit.conversion.convert import convert
 from edgekit.conversion.options import GraphOptions, TextOptions, Trim
@@ -470,3 +471,20 @@ def test_without_terms_the_manifest_says_so(tmp_path: Path) -> None:
     result = convert(checkpoint, tmp_path / "b", check=False)
     assert any("Gemma terms of use" in note for note in result.manifest.notes)
     assert "NOTICE" not in names(tmp_path / "b")
+
+
+def test_answers_in_a_format_are_greedy_unless_something_else_is_asked_for(tmp_path: Path) -> None:
+    checkpoint = copy_demo_checkpoint(tmp_path / "checkpoint")
+    damage.edit_json(checkpoint / "generation_config.json", do_sample=True, top_k=64, top_p=0.95)
+
+    def made(name: str, **text: Any) -> Manifest:
+        return convert(checkpoint, tmp_path / name, text=TextOptions(**text), check=False).manifest
+
+    held = made("held", answer_regex="(on|off)")
+    assert held.sampler.kind == "greedy"
+    assert any(note.startswith("answers held to a format are greedy") for note in held.notes)
+    drawn = made("drawn", answer_regex="(on|off)", sampler="temperature=0.5")
+    assert (drawn.sampler.kind, drawn.sampler.temperature) == ("top_p", 0.5)
+    free = made("free")
+    assert free.sampler.kind == "top_p"
+    assert not any("greedy" in note for note in (*drawn.notes, *free.notes))

@@ -38,7 +38,7 @@ from edgekit.progress import SILENT, Progress
 from edgekit.results import raise_if_failed
 from edgekit.runtime.ask.smoke import smoke
 from edgekit.text.answers import parse_answer
-from edgekit.text.generation import GENERATION_CONFIG, parse_sampler, read_generation
+from edgekit.text.generation import GENERATION_CONFIG, GREEDY, parse_sampler, read_generation
 
 _PACKAGES = ("edgekit", "ai-edge-litert")
 
@@ -98,9 +98,9 @@ def adapter(
     """Make a sidecar of a PEFT LoRA adapter for a base bundle from `convert(…, graph=GraphOptions(adapters=…))`.
 
     source: the adapter's directory or Hub id. output: the adapter bundle; by default "NAME-adapter" in the current
-    directory. system_prompt: sent before each conversation. text: sampler (by default the adapter's own, else the
-    base's), answer format and examples. reduce_rank: cut a rank above the base's to it, by singular values. force:
-    replace an adapter bundle that is there. check: let the engine answer with it.
+    directory. system_prompt: sent before each conversation. text: sampler (by default greedy with an answer format,
+    else the adapter's own, else the base's), answer format and examples. reduce_rank: cut a rank above the base's to
+    it, by singular values. force: replace an adapter bundle that is there. check: let the engine answer with it.
     Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
     """
     began = time.perf_counter()
@@ -108,7 +108,8 @@ def adapter(
         raise InputError("the system prompt is empty", where="--system-prompt", remedy="leave it away")
     examples = check_examples(text.examples)
     answer = parse_answer(text.answer_schema, text.answer_regex)
-    chosen = None if text.sampler is None else parse_sampler(text.sampler)
+    by_format = None if answer is None else GREEDY
+    chosen = by_format if text.sampler is None else parse_sampler(text.sampler)
     base = open_bundle(base_bundle)
     base_manifest = refuse_unready(base)
     found = locate(source, progress=progress)

@@ -7,6 +7,7 @@ is kept in the user's cache, by checkpoint and text.
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -43,6 +44,8 @@ _FORMAT: Final = 1
 _TRIED: Final = 3
 _DIGEST: Final = 32
 """Bytes of the SHA-256 that stands before what is kept."""
+_ABANDONED: Final = 86_400.0
+"""Seconds after which a file that was begun belongs to a killed run."""
 _KEPT: Final = 3
 """Calibrations in the cache, each some 200 MB for Gemma 3 270M."""
 
@@ -165,6 +168,9 @@ def _keep(path: Path, moments: Mapping[str, NDArray[np.float32]]) -> None:
             content = save({place: _triangle(m) for place, m in moments.items()})
             file.write(hashlib.sha256(content).digest())
             file.write(content)
+        for left in path.parent.glob(".*.part"):
+            if time.time() - left.stat().st_mtime > _ABANDONED:
+                left.unlink(missing_ok=True)
         others = sorted(path.parent.glob("*.moments"), key=lambda other: other.stat().st_mtime)
         for old in others[:-_KEPT]:
             old.unlink(missing_ok=True)

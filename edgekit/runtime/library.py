@@ -11,6 +11,7 @@ import importlib.metadata
 import importlib.util
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from pathlib import Path
 
 from edgekit.errors import InputError, MissingToolError
 from edgekit.files.digest import file_digest
+from edgekit.files.lock import lock
 
 LIBRARY = "liblitert-lm.so"
 _PACKAGE = "litert-lm-api"
@@ -40,6 +42,7 @@ KNOWN_DIGESTS = {
 }
 """SHA-256 of the libraries that this edgekit was made with; a wheel of another version is held to its own record."""
 
+_FETCHING = "fetch-"
 _ELF_MACHINES = {62: "x86_64", 183: "arm64-v8a"}
 
 
@@ -108,7 +111,10 @@ def _installed() -> Path | None:
 def _fetch(version: str, tag: str, kept: Path, note: Path) -> None:
     """Download a wheel with pip, take the library out, and hold it to its digest."""
     kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
+    with lock(kept), tempfile.TemporaryDirectory(dir=kept.parent, prefix=_FETCHING) as folder:
+        for left in kept.parent.glob(f"{_FETCHING}*"):  # by a run that was killed: 200 MB
+            if left != Path(folder):
+                shutil.rmtree(left, ignore_errors=True)
         command = download_command(version, tag, Path(folder))
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         wheels = list(Path(folder).glob("*.whl"))

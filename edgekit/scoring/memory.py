@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from edgekit.errors import InputError
 from edgekit.files.directory import new_directory
+from edgekit.files.lock import hold
 from edgekit.graph.library import cache_directory
 from edgekit.progress import SILENT, Progress
 from edgekit.records.codec import decode, plain, read_values
@@ -125,6 +126,9 @@ class Memory:
         content = json.dumps(plain(facts, infinite=True), allow_nan=False)
         if not any((facts.ids, facts.spelled, facts.rendered, facts.answers, facts.texts)):
             return
+        for left in self._directory.glob(".*.part"):  # by a run that was killed
+            with contextlib.suppress(InputError, OSError), hold(left):
+                shutil.rmtree(left)
         directory = self._directory / hashlib.sha256(content.encode()).hexdigest()[:32]
         with contextlib.suppress(InputError), new_directory(directory, record=_RESULTS, force=True) as part:
             arrays = {str(place): self.states[key] for place, key in enumerate(states)}

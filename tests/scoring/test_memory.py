@@ -74,6 +74,10 @@ def test_damage_is_dropped_with_a_note(kept: Path, name: str, damage: Callable[[
     assert len(told.notes) == 1
     assert str(kept) in told.notes[0]
     assert not kept.exists()
+    left = kept.with_name(".0123.part")
+    left.mkdir()
+    (left / "hidden.npz").touch()
     memory.ids["hi"] = (1, 2)
     memory.keep()
     assert Memory("digest", VERSIONS).ids == {"hi": (1, 2)}
+    assert not left.exists(), "what a killed run left is swept"

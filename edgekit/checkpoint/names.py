@@ -103,7 +103,7 @@ def _named(
         named[name] = tensor.renamed(name)
     if vision and not architecture.conditional:
         notes.append(
-            f"left out {vision} tensors of a vision tower: config.json describes the text model alone"
+            f"left out {vision} tensors of a vision or audio tower: config.json describes the text model alone"
         )
     return named
 

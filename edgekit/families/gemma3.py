@@ -172,7 +172,7 @@ def canonical(stored: str) -> str:
 
 
 def left_out(name: str) -> bool:
-    """Tell whether a tensor or module belongs to the vision tower or its projector."""
+    """Tell whether a tensor or module belongs to a tower for pictures or sound, or to its projector."""
     return bool(_VISION.intersection(name.split(".")))
 
 
@@ -294,7 +294,11 @@ def _scaling(keys: Keys, scaling: Mapping[str, Any] | None) -> float:
 
 _WRAPPERS_BEFORE = {"module", "model", "base_model", "language_model"}
 _WRAPPERS_ANYWHERE = {"_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "base_layer"}
-_VISION = {"vision_tower", "multi_modal_projector", "vision_model", "embed_vision"}
+_VISION = {"vision_tower", "multi_modal_projector", "vision_model", "embed_vision"} | {
+    "audio_tower",
+    "audio_model",
+    "embed_audio",
+}
 
 _LAYER, _BLOCK = "model.layers.{n}.", "blk.{n}."
 _GGUF = {

@@ -19,6 +19,8 @@ from edgekit.errors import EdgekitError, InputError
 
 _BLOCK: Final = 1 << 20
 _POINTER_BYTES: Final = 1023
+POINTER: Final = "this is a git-lfs pointer, which stands for a file that was not fetched"
+FETCH_IT: Final = "run `git lfs install && git lfs pull` in the repository, or download the file itself"
 
 
 @contextlib.contextmanager
@@ -94,16 +96,16 @@ def check_files(directory: Path, patterns: Sequence[str], *, error: type[Edgekit
                 raise error(
                     "this is no file but a pipe, a socket or a device", where=entry.path, remedy="remove it"
                 )
-            if stat.S_ISREG(kind) and _is_pointer(entry.path):
+            if stat.S_ISREG(kind) and is_pointer(entry.path):
                 raise error(
-                    "this is a git-lfs pointer, which stands for a file that was not fetched",
+                    POINTER,
                     where=entry.path,
-                    remedy="run `git lfs install && git lfs pull` in the repository, or download the file itself",
+                    remedy=FETCH_IT,
                 )
 
 
-def _is_pointer(path: str) -> bool:
-    """Source: the git-lfs specification, "The Pointer"."""
+def is_pointer(path: Path | str) -> bool:
+    """Tell whether a file is a pointer of git-lfs. Source: the git-lfs specification, "The Pointer"."""
     with contextlib.suppress(OSError):
         return (read_regular(path, _POINTER_BYTES) or b"").startswith(
             b"version https://git-lfs.github.com/spec/"

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from edgekit.errors import InputError, MissingToolError
+from edgekit.files.within import FETCH_IT, POINTER, is_pointer
 from edgekit.records import documents
 from edgekit.text import stored
 
@@ -38,6 +39,8 @@ def records(path: Path) -> Iterator[Found]:
         return _dataset(path) if any((path / name).exists() for name in _SAVED) else _directory(path)
     if not path.is_file():
         raise _not_there(path)
+    if is_pointer(path):
+        raise InputError(POINTER, where=path, remedy=FETCH_IT)
     suffix = _suffix(path)
     if suffix == ".parquet":
         return _parquet(path)

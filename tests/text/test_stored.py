@@ -69,3 +69,10 @@ def test_rows_together_have_a_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     path.write_text('{"prompt": "a", "x": [1,2,3]}\n' * 30)
     with pytest.raises(InputError, match="holds more than 100 values"):
         read_data(path)
+
+
+def test_a_pointer_of_git_lfs_is_told_from_rows(tmp_path: Path) -> None:
+    path = tmp_path / "d.jsonl"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    with pytest.raises(InputError, match="git-lfs pointer"):
+        read_data(path)

@@ -180,7 +180,7 @@ def _task_tiles(section: task.Section, stood: Stood) -> list[Tile]:
             tiles.append(
                 Tile(sentence(shorten(metric.name, 64)), percent(metric.bundle.value), note, outcome)
             )
-    if (pairs := section.metrics[0].pairs) is not None:
+    if section.metrics and (pairs := section.metrics[0].pairs) is not None:
         right = pairs.both + pairs.mended
         note = f"reference: {pairs.both + pairs.broken:,}"
         tiles[0] = Tile("Right", f"{right:,} of {pairs.rows:,}", note, outcome)

@@ -82,8 +82,8 @@ def test_the_float_bundle_answers_as_transformers_does(float_engine: Session, re
     assert [answer(float_engine, p) for p in prompts] == [reference.generate(p) for p in prompts]
 
 
-@pytest.mark.parametrize("recipe", RECIPES)
-def test_every_recipe_runs_in_both_forms_and_answers_the_same(
+@pytest.mark.parametrize("recipe", [recipe for recipe in RECIPES if recipe != "float32"])
+def test_every_recipe_for_gpus_runs_in_both_forms_and_answers_the_same(
     tmp_path: Path, demo_path: Path, recipe: str
 ) -> None:
     said = []

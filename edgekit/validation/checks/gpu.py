@@ -35,18 +35,26 @@ the GPU does not; on real Gemma 3 270M weights that moves a token by 0.02 to 0.1
 
 @dataclass(frozen=True)
 class Row:
-    """An answer read on both backends: the log-likelihood of its tokens, in nats. same: both also answer alike."""
+    """An answer read on both backends: the log-likelihood of its tokens, in nats. same: both also answer alike.
+
+    gpu: None where the GPU gives no number (a NaN or an infinity, which JSON does not have).
+    """
 
     prompt: str
     answer: str
     cpu: tuple[float, ...]
-    gpu: tuple[float, ...]
+    gpu: tuple[float | None, ...]
     same: bool
 
     @property
     def broken(self) -> bool:
-        """Whether the GPU gives no number."""
-        return not all(map(math.isfinite, self.gpu))
+        """Whether the GPU gives no number for some token."""
+        return None in self.gpu
+
+    @property
+    def total(self) -> float | None:
+        """Log-likelihood of the whole answer on the GPU; None without a number for each token."""
+        return None if self.broken else sum(score for score in self.gpu if score is not None)
 
 
 @dataclass(frozen=True)
@@ -74,11 +82,14 @@ def look(context: Context) -> Section | Skipped | Unseen:
     here = ask_engine(model, questions, name="the bundle on the processor", progress=context.progress)
     if isinstance(here, Refusal):
         return Unseen(f"the processor's backend does not open the file: {here.reason}")
-    pairs = [
-        (prompt, row.expected or answer.text)
-        for prompt, row, answer in zip(prompts, context.data.rows, here.answers, strict=False)
+    asked = [
+        (prompt, row.expected or here_said.text, here_said.text == there_said.text)
+        for prompt, row, here_said, there_said in zip(
+            prompts, context.data.rows, here.answers, context.said.answers, strict=False
+        )
     ]
-    pairs = [(prompt, answer) for prompt, answer in pairs if answer]
+    asked = [row for row in asked if row[1]]
+    pairs = [(prompt, answer) for prompt, answer, _ in asked]
     if not pairs:
         return Skipped("no answer is expected, and the processor gives none")
     try:
@@ -86,21 +97,24 @@ def look(context: Context) -> Section | Skipped | Unseen:
         gpu, device = read_answers(model, pairs, "gpu", progress=context.progress)
     except BundleError as error:
         return Unseen(error.message)
-    same = [a.text == b.text for a, b in zip(here.answers, context.said.answers, strict=False)]
     rows = tuple(
-        Row(text_of(prompt[-1]), answer, on_cpu, on_gpu, alike)
-        for (prompt, answer), on_cpu, on_gpu, alike in zip(pairs, cpu, gpu, same, strict=False)
+        Row(text_of(prompt[-1]), answer, on_cpu, numbers(on_gpu), alike)
+        for (prompt, answer, alike), on_cpu, on_gpu in zip(asked, cpu, gpu, strict=True)
     )
     return compare(device, rows)
+
+
+def numbers(scores: tuple[float, ...]) -> tuple[float | None, ...]:
+    """Replace what is no number."""
+    return tuple(score if math.isfinite(score) else None for score in scores)
 
 
 def compare(device: Gpu | None, rows: tuple[Row, ...]) -> Section:
     """Put the figures of all rows together."""
     cpu = np.array([score for row in rows for score in row.cpu])
-    gpu = np.array([score for row in rows for score in row.gpu])
-    if not np.isfinite(gpu).all():
+    if any(row.broken for row in rows):
         return Section(device, rows, len(cpu), None, None)
-    apart = cpu - gpu
+    apart = cpu - np.array([score for row in rows for score in row.gpu], np.float64)
     return Section(device, rows, len(cpu), float(apart.mean()), float(np.abs(apart).max()))
 
 
@@ -143,13 +157,15 @@ def page(section: Section, check: Check) -> list[Block]:
         Column("GPU", numeric=True),
         Column("Same answer"),
     )
-    ordered = sorted(section.rows, key=lambda row: (not row.broken, -abs(sum(row.cpu) - sum(row.gpu))))
+    ordered = sorted(
+        section.rows, key=lambda row: -abs(sum(row.cpu) - (-math.inf if row.total is None else row.total))
+    )
     rows: list[tuple[Cell, ...]] = [
         (
             visible(shorten(row.prompt, 80)),
             visible(shorten(row.answer, 80)),
             f"{sum(row.cpu):.3f}",
-            f"{sum(row.gpu):.3f}",
+            "no number" if row.total is None else f"{row.total:.3f}",
             Badge("passed", "yes") if row.same else Badge("warning", "no"),
         )
         for row in ordered

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 
 from edgekit.errors import InputError
 from edgekit.gates import Gates, Thresholds
+from edgekit.records.codec import plain
 from edgekit.runtime.ask.gpu import Gpu
 from edgekit.validation.checks import gpu
-from edgekit.validation.checks.gpu import Row, compare, judge
+from edgekit.validation.checks.gpu import Row, compare, judge, numbers
 from edgekit.validation.validate import validate
 
 GATES = Gates(Thresholds(), Thresholds())
@@ -20,7 +22,7 @@ SWIFTSHADER = Gpu("SwiftShader Device", "Vulkan", software=True)
 
 
 def row(*pairs: tuple[float, float], same: bool = True) -> Row:
-    return Row("wifi off", "{}", tuple(c for c, _ in pairs), tuple(g for _, g in pairs), same)
+    return Row("wifi off", "{}", tuple(c for c, _ in pairs), numbers(tuple(g for _, g in pairs)), same)
 
 
 def test_what_the_processor_makes_of_answers_passes() -> None:
@@ -42,7 +44,11 @@ def test_a_software_device_is_called_one() -> None:
 
 @pytest.mark.parametrize("broken", [math.nan, -math.inf])
 def test_no_number_fails(broken: float) -> None:
-    check = judge(compare(ADRENO, (row((-0.1, -0.1)), row((-0.1, broken)))), GATES)
+    section = compare(ADRENO, (row((-0.1, -0.1)), row((-0.1, broken))))
+    assert json.loads(json.dumps(plain(section), allow_nan=False))["rows"][1]["gpu"] == [None]
+    check = judge(section, GATES)
+    _, table = gpu.page(section, check)
+    assert [cells[3] for cells in table.rows] == ["no number", "-0.100"]
     assert check.status == "failed"
     assert "makes no number of 1 answer of 2" in check.summary
     assert "half precision" in check.summary

@@ -44,7 +44,7 @@ find_graph(graph_key(open_checkpoint(sys.argv[1]).architecture, "dynamic"), List
     "name",
     [
         "demo-dynamic",
-        "demo-adapter-scoring",
+        pytest.param("demo-adapter-scoring", marks=pytest.mark.nightly),
         pytest.param("demo-static", marks=pytest.mark.nightly),
         pytest.param("demo-window", marks=pytest.mark.nightly),
     ],

@@ -40,10 +40,10 @@ def _render(source: str, context: dict[str, Any], **_: Any) -> str:
     return text
 
 
-def _tokenizer(content: bytes, kind: str, texts: list[str], **_: Any) -> None:
+def _tokenizer(content: bytes, kind: str, texts: list[str], **_: Any) -> Any:
     from edgekit.text.tokenizer.trial import use
 
-    use(content, kind, texts)
+    return use(content, kind, texts)
 
 
 def _allowed(kind: str, source: str, texts: list[str], **_: Any) -> list[bool]:

@@ -7,31 +7,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from edgekit.text.tokenizer.document import SPACE
-from edgekit.text.tokenizer.sentencepiece import USER_DEFINED, load_sentencepiece, pack_model
-from edgekit.text.tokenizer.trial import refuse_unusable
+from edgekit.text.tokenizer.sentencepiece import USER_DEFINED, Pieces, pack_model
+from edgekit.text.tokenizer.trial import refuse_unusable, try_out
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer as Reference
 
 
 def first_that_agrees(
-    pieces: list[tuple[str, float, int]], rest: bytes, reference: Reference, texts: list[str]
+    pieces: Pieces, rest: bytes, wanted: Sequence[list[int]], texts: Sequence[str], where: Path
 ) -> tuple[bytes, str | None]:
-    """Pack the model so that it gives the reference's ids for every text; else say which text differs.
+    """Pack the model so that it gives the wanted ids for every text; else say which text differs.
 
     Two forms are tried: runs of spaces are taken whole as long as they are, as in Gemma's tokenizers, or grow by
     merging as other pieces do. Which of them Transformers does depends on the order in which its converter once
     wrote the merges.
     """
-    wanted = encode_with(reference, texts)
     reason: str | None = None
-    whole = [
-        (piece, 0.0, USER_DEFINED) if len(piece) > 1 and not piece.strip(" ") else (piece, score, kind)
-        for piece, score, kind in pieces
-    ]
+    whole = Pieces(pieces.texts, pieces.scores.copy(), pieces.types.copy())
+    runs = [i for i, text in enumerate(pieces.texts) if text[:2] == "  " and not text.strip(" ")]
+    whole.scores[runs], whole.types[runs] = 0, USER_DEFINED
     for form in (whole, pieces):
         data = pack_model(form, rest)
-        found = load_sentencepiece(data).encode(texts)
+        found, _ = try_out(data, "sentencepiece", where, texts)
         differing = next((i for i, ids in enumerate(found) if ids != wanted[i]), None)
         if differing is None:
             return data, None

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from edgekit.errors import TokenizerError
-from edgekit.records.documents import parse_json_object
+from edgekit.records.large import parse_large_object
 from edgekit.text.tokenizer.files import (
     IMAGE_TOKENS,
     MAX_TOKENIZER_VALUES,
@@ -76,8 +76,13 @@ def complete_document(content: bytes, path: Path, settings: TokenizerSettings, r
 
     Raises TokenizerError for what is not Gemma's, and for ids without a row.
     """
-    document = parse_json_object(
-        content, where=path, error=TokenizerError, max_values=MAX_TOKENIZER_VALUES, strict=True
+    document = parse_large_object(
+        content,
+        parent="model",
+        large={"vocab": dict[str, int], "merges": list[str | tuple[str, str]]},
+        where=path,
+        error=TokenizerError,
+        max_values=MAX_TOKENIZER_VALUES,
     )
     vocabulary, added = _vocabulary(document, path)
     changed = _add_missing(document, settings, vocabulary, added)
@@ -101,7 +106,7 @@ def _vocabulary(document: dict[str, Any], path: Path) -> tuple[dict[str, int], d
         kind = model.get("type") if isinstance(model, dict) else None
         raise TokenizerError(f"holds a tokenizer of type {kind!r}, not Gemma's BPE", where=path)
     vocabulary = model.get("vocab")
-    if not isinstance(vocabulary, dict) or not all(isinstance(i, int) for i in vocabulary.values()):
+    if not isinstance(vocabulary, dict) or not set(map(type, vocabulary.values())) <= {int, bool}:
         raise TokenizerError('key "model.vocab" is not an object of ids', where=path)
     added: dict[str, int] = {}
     entries = document.setdefault("added_tokens", [])

@@ -17,9 +17,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from edgekit.errors import TokenizerError
+from edgekit.records.large import uncollected
 from edgekit.text.tokenizer.compare import (
     AWKWARD_TEXTS,
     encode_with,
@@ -27,7 +28,7 @@ from edgekit.text.tokenizer.compare import (
     load_reference,
     texts_with,
 )
-from edgekit.text.tokenizer.document import SPACE, complete_document, dump, padded_document
+from edgekit.text.tokenizer.document import GEMMA_NORMALIZER, SPACE, complete_document, dump, padded_document
 from edgekit.text.tokenizer.files import (
     TOKENIZER_JSON,
     TOKENIZER_MODEL,
@@ -36,6 +37,7 @@ from edgekit.text.tokenizer.files import (
     read_bytes,
     read_settings,
 )
+from edgekit.text.tokenizer.reduced import pairs, reduced_document
 from edgekit.text.tokenizer.sentencepiece import (
     CONTROL,
     NORMAL,
@@ -50,9 +52,7 @@ from edgekit.text.tokenizer.sentencepiece import (
     set_normalizer,
     spaced,
 )
-
-if TYPE_CHECKING:
-    from tokenizers import Tokenizer as Reference
+from edgekit.text.tokenizer.trial import TRIED, refuse_unusable, try_out
 
 END_OF_TURN = "<end_of_turn>"
 
@@ -114,7 +114,8 @@ def read_tokenizer(directory: Path, *, rows: int) -> Tokenizer:
     settings = read_settings(directory)
     json_path, model_path = directory / TOKENIZER_JSON, directory / TOKENIZER_MODEL
     if json_path.exists():
-        return _from_json(json_path, settings, rows)
+        with uncollected():
+            return _from_json(json_path, settings, rows)
     if model_path.exists():
         return _from_model(model_path, settings, rows)
     raise TokenizerError(
@@ -141,17 +142,23 @@ def _from_json(path: Path, settings: TokenizerSettings, rows: int) -> Tokenizer:
     document, vocabulary, added = completed.values, completed.vocabulary, completed.added
     notes = list(completed.notes)
     ids = vocabulary | added
-    reference = load_reference(dump(document) if completed.changed else content, where=path)
+    texts = [*AWKWARD_TEXTS, *texts_with(added, settings.names.get("unk_token"))]
+    reference = dump(document) if completed.changed else content
 
-    made = model_from_document(document, vocabulary, added, settings.names, rows)
+    merged = pairs(document["model"].get("merges") or [])
+    reduced = merged and _reduced(document, vocabulary, added, merged, texts)
+    wanted, beginning = try_out(reduced or reference, "huggingface", path, texts)
+    made = model_from_document(document, vocabulary, added, merged or [], settings.names, rows)
     kind: Literal["sentencepiece", "huggingface"] = "sentencepiece"
     reason: str | None
     if isinstance(made, str):
         data, reason = b"", made
+    elif merged is None:
+        data, reason = b"", "its merges are no pairs of pieces"
     else:
-        texts = [*AWKWARD_TEXTS, *texts_with(added, settings.names.get("unk_token"))]
-        data, reason = first_that_agrees(*made, reference, texts)
+        data, reason = first_that_agrees(*made, wanted, texts, path)
     if reason is not None:
+        refuse_unusable(reference, "huggingface", path)
         kind = "huggingface"
         data = dump(padded_document(document, vocabulary, added, rows))
         notes.append(f"embedded tokenizer.json itself, which opens slower than SentencePiece: {reason}")
@@ -166,19 +173,29 @@ def _from_json(path: Path, settings: TokenizerSettings, rows: int) -> Tokenizer:
         eos_id=named.get("eos_token"),
         pad_id=named.get("pad_token"),
         unk_id=named.get("unk_token"),
-        adds_bos=_post_processor_adds(reference, named.get("bos_token")),
+        adds_bos=named.get("bos_token") in beginning[:1],
         names=dict(settings.names),
         special=dict(added),
         notes=tuple(notes),
     )
 
 
+def _reduced(
+    document: dict[str, Any],
+    vocabulary: Mapping[str, int],
+    added: Mapping[str, int],
+    merged: Sequence[str],
+    texts: Sequence[str],
+) -> bytes | None:
+    """The reference with all that these texts need of it, where that is sure to be as good."""
+    if document.get("normalizer") != GEMMA_NORMALIZER:
+        return None
+    reduced = reduced_document(document, vocabulary, added, merged, [*texts, *TRIED, "x"])
+    return None if reduced is None else dump(reduced)
+
+
 def _padding_note(tokens: int, rows: int) -> str:
     return f"the tokenizer has {tokens:,} tokens, the embedding {rows:,} rows: the rest was filled with unused ones"
-
-
-def _post_processor_adds(reference: Reference, bos_id: int | None) -> bool:
-    return bos_id is not None and reference.encode("x").ids[:1] == [bos_id]
 
 
 # --- tokenizer.model ----------------------------------------------------------------------------------------

@@ -6,51 +6,70 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from edgekit.errors import TokenizerError
 from edgekit.text import bounded
 
-_TEXTS = ("", "x", "Hello, world! 123\n", " æøå 日本語 🙂\x00\t<bos><end_of_turn>")
+TRIED = ("", "x", "Hello, world! 123\n", " æøå 日本語 🙂\x00\t<bos><end_of_turn>")
 
 
 _FOUND: dict[tuple[bytes, str], str | None] = {}
 """Why a tokenizer cannot be used, by its digest: each is tried once."""
 
 
-def use(content: bytes, kind: str, texts: Sequence[str]) -> None:
+Cut: TypeAlias = tuple[list[list[int]], list[int]]
+"""The ids of texts, without what the tokenizer adds; and those of "x", with it."""
+
+
+def use(content: bytes, kind: str, texts: Sequence[str]) -> Cut:
     """Load a tokenizer, encode and decode; raises whatever comes. kind: "huggingface" or "sentencepiece"."""
     if kind == "sentencepiece":
         from sentencepiece import SentencePieceProcessor
 
         processor = SentencePieceProcessor(model_proto=content)
-        for ids in processor.encode(list(texts)):
+        cut = processor.encode([*texts, "x"])
+        for ids in cut:
             processor.decode(ids)
-        return
+        return cut[:-1], cut[-1]
     from tokenizers import Tokenizer
 
     tokenizer = Tokenizer.from_str(content.decode())
-    for special in (False, True):
-        for found in tokenizer.encode_batch(list(texts), add_special_tokens=special):
-            tokenizer.decode(found.ids)
+    for special in (True, False):
+        found = tokenizer.encode_batch(list(texts), add_special_tokens=special)
+        for each in found:
+            tokenizer.decode(each.ids)
+    return [each.ids for each in found], tokenizer.encode("x").ids
 
 
 def refuse_unusable(content: bytes, kind: str, where: Path | None) -> None:
     """Raise TokenizerError, at `where`, for a tokenizer that cannot be used."""
-    key = (hashlib.sha256(content).digest(), kind)
-    if key not in _FOUND:
-        _FOUND[key] = _reason(content, kind)
-    if (reason := _FOUND[key]) is not None:
-        raise TokenizerError(
-            reason, where=where, remedy="save the tokenizer again: tokenizer.save_pretrained(directory)"
-        )
+    if _key(content, kind) not in _FOUND:
+        try_out(content, kind, where, ())
+    elif (reason := _FOUND[_key(content, kind)]) is not None:
+        raise _refused(reason, where)
 
 
-def _reason(content: bytes, kind: str) -> str | None:
+def try_out(content: bytes, kind: str, where: Path | None, texts: Sequence[str]) -> Cut:
+    """What a tokenizer makes of texts; raises TokenizerError, at `where`, for one that cannot be used."""
     library = "SentencePiece" if kind == "sentencepiece" else "the tokenizers library"
+    reason = None
     try:
-        bounded.tokenizers.ask("tokenizer", content, kind=kind, texts=_TEXTS)
+        ids, beginning = bounded.tokenizers.ask("tokenizer", content, kind=kind, texts=[*texts, *TRIED])
     except bounded.Failed as error:
-        return f"{library} cannot read it ({error})"
+        reason = f"{library} cannot read it ({error})"
     except bounded.LimitExceeded as error:
-        return f"{library} cannot use it: {error}"
-    return None
+        reason = f"{library} cannot use it: {error}"
+    _FOUND[_key(content, kind)] = reason
+    if reason is not None:
+        raise _refused(reason, where)
+    return ids[: len(texts)], beginning
+
+
+def _key(content: bytes, kind: str) -> tuple[bytes, str]:
+    return hashlib.sha256(content).digest(), kind
+
+
+def _refused(reason: str, where: Path | None) -> TokenizerError:
+    remedy = "save the tokenizer again: tokenizer.save_pretrained(directory)"
+    return TokenizerError(reason, where=where, remedy=remedy)

@@ -20,6 +20,7 @@ from edgekit.bundle.directory import (
     is_plain_name,
 )
 from edgekit.bundle.kept import MAX_IDS, read_kept
+from edgekit.calling.tools import Calling, openai, parse_tools
 from edgekit.errors import BundleError
 from edgekit.files.whole import write_whole
 from edgekit.gates import COARSE, Thresholds
@@ -171,7 +172,7 @@ class Manifest:
     it takes none. suppressed_tokens: ids that must not be generated while answers are held to a format (see
     `edgekit.text.settle.Text.suppressed_ids`); None in bundles made before schema 2, whose engine must be asked.
     turns: "one" when the chat template changes earlier turns, so that each message must begin a
-    conversation of its own.
+    conversation of its own. calling: the tools that it calls, and how; None when it does not call.
     """
 
     model: ModelFile
@@ -195,6 +196,7 @@ class Manifest:
     adapters: AdapterSlots | None = None
     suppressed_tokens: tuple[int, ...] | None = None
     turns: Literal["one", "many"] = "many"
+    calling: Calling | None = None
     schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
 
 
@@ -258,6 +260,8 @@ def _check(manifest: Manifest, path: Path) -> None:
     for problem, present in problems.items():
         if present:
             raise BundleError(problem, where=path, remedy=CONVERT_AGAIN)
+    if manifest.calling is not None:
+        parse_tools(openai(manifest.calling.tools), where=f"{path}: calling", error=BundleError)
     if manifest.vocabulary is not None:
         try:
             ids = read_kept(

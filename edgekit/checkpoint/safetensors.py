@@ -148,7 +148,7 @@ class StoredTensor:
                 raise ValueError(f"rows of {self.name} are read in steps of 1, not {step}")
             count = max(0, stop - start)
             view = view[start : start + count]
-        values: NDArray[np.float32] = view.astype(np.float32, order="C", copy=True)
+        values = _float32(view)
         if self.shape and self.shape[0]:
             row_bytes = self.size // self.shape[0]
             self.file.forget(self.offset + start * row_bytes, count * row_bytes)
@@ -171,6 +171,15 @@ class StoredTensor:
     def renamed(self, name: str) -> StoredTensor:
         """Return the same tensor under another name."""
         return replace(self, name=name)
+
+
+def _float32(values: NDArray[Any]) -> NDArray[np.float32]:
+    """A fresh copy as float32. A bfloat16 is the upper half of one, and so is made faster than by ml_dtypes."""
+    if values.dtype != FLOAT_DTYPES["BF16"] or not values.ndim:
+        return values.astype(np.float32, order="C", copy=True)
+    wide = values.view(np.uint16).astype(np.uint32, order="C")
+    wide <<= 16
+    return wide.view(np.float32)
 
 
 def open_tensors(directory: Path) -> dict[str, StoredTensor]:

@@ -56,6 +56,9 @@ def rotate_weights(
     return changed
 
 
+_PAD = 16  # float32: a line of the cache
+
+
 @functools.cache
 def hadamard(size: int) -> NDArray[np.float32]:
     """The orthonormal Walsh-Hadamard matrix (Sylvester's order) of a power of two; symmetric, its own inverse."""
@@ -73,15 +76,18 @@ def rotated(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     """
     if size == 1:
         return values
-    turned = np.ascontiguousarray(values.reshape(-1, size).T)  # what is added runs along memory
-    other = np.empty_like(turned)
+    stretches = values.reshape(-1, size)
+    # What is added runs along memory. Were the rows as long as a power of two, all would share a part of the cache.
+    turned, other = np.empty((2, size, len(stretches) + _PAD), np.float32)
+    turned[:, :-_PAD] = stretches.T
     half = size // 2
     while half:
-        pairs, sums = (each.reshape(-1, 2, half, each.shape[-1]) for each in (turned, other))
+        pairs, sums = (each.reshape(-1, 2, half, each.shape[-1])[..., :-_PAD] for each in (turned, other))
         np.add(pairs[:, 0], pairs[:, 1], out=sums[:, 0])
         np.subtract(pairs[:, 0], pairs[:, 1], out=sums[:, 1])
         turned, other = other, turned
         half //= 2
+    turned = turned[:, :-_PAD]
     turned *= np.float32(size**-0.5)
     return np.ascontiguousarray(turned.T).reshape(values.shape)
 

@@ -39,8 +39,8 @@ def quantize_tensor(values: NDArray[np.float32], scheme: Scheme) -> QuantizedTen
     must see the whole matrix to give the stock result.
     Source: ai-edge-quantizer, `get_tensor_quant_params` of the scheme's algorithm, FULLY_CONNECTED weights.
     """
-    if scheme.block_size and scheme.algorithm == "min-max":
-        return _quantize_blocks(values, scheme)
+    if scheme.algorithm == "min-max":
+        return _quantize_blocks(values, scheme) if scheme.block_size else _quantize_rows(values, scheme)
     op_info, config, solve = _solver(scheme)
     with np.errstate(divide="ignore", invalid="ignore"):  # all-zero rows: mended below
         solved = solve(op_info, config, values)
@@ -51,6 +51,16 @@ def quantize_tensor(values: NDArray[np.float32], scheme: Scheme) -> QuantizedTen
         scales = np.where(too_small, floor, scales)
         return QuantizedTensor(_encode(values, solved, scales, scheme), _shaped(scales, scheme))
     return QuantizedTensor(solved.quantized_data, _shaped(scales, scheme))
+
+
+def _quantize_rows(values: NDArray[np.float32], scheme: Scheme) -> QuantizedTensor:
+    """Quantize with one min-max scale per row: the library's formulas, without its import and its four more passes."""
+    most = float(2 ** (scheme.bits - 1) - 1)
+    largest = np.maximum(values.max(1, keepdims=True), -values.min(1, keepdims=True))
+    scales = np.maximum(largest, np.float32(1e-9)) / np.float32(most)
+    codes = values / scales
+    np.rint(codes, out=codes)
+    return QuantizedTensor(codes.astype(np.int8), scales.reshape(-1))
 
 
 def _quantize_blocks(values: NDArray[np.float32], scheme: Scheme) -> QuantizedTensor:
@@ -86,6 +96,8 @@ def _largest(magnitudes: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def pack(codes: NDArray[np.int8], bits: int) -> NDArray[np.uint8]:
     """Pack codes for a TFLite buffer: two 4-bit (four 2-bit) codes per byte, the first in the low bits."""
+    if bits == 8:
+        return codes.reshape(-1).view(np.uint8)
     from ai_edge_quantizer.transformations import transformation_utils
 
     packed: NDArray[np.uint8] = transformation_utils.pack_data(bits, codes.reshape(-1).view(np.uint8))
@@ -129,7 +141,7 @@ def _encode(
 def _solver(scheme: Scheme) -> tuple[Any, Any, Any]:
     """ai-edge-quantizer's view of a scheme: operator, tensor configuration, and the function solving it."""
     from ai_edge_quantizer import qtyping
-    from ai_edge_quantizer.algorithms.uniform_quantize import mse, naive_min_max_quantize, octav
+    from ai_edge_quantizer.algorithms.uniform_quantize import mse, octav
 
     granularity = (
         qtyping.QuantGranularity[f"BLOCKWISE_{scheme.block_size}"]
@@ -146,7 +158,6 @@ def _solver(scheme: Scheme) -> tuple[Any, Any, Any]:
         op_quant_config=qtyping.OpQuantizationConfig(weight_tensor_config=config),
     )
     solvers = {
-        "min-max": naive_min_max_quantize.get_tensor_quant_params,
         "octav": octav.get_tensor_quant_params,
         "mse": mse.get_tensor_quant_params,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -47,6 +49,27 @@ def test_block_scales_belong_to_32_columns_and_have_seven_bits_of_mantissa() -> 
     np.testing.assert_array_equal(stored.astype(np.float32), quantized.scales)
     largest = np.abs(values.reshape(24, 8, 32)).max(axis=2)
     np.testing.assert_allclose(quantized.scales, largest / 7, rtol=2**-8)
+
+
+@pytest.mark.parametrize("bits", [8, 4, 2])
+def test_one_scale_per_row_is_what_ai_edge_quantizer_makes(bits: Literal[8, 4, 2]) -> None:
+    from ai_edge_quantizer import qtyping
+    from ai_edge_quantizer.algorithms.uniform_quantize import uniform_quantize_tensor as library
+
+    values = np.concatenate(
+        [weights(), weights() * 1e-12, weights() * 1e30, np.abs(weights()), 0 * weights()]
+    )
+    _, scales = library.tensor_zp_scale_from_min_max(
+        values.min(1, keepdims=True),
+        values.max(1, keepdims=True),
+        bits,
+        True,
+        qtyping.QuantGranularity.CHANNELWISE,
+    )
+    parameters = qtyping.UniformQuantParams(bits, 0, scales, np.zeros_like(scales, np.int8))
+    quantized = quantize_tensor(values, Scheme(bits))
+    np.testing.assert_array_equal(quantized.scales, scales.reshape(-1))
+    np.testing.assert_array_equal(quantized.codes, library.uniform_quantize(values, parameters))
 
 
 @pytest.mark.parametrize("scheme", SCHEMES, ids=Scheme.label)

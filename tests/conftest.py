@@ -15,7 +15,8 @@ import pytest
 
 from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.conversion.options import GraphOptions, TextOptions
-from edgekit.graph.library import CACHE_VARIABLE, cache_directory
+from edgekit.files.cache import CACHE_VARIABLE
+from edgekit.graph.library import cache_directory
 from edgekit.runtime.reference import Reference
 from tests.device.rig import CannotRun, Lab, open_lab
 from tests.fixtures import guard, spreading

@@ -170,6 +170,7 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
             generation_directory=checkpoint.generation_path,
             rows=checkpoint.architecture.vocab_size,
             sampler=settings.sampler,
+            progress=progress,
         )
     lap("read tokenizer and template")
     whole_text = text

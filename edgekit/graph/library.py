@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from importlib.metadata import entry_points
@@ -12,8 +12,10 @@ from typing import cast
 
 from edgekit.errors import GraphError, MissingToolError
 from edgekit.families.base import Architecture
+from edgekit.files import cache
 from edgekit.files.lock import lock
 from edgekit.files.whole import whole
+from edgekit.graph import rotate as rotating
 from edgekit.graph.format import (
     AdapterInputs,
     Form,
@@ -24,23 +26,18 @@ from edgekit.graph.format import (
     read_graph,
     write_graph,
 )
-from edgekit.graph.rotate import rotate
 from edgekit.progress import SILENT, Progress
 
 SHIPPED = Path(__file__).parent / "shipped"
-CACHE_VARIABLE = "EDGEKIT_CACHE"
+_ROTATING = Path(rotating.__file__)
 STATIC_PREFILL_LENGTHS = (32, 128, 512)
 
 Capture = Callable[[GraphKey, Progress], Graph]
 
 
 def cache_directory() -> Path:
-    """The user's graph cache: `$EDGEKIT_CACHE/graphs`, or the platform's cache directory for edgekit."""
-    if override := os.environ.get(CACHE_VARIABLE):
-        return Path(override) / "graphs"
-    import platformdirs
-
-    return Path(platformdirs.user_cache_dir("edgekit")) / "graphs"
+    """The user's cache of graphs."""
+    return cache.cache_directory("graphs")
 
 
 def find_graph(key: GraphKey, progress: Progress = SILENT) -> Graph:
@@ -49,12 +46,21 @@ def find_graph(key: GraphKey, progress: Progress = SILENT) -> Graph:
     Raises MissingToolError when it must be captured and the `convert` extra is not installed.
     """
     if key.rotation:
-        return rotate(find_graph(replace(key, rotation=0), progress), key.rotation)
+        return _rotated(find_graph(replace(key, rotation=0), progress), key.rotation, progress)
     shipped = SHIPPED / key.file_name()
     if shipped.exists():
         return read_graph(shipped)
     cached = cache_directory() / key.file_name()
     return _read_cached(cached, key, progress) or _capture_once(cached, key, progress)
+
+
+def _rotated(graph: Graph, longest: int, progress: Progress) -> Graph:
+    """Rotate a graph, which takes most of a second, or take what an earlier run made of it with the same program."""
+    made_by = f"{hashlib.sha256(_ROTATING.read_bytes()).hexdigest()} {longest} {graph.digest()}"
+    path = cache_directory() / f"{hashlib.sha256(made_by.encode()).hexdigest()[:32]}.rotated"
+    flatbuffer = cache.cached(path, lambda: rotating.rotate(graph, longest).flatbuffer, progress)
+    key = replace(graph.key, rotation=longest)
+    return replace(graph, key=key, captured=graph.digest(), flatbuffer=flatbuffer)
 
 
 def _capture_once(path: Path, key: GraphKey, progress: Progress) -> Graph:

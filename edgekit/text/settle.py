@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from edgekit.progress import SILENT, Progress
 from edgekit.text.generation import GenerationDefaults, Sampler, read_generation
 from edgekit.text.template.parse import ChatTemplate, read_chat_template
 from edgekit.text.template.render import DeviceTemplate
 from edgekit.text.template.rewrite import for_device
-from edgekit.text.tokenizer.read import END_OF_TURN, Tokenizer, read_tokenizer
+from edgekit.text.tokenizer.read import END_OF_TURN, read_tokenizer
+from edgekit.text.tokenizer.section import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,12 @@ class Text:
 
 
 def read_text(
-    directory: Path, *, rows: int, generation_directory: Path | None = None, sampler: Sampler | None = None
+    directory: Path,
+    *,
+    rows: int,
+    generation_directory: Path | None = None,
+    sampler: Sampler | None = None,
+    progress: Progress = SILENT,
 ) -> Text:
     """Read tokenizer, chat template and generation settings of a checkpoint, and settle what follows from them.
 
@@ -62,7 +69,7 @@ def read_text(
     Raises CheckpointError, TokenizerError or TemplateError.
     """
     generation = read_generation(generation_directory or directory)
-    tokenizer = read_tokenizer(directory, rows=rows)
+    tokenizer = read_tokenizer(directory, rows=rows, progress=progress)
     template = read_chat_template(directory)
     device = for_device(
         template,

@@ -14,6 +14,7 @@ import pytest
 
 from edgekit.checkpoint import open_checkpoint
 from edgekit.errors import MissingToolError
+from edgekit.files.cache import CACHE_VARIABLE
 from edgekit.graph import library
 from edgekit.graph.format import read_graph
 from edgekit.graph.library import SHIPPED, graph_key
@@ -61,8 +62,8 @@ def test_a_new_shape_is_captured_once_even_by_two_processes_and_computes_right(
 ) -> None:
     """Its head is a matrix of its own, and two heads keep keys and values, which no shipped graph has."""
     checkpoint = tiny_checkpoint(tmp_path / "untied", tie=False, dtype="F32", layers=2, key_value_heads=2)
-    monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path / "cache"))
-    environment = {**os.environ, library.CACHE_VARIABLE: str(tmp_path / "cache")}
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    environment = {**os.environ, CACHE_VARIABLE: str(tmp_path / "cache")}
     command = [sys.executable, "-c", CONVERT_IN_A_PROCESS, str(checkpoint)]
     runs = [subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) for _ in range(2)]
     messages = [run.communicate()[1] for run in runs]
@@ -86,7 +87,7 @@ def test_a_new_shape_is_captured_once_even_by_two_processes_and_computes_right(
 def test_without_the_convert_extra_a_new_shape_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(library, "entry_points", lambda **_: ())
     config = open_checkpoint(tiny_checkpoint(tmp_path / "new", layers=3)).architecture
     with pytest.raises(MissingToolError, match=r"edgekit\[convert\]"):

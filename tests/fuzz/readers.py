@@ -36,9 +36,10 @@ from edgekit.checkpoint.safetensors import open_tensors
 from edgekit.device.adb import parse_devices
 from edgekit.device.facts import parse_conditions, parse_facts, sections
 from edgekit.families.config import read_architecture
+from edgekit.files.cache import CACHE_VARIABLE
 from edgekit.gates import read_thresholds
 from edgekit.graph.format import read_graph
-from edgekit.graph.library import CACHE_VARIABLE, SHIPPED
+from edgekit.graph.library import SHIPPED
 from edgekit.packaging.icon import draw_foreground
 from edgekit.packaging.presets import read_presets
 from edgekit.recipes.recipe import read_recipe

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.files.cache import CACHE_VARIABLE
 from edgekit.graph import library
 from edgekit.graph.format import Graph, GraphKey, read_graph, write_graph
 from edgekit.progress import Progress
@@ -29,7 +30,7 @@ def test_a_damaged_graph_is_captured_anew_with_a_note(
         captured.append(key)
         return graph
 
-    monkeypatch.setenv(library.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))
     monkeypatch.setattr(library, "_converter", lambda key: capture)
     told = Noting()
     for _ in range(2):

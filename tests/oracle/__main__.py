@@ -7,7 +7,7 @@ import os
 import tempfile
 from pathlib import Path
 
-from edgekit.graph.library import CACHE_VARIABLE
+from edgekit.files.cache import CACHE_VARIABLE
 from tests.oracle import making
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from edgekit.graph.library import CACHE_VARIABLE
+from edgekit.files.cache import CACHE_VARIABLE
 from tests.oracle import making
 
 pytestmark = pytest.mark.slow

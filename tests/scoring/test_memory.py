@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edgekit.graph.library import CACHE_VARIABLE
+from edgekit.files.cache import CACHE_VARIABLE
 from edgekit.scoring.memory import Memory
 from tests.fixtures.noting import Noting
 

@@ -13,8 +13,8 @@ import pytest
 import edgekit
 from edgekit.bundle.manifest import read_manifest
 from edgekit.errors import InputError
+from edgekit.files.cache import CACHE_VARIABLE
 from edgekit.gates import Thresholds
-from edgekit.graph.library import CACHE_VARIABLE
 from edgekit.validation.checks import (
     generation,
     logits,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from edgekit.text.corpus import Sample
 from edgekit.text.messages import text_of
-from edgekit.text.tokenizer.read import Tokenizer
+from edgekit.text.tokenizer.section import Tokenizer
 from edgekit.text.vocabulary import SPACE, Vocabulary
 
 LOST_ANSWERS = 0.01

@@ -19,7 +19,7 @@ from edgekit.text.answers import AnswerFormat
 from edgekit.text.corpus import Sample, read_corpora
 from edgekit.text.generation import Sampler
 from edgekit.text.settle import Text, read_text
-from edgekit.text.tokenizer.read import Tokenizer
+from edgekit.text.tokenizer.section import Tokenizer
 from edgekit.text.vocabulary import read_vocabulary
 
 _BATCH = 1000

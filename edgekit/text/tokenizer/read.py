@@ -13,19 +13,16 @@ JSON itself is embedded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import TokenizerError
+from edgekit.progress import SILENT, Progress
 from edgekit.records.large import uncollected
 from edgekit.text.tokenizer.compare import (
     AWKWARD_TEXTS,
-    encode_with,
     first_that_agrees,
-    load_reference,
     texts_with,
 )
 from edgekit.text.tokenizer.document import GEMMA_NORMALIZER, SPACE, complete_document, dump, padded_document
@@ -37,7 +34,9 @@ from edgekit.text.tokenizer.files import (
     read_bytes,
     read_settings,
 )
+from edgekit.text.tokenizer.kept import WORTH_KEEPING, kept
 from edgekit.text.tokenizer.reduced import pairs, reduced_document
+from edgekit.text.tokenizer.section import Tokenizer
 from edgekit.text.tokenizer.sentencepiece import (
     CONTROL,
     NORMAL,
@@ -57,53 +56,7 @@ from edgekit.text.tokenizer.trial import TRIED, refuse_unusable, try_out
 END_OF_TURN = "<end_of_turn>"
 
 
-@dataclass(frozen=True)
-class Tokenizer:
-    """A tokenizer section and what the metadata needs to know of it."""
-
-    kind: Literal["sentencepiece", "huggingface"]
-    data: bytes = field(repr=False)
-    """A serialized SentencePiece ModelProto, or the text of a tokenizer.json (not yet compressed)."""
-    size: int
-    """Number of ids that the section knows: as many as the embedding has rows."""
-    bos_id: int | None
-    eos_id: int | None
-    pad_id: int | None
-    unk_id: int | None
-    adds_bos: bool
-    """Whether Transformers puts the BOS token before a text of its own accord."""
-    names: Mapping[str, str] = field(repr=False)
-    """The control tokens by Transformers' names: {"bos_token": "<bos>", …}."""
-    special: Mapping[str, int] = field(repr=False)
-    """Tokens that are found whole in a text, such as "<end_of_turn>", and their ids."""
-    notes: tuple[str, ...] = ()
-    """What a user should know about how the section came to be."""
-
-    def id_of(self, token: str) -> int | None:
-        """Return the id of a special token, or None when there is none of that name."""
-        return self.special.get(token)
-
-    def encode(self, text: str) -> list[int]:
-        """Return the ids of a text as the engine will find them, without a BOS."""
-        return list(self._encoder([text])[0])
-
-    def encode_all(self, texts: Sequence[str]) -> list[list[int]]:
-        """Return the ids of each text: `encode` for many, which is faster."""
-        return [list(ids) for ids in self._encoder(list(texts))]
-
-    def decode(self, ids: Sequence[int]) -> str:
-        """Return the text of ids."""
-        return load_decoder(self.kind, self.data)(ids)
-
-    @cached_property
-    def _encoder(self) -> Any:
-        if self.kind == "sentencepiece":
-            return load_sentencepiece(self.data).encode
-        reference = load_reference(self.data, where=None)
-        return lambda texts: encode_with(reference, texts)
-
-
-def read_tokenizer(directory: Path, *, rows: int) -> Tokenizer:
+def read_tokenizer(directory: Path, *, rows: int, progress: Progress = SILENT) -> Tokenizer:
     """Read the tokenizer of a checkpoint directory.
 
     rows: rows of the embedding. The section gets exactly as many ids: the engine ends generation with
@@ -114,8 +67,13 @@ def read_tokenizer(directory: Path, *, rows: int) -> Tokenizer:
     settings = read_settings(directory)
     json_path, model_path = directory / TOKENIZER_JSON, directory / TOKENIZER_MODEL
     if json_path.exists():
-        with uncollected():
-            return _from_json(json_path, settings, rows)
+        content = read_bytes(json_path)
+
+        def make() -> Tokenizer:
+            with uncollected():
+                return _from_json(content, json_path, settings, rows)
+
+        return make() if len(content) < WORTH_KEEPING else kept(content, settings, rows, make, progress)
     if model_path.exists():
         return _from_model(model_path, settings, rows)
     raise TokenizerError(
@@ -125,19 +83,7 @@ def read_tokenizer(directory: Path, *, rows: int) -> Tokenizer:
     )
 
 
-def load_decoder(
-    kind: Literal["sentencepiece", "huggingface"], data: bytes
-) -> Callable[[Sequence[int]], str]:
-    """Return what turns ids into their text, control tokens spelled out; kind, data: of a tokenizer section."""
-    if kind == "sentencepiece":
-        processor = load_sentencepiece(data)
-        return lambda ids: str(processor.decode(list(ids)))
-    reference = load_reference(data, where=None)
-    return lambda ids: str(reference.decode(list(ids), skip_special_tokens=False))
-
-
-def _from_json(path: Path, settings: TokenizerSettings, rows: int) -> Tokenizer:
-    content = read_bytes(path)
+def _from_json(content: bytes, path: Path, settings: TokenizerSettings, rows: int) -> Tokenizer:
     completed = complete_document(content, path, settings, rows)
     document, vocabulary, added = completed.values, completed.vocabulary, completed.added
     notes = list(completed.notes)

@@ -11,7 +11,7 @@ from edgekit.html.page import Block, Column, Prose, Table
 from edgekit.html.text import shorten, visible
 from edgekit.scoring.answers import first_difference
 from edgekit.text.prompts import AWKWARD, UNREPRODUCIBLE
-from edgekit.text.tokenizer.read import load_decoder
+from edgekit.text.tokenizer.section import load_decoder
 from edgekit.validation.context import Context
 from edgekit.validation.verdict import NO_REFERENCE, Check, Skipped
 

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer as Reference
 
 from edgekit.text.prompts import UNREPRODUCIBLE
-from edgekit.text.tokenizer.read import Tokenizer, read_tokenizer
+from edgekit.text.tokenizer.read import read_tokenizer
+from edgekit.text.tokenizer.section import Tokenizer
 from tests.fixtures.tokenizers import (
     awkward_strings,
     demo_tokenizer,

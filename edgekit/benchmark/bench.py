@@ -13,6 +13,7 @@ from typing import Final
 from edgekit.benchmark import runners as known
 from edgekit.benchmark.compare import Comparison, compare
 from edgekit.benchmark.limits import Limit, broken_limits, parse_limit
+from edgekit.benchmark.measure import Rival, measure
 from edgekit.benchmark.plan import BenchPlan, check_plan, preset_plan
 from edgekit.benchmark.report import Bench, result_json
 from edgekit.benchmark.result import BenchResult, read_result
@@ -56,8 +57,8 @@ def bench(
     on: where, one place or several: "host" (this machine), "adb" (the only device on the cable), "adb:SERIAL",
         "adb:all", "app=FILE" (a result that the sample app shared), "official=FILE" (this machine, by one of Google's
         own binaries).
-    against: a result's JSON; another bundle (or this base without adapter), which is measured in turns with this one,
-        A B A B; "llama.cpp=MODEL.gguf", which stands beside it in the table; or several of these.
+    against: a result's JSON; another bundle (or this base without adapter), or "llama.cpp=MODEL.gguf", which
+        take turns with this one, A B A B; or several of these.
     adapters: bundles from `edgekit adapter` for this base. It is measured with the first; and switching is: to the
         others, or to the base alone when there is only one.
     plan: what and how; the preset `gallery` by default. Without a check_prompt the bundle's first example is asked.
@@ -71,20 +72,24 @@ def bench(
     _refuse_limits_without_baseline(limits, rivals)
     places = _places([on] if isinstance(on, str) else on)
     _refuse_what_is_ignored(places, plan, options, adapters, rivals)
-    runners = [kind.make(value, options) for kind, value in places]
+    runners = [_runner(kind, value, options) for kind, value in places]
     plan = with_question(check_plan(plan or preset_plan(DEFAULT_PRESET)), bundle, adapters)
     targets: list[tuple[BenchResult, ...]] = []
     lost: list[EdgekitError] = []
+    peers: list[BenchResult] = []
     with ExitStack() as stack:
         subjects = [stack.enter_context(open_subject(bundle, adapters))]
         subjects += [stack.enter_context(open_subject(path)) for path in rivals.bundles]
         for runner in runners:
-            measured = runner.measure(plan, subjects, progress)
+            measured = runner.measure(plan, subjects, rivals.engines, progress)
             targets += measured.targets
             lost += measured.lost
-        peers = [
-            target[0] for peer in rivals.peers for target in peer.measure(plan, subjects, progress).targets
-        ]
+            peers += measured.rivals
+        if not peers:  # nothing was measured on this machine that they could take turns with
+            for rival in rivals.engines:
+                peers += measure(
+                    rival.board, replace(plan, check_prompt=None), [rival.subject], progress=progress
+                )
     comparisons: list[Comparison] = []
     for first, *others in targets:
         comparisons += [pair for other in others for pair in compare(first, other, interleaved=True)]
@@ -125,26 +130,28 @@ def write_reports(report: Bench, results: Sequence[BenchResult], directory: Path
 
 @dataclass(frozen=True)
 class _Rivals:
-    """What a bundle is held against: results that are there, bundles to take turns with, others beside it."""
+    """What a bundle is held against: results that are there, and bundles and engines to take turns with."""
 
     results: tuple[BenchResult, ...]
     bundles: tuple[str | Path, ...]
-    peers: tuple[Runner, ...]
+    engines: tuple[Rival, ...]
 
 
 def _rivals(against: Sequence[str | Path], options: RunnerOptions) -> _Rivals:
     results: list[BenchResult] = []
     bundles: list[str | Path] = []
-    peers: list[Runner] = []
+    engines: list[Rival] = []
     for named in against:
         if found := choose(str(named), "--against", known.KINDS):
             kind, value = found
-            peers.append(kind.make(value, options))
+            made = kind.make(value, options)
+            assert isinstance(made, Rival)
+            engines.append(made)
         elif Path(named).suffix == ".json":
             results.append(read_result(named))
         else:
             bundles.append(named)
-    return _Rivals(tuple(results), tuple(bundles), tuple(peers))
+    return _Rivals(tuple(results), tuple(bundles), tuple(engines))
 
 
 def _places(on: Sequence[str]) -> list[tuple[RunnerKind, str]]:
@@ -156,6 +163,12 @@ def _places(on: Sequence[str]) -> list[tuple[RunnerKind, str]]:
             forms = ", ".join(kind.form for kind in known.KINDS if kind.option == "--on")
             raise InputError(f"unknown place {text!r}", where="--on", remedy=f"one of {forms}")
     return [place for place in places if place is not None]
+
+
+def _runner(kind: RunnerKind, value: str, options: RunnerOptions) -> Runner:
+    made = kind.make(value, options)
+    assert not isinstance(made, Rival)
+    return made
 
 
 def _refuse_limits_without_baseline(limits: Sequence[Limit], rivals: _Rivals) -> None:

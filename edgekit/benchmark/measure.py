@@ -60,6 +60,14 @@ class Board(Protocol):
 
 
 @dataclass(frozen=True)
+class Rival:
+    """Another engine with its model, to take turns with a bundle on this machine. It answers no check prompt."""
+
+    board: Board
+    subject: Subject
+
+
+@dataclass(frozen=True)
 class Step:
     """One runner process. side: which subject. cold: the engine cache is emptied before. runs 0: the model is only
     opened."""
@@ -100,7 +108,9 @@ def schedule(plan: BenchPlan, sides: int = 1, *, apart: bool = False) -> list[St
 class _Side:
     """A subject that is being measured, and what is known of it so far."""
 
+    board: Board
     subject: Subject
+    plan: BenchPlan
     files: Files
     expected: str | None
     inits: dict[Case, list[Init]] = field(default_factory=dict)
@@ -118,7 +128,7 @@ class _Side:
         if outcome.failure is not None:
             self.failures[step.case] = outcome.failure
 
-    def results(self, plan: BenchPlan) -> tuple[CaseResult, ...]:
+    def results(self) -> tuple[CaseResult, ...]:
         return tuple(
             CaseResult(
                 case=case,
@@ -127,7 +137,7 @@ class _Side:
                 failure=self.failures.get(case),
                 cache_bytes=self.cache_bytes.get(case),
             )
-            for case in plan.cases()
+            for case in self.plan.cases()
         )
 
 
@@ -137,9 +147,10 @@ def measure(
     subjects: Sequence[Subject],
     *,
     expected: Sequence[str | None] = (),
+    rivals: Sequence[Rival] = (),
     progress: Progress = SILENT,
 ) -> tuple[BenchResult, ...]:
-    """Measure one subject, or several in turns, on a board; one result for each.
+    """Measure one subject, or several in turns, on a board, and rivals in turns with them; one result for each.
 
     A subject with adapters to switch to is also measured switching.
 
@@ -151,33 +162,45 @@ def measure(
     before = board.conditions()
     with ExitStack() as stack:
         sides = [
-            _Side(subject, stack.enter_context(board.place(subject)), answer)
+            _Side(board, subject, plan, stack.enter_context(board.place(subject)), answer)
             for subject, answer in zip(subjects, expected or [None] * len(subjects), strict=True)
+        ]
+        unasked = replace(plan, check_prompt=None)
+        sides += [
+            _Side(
+                other.board,
+                other.subject,
+                unasked,
+                stack.enter_context(other.board.place(other.subject)),
+                None,
+            )
+            for other in rivals
         ]
         steps = schedule(plan, len(sides), apart=any(map(keeps_inputs, subjects)))
         with progress.step(f"measure on {board.info.name}", len(steps), "processes") as advance:
             for step in steps:
                 if step.case not in sides[step.side].failures:
-                    _take(board, plan, step, sides[step.side])
+                    _take(step, sides[step.side])
                 advance(1)
-        switchings = [_switch(board, plan, side) for side in sides]
-        checks = [_check(board, plan, side) for side in sides]
-        device = replace(board.info, before=before, after=board.conditions())
+        switchings = [_switch(side) for side in sides]
+        checks = [_check(side) for side in sides]
+        after = board.conditions()
+        devices = [replace(side.board.info, before=before, after=after) for side in sides]
     return tuple(
         BenchResult(
             target=device.name,
             device=device,
             bundle=side.subject.info,
-            engine=board.engine,
-            plan=plan,
-            cases=side.results(plan),
+            engine=side.board.engine,
+            plan=side.plan,
+            cases=side.results(),
             check=check,
             switching=switching,
-            notes=_notes(plan, side),
+            notes=_notes(side),
             began=began,
             tool=version("edgekit"),
         )
-        for side, check, switching in zip(sides, checks, switchings, strict=True)
+        for side, device, check, switching in zip(sides, devices, checks, switchings, strict=True)
     )
 
 
@@ -186,8 +209,9 @@ def keeps_inputs(subject: Subject) -> bool:
     return subject.sidecar is not None
 
 
-def _take(board: Board, plan: BenchPlan, step: Step, side: _Side) -> None:
+def _take(step: Step, side: _Side) -> None:
     """Run one process of the schedule, and keep what it measured."""
+    board, plan = side.board, side.plan
     if note := board.rest(plan.cooldown):
         side.notes.append(f"{step.case.name}: {note}")
     if step.cold:
@@ -199,24 +223,26 @@ def _take(board: Board, plan: BenchPlan, step: Step, side: _Side) -> None:
     side.take(step, board.run(task))
 
 
-def _switch(board: Board, plan: BenchPlan, side: _Side) -> Switching | None:
+def _switch(side: _Side) -> Switching | None:
     """Measure switching through a subject's sidecars; None when it has only one."""
     if not side.subject.others:
         return None
-    outcome = board.run(switch_task(plan, side.files))
+    outcome = side.board.run(switch_task(side.plan, side.files))
     return Switching(side.subject.names, outcome.switches, outcome.failure)
 
 
-def _check(board: Board, plan: BenchPlan, side: _Side) -> Check | None:
+def _check(side: _Side) -> Check | None:
     """Ask the plan's check prompt; None when the plan has none."""
+    plan = side.plan
     if plan.check_prompt is None:
         return None
-    outcome = board.run(check_task(plan, side.files))
+    outcome = side.board.run(check_task(plan, side.files))
     return Check(plan.check_prompt, outcome.answer, side.expected, outcome.failure)
 
 
-def _notes(plan: BenchPlan, side: _Side) -> tuple[str, ...]:
+def _notes(side: _Side) -> tuple[str, ...]:
     """What must be known of a subject's figures, each sentence once."""
+    plan = side.plan
     notes = list(side.notes)
     for case in plan.cases():
         runs = [run for run in side.runs.get(case, ()) if not run.warmup]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
+from edgekit.benchmark.measure import Rival
 from edgekit.benchmark.plan import BenchPlan
 from edgekit.benchmark.result import BenchResult
 from edgekit.bundle.subject import Subject
@@ -29,19 +30,23 @@ class Measured:
     """What a runner measured.
 
     targets: of each target, one result per subject, in their order. lost: why some targets could not be measured while
-    others were.
+    others were. rivals: of those that took turns with the subjects.
     """
 
     targets: tuple[tuple[BenchResult, ...], ...]
     lost: tuple[EdgekitError, ...] = ()
+    rivals: tuple[BenchResult, ...] = ()
 
 
 class Runner(Protocol):
     """Measures, or has measured, on the targets that it was made for."""
 
-    def measure(self, plan: BenchPlan, subjects: Sequence[Subject], progress: Progress) -> Measured:
+    def measure(
+        self, plan: BenchPlan, subjects: Sequence[Subject], rivals: Sequence[Rival], progress: Progress
+    ) -> Measured:
         """Carry out a plan with each subject, in turns where there are several.
 
+        rivals: run on this machine; a runner that measures elsewhere leaves them.
         What fails while it is measured is a failure in its result. Raises MissingToolError for what is not there to
         measure with, InputError for a subject or plan that this runner cannot do.
         """
@@ -67,7 +72,8 @@ class RunnerKind:
 
     value: what must follow the name, such as `=FILE`, or may, such as `[:SERIAL]`; "" for nothing.
     tells: what it is, for a list of all kinds.
-    make: builds the runner from what stands behind the name ("" for nothing); raises InputError, naming the option.
+    make: builds the runner, or the rival, from what stands behind the name ("" for nothing); raises InputError, naming
+        the option.
     honours: what it can do; anything else that is asked for is refused.
     option: whether it is a place to measure on, or a rival to hold the bundle against.
     """
@@ -75,7 +81,7 @@ class RunnerKind:
     name: str
     value: str
     tells: str
-    make: Callable[[str, RunnerOptions], Runner]
+    make: Callable[[str, RunnerOptions], Runner | Rival]
     honours: frozenset[Option]
     option: Literal["--on", "--against"] = "--on"
 

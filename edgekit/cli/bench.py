@@ -63,8 +63,9 @@ def bench(
         list[str] | None,
         typer.Option(
             metavar="BASELINE",
-            help="A result's JSON; another bundle, measured in turns: A B A B; or llama.cpp=MODEL.gguf, measured with "
-            "llama-bench at the same lengths. May be repeated.",
+            help="A result's JSON; or, measured in turns: another bundle; llama.cpp=MODEL.gguf, or "
+            "llama.cpp=MODEL.gguf@INSTALLATION (an environment with llama-cpp-python, or a llama-bench). May be "
+            "repeated.",
             rich_help_panel=WHERE,
         ),
     ] = None,

@@ -110,7 +110,7 @@ class ToyRunner:
     def __init__(self, value, options):
         self.board = ToyBoard(warm=value)
 
-    def measure(self, plan, subjects, progress):
+    def measure(self, plan, subjects, rivals, progress):
         return Measured((measure(self.board, plan, subjects, progress=progress),))
 
 

@@ -12,7 +12,7 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from edgekit.benchmark.measure import measure
+from edgekit.benchmark.measure import Rival, measure
 from edgekit.benchmark.plan import NO_CACHE, BenchPlan, Files, RunnerTask
 from edgekit.benchmark.process import (
     GRACE_SECONDS,
@@ -205,7 +205,9 @@ class AdbRunner:
     serial: str
     options: RunnerOptions
 
-    def measure(self, plan: BenchPlan, subjects: Sequence[Subject], progress: Progress) -> Measured:
+    def measure(
+        self, plan: BenchPlan, subjects: Sequence[Subject], rivals: Sequence[Rival], progress: Progress
+    ) -> Measured:
         """Carry out the plan on each device at once, and ask each what this machine answers, too.
 
         Raises MissingToolError without adb or the device; when several devices all fail, the first one's error.

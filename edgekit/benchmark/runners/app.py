@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgekit.benchmark.measure import Rival
 from edgekit.benchmark.plan import BenchPlan
 from edgekit.benchmark.result import read_result
 from edgekit.benchmark.runner import Measured, RunnerKind, RunnerOptions
@@ -20,7 +21,9 @@ class AppRunner:
 
     result: Path
 
-    def measure(self, plan: BenchPlan, subjects: Sequence[Subject], progress: Progress) -> Measured:
+    def measure(
+        self, plan: BenchPlan, subjects: Sequence[Subject], rivals: Sequence[Rival], progress: Progress
+    ) -> Measured:
         """Read the result, whatever the plan; a note says when it was another model file's.
 
         Raises InputError for a file that holds none.

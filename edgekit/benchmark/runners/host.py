@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 
-from edgekit.benchmark.measure import measure
+from edgekit.benchmark.measure import Rival, measure
 from edgekit.benchmark.plan import NO_CACHE, BenchPlan, Files, RunnerTask
 from edgekit.benchmark.process import Outcome, engine_directory, files_here, host_runner, run_here
 from edgekit.benchmark.result import EngineInfo
@@ -69,10 +69,13 @@ class HostRunner:
 
     big_cores: bool = False
 
-    def measure(self, plan: BenchPlan, subjects: Sequence[Subject], progress: Progress) -> Measured:
+    def measure(
+        self, plan: BenchPlan, subjects: Sequence[Subject], rivals: Sequence[Rival], progress: Progress
+    ) -> Measured:
         """Carry out the plan here. Raises MissingToolError without a runner or an engine."""
         own = replace(plan, cpus=fastest_cores()) if self.big_cores else plan
-        return Measured((measure(HostBoard(), own, subjects, progress=progress),))
+        results = measure(HostBoard(), own, subjects, rivals=rivals, progress=progress)
+        return Measured((results[: len(subjects)],), rivals=results[len(subjects) :])
 
 
 KIND = RunnerKind("host", "", "this machine", lambda value, options: HostRunner(options.big_cores), BY_PLAN)

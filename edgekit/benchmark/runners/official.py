@@ -15,6 +15,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from edgekit.benchmark.measure import Rival
 from edgekit.benchmark.plan import BenchPlan, Case
 from edgekit.benchmark.process import exit_failure
 from edgekit.benchmark.result import BenchResult, CaseResult, EngineInfo, Init, Run
@@ -143,7 +144,9 @@ class OfficialRunner:
 
     binary: Path
 
-    def measure(self, plan: BenchPlan, subjects: Sequence[Subject], progress: Progress) -> Measured:
+    def measure(
+        self, plan: BenchPlan, subjects: Sequence[Subject], rivals: Sequence[Rival], progress: Progress
+    ) -> Measured:
         """Measure every case; these binaries answer no question, so none is checked.
 
         Raises InputError for a base that takes adapters, MissingToolError when the binary does not start.

@@ -293,7 +293,7 @@ def test_two_devices_are_measured_at_once_and_bundles_in_turns(
         choose_devices(listed, None, {})
     plan = replace(PLAN, runs=2)
     with open_subject(demo_bundle) as ours, open_subject(float_bundle) as theirs:
-        measured = AdbRunner("all", NO_OPTIONS).measure(plan, [ours, theirs], SILENT)
+        measured = AdbRunner("all", NO_OPTIONS).measure(plan, [ours, theirs], (), SILENT)
     assert measured.lost == ()
     assert {target[0].target for target in measured.targets} == {board.serial, doomed.serial}
     for target in measured.targets:

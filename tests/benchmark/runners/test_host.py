@@ -125,7 +125,9 @@ def test_bundles_take_turns(bundle: Path, float_bundle: Path) -> None:
 
 def test_the_fastest_cores_are_pinned_to_when_asked_for(bundle: Path) -> None:
     with open_subject(bundle) as subject:
-        ((result,),) = HostRunner(big_cores=True).measure(replace(SMALL, runs=1), [subject], SILENT).targets
+        ((result,),) = (
+            HostRunner(big_cores=True).measure(replace(SMALL, runs=1), [subject], (), SILENT).targets
+        )
     assert result.failures == ()
     assert result.plan.cpus == fastest_cores()
 

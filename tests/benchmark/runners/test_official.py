@@ -131,7 +131,7 @@ def test_a_plan_is_measured_without_its_question(tmp_path: Path) -> None:
     (tmp_path / "sample").write_text(MILLISECONDS)
     binary = tool(tmp_path / "litert_lm_main", 'cat "$(dirname "$0")/sample"')
     plan = replace(PLAN, prefill=(128, 256), check_prompt="hello")
-    ((result,),) = OfficialRunner(binary).measure(plan, [subject()], SILENT).targets
+    ((result,),) = OfficialRunner(binary).measure(plan, [subject()], (), SILENT).targets
     assert (result.target, result.engine.runner, result.plan.check_prompt) == (
         "host, litert_lm_main",
         "litert_lm_main",

@@ -10,6 +10,7 @@ import java.io.File
  * @property adapters what the model takes of adapters; null when it takes none
  * @property suppressedTokens ids that an answer under a format must not contain; null in a manifest that does not say
  * @property oneTurn the chat template changes earlier turns, so that each message must begin a conversation of its own
+ * @property calling what the model can ask the app for; null when it only answers
  */
 data class Manifest(
     val model: BundleFile,
@@ -24,6 +25,7 @@ data class Manifest(
     val adapters: AdapterInputs? = null,
     val suppressedTokens: List<Int>? = null,
     val oneTurn: Boolean = false,
+    val calling: Calling? = null,
 )
 
 /** @property sha256 hexadecimal */

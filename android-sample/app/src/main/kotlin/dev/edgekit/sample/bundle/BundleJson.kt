@@ -40,6 +40,7 @@ internal fun parseManifest(text: String): Manifest {
         adapters = json.atOrNull("adapters")?.let { adapterInputs(it, json.at("architecture")) },
         suppressedTokens = json.idsOrNull("suppressed_tokens"),
         oneTurn = isOneTurn(json),
+        calling = json.atOrNull("calling")?.let(::calling),
     )
 }
 

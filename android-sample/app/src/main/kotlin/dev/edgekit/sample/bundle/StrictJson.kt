@@ -29,6 +29,12 @@ internal class StrictObject private constructor(
 
     fun number(key: String): Double = (get(key) as? Number)?.toDouble() ?: wrong(key, "a number")
 
+    fun numberOrNull(key: String): Double? = if (has(key)) number(key) else null
+
+    /** A schema's type; of several, as in `["string", "null"]`, the first that is not null. */
+    fun typeOrNull(key: String): String? =
+        if (has(key) && get(key) is JSONArray) texts(key).firstOrNull { it != "null" } else textOrNull(key)
+
     fun whole(key: String): Long = when (val value = get(key)) {
         is Int, is Long -> value.toLong()
         else -> wrong(key, "a whole number")

@@ -78,7 +78,8 @@ sealed interface AnswerFormat {
     data class Regex(val pattern: String) : AnswerFormat
 }
 
-enum class Role { USER, MODEL }
+/** [TOOL] brings the results of what the model called, in the same turn. */
+enum class Role { USER, MODEL, TOOL }
 
 data class Message(val role: Role, val text: String)
 
@@ -87,6 +88,7 @@ data class Message(val role: Role, val text: String)
  * @property history turns that were spoken before, to take a conversation up again
  * @property adapter the sidecar of an adapter that was checked to fit the model; null for the model alone
  * @property promptTemplate Jinja in place of the model file's; null for that
+ * @property systemRole who says the system prompt
  */
 data class ConversationSettings(
     val systemPrompt: String? = null,
@@ -95,6 +97,7 @@ data class ConversationSettings(
     val history: List<Message> = emptyList(),
     val adapter: File? = null,
     val promptTemplate: String? = null,
+    val systemRole: String = "system",
 )
 
 /** The engine has one at a time, which must be closed before another is opened. */
@@ -111,7 +114,9 @@ interface Conversation : Closeable {
      * conversation is over, and another with the same history takes its place. Throws [EngineFailure], and
      * [EngineFailure.PromptTooLong] before anything is fed.
      */
-    fun send(text: String): Flow<Piece>
+    fun send(message: Message): Flow<Piece>
+
+    fun send(text: String): Flow<Piece> = send(Message(Role.USER, text))
 }
 
 sealed interface Piece {

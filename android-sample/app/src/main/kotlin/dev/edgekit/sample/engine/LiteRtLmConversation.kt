@@ -42,13 +42,15 @@ internal class LiteRtLmConversation(
 
     override val tokenCount: Int get() = open { Native.tokenCount(handle) }
 
-    override fun promptTokens(text: String): Int = open {
+    override fun promptTokens(text: String): Int = tokensOf(Message(Role.USER, text))
+
+    private fun tokensOf(message: Message): Int = open {
         val start = if (engine.hasStartToken && Native.tokenCount(handle) == 0) 1 else 0
-        start + engine.tokenize(render(text)).size
+        start + engine.tokenize(render(message)).size
     }
 
-    override fun send(text: String): Flow<Piece> =
-        channelFlow { answer(text) }.buffer(Channel.UNLIMITED).flowOn(Dispatchers.IO)
+    override fun send(message: Message): Flow<Piece> =
+        channelFlow { answer(message) }.buffer(Channel.UNLIMITED).flowOn(Dispatchers.IO)
 
     /** Stops an answer under way and waits for the engine, which would crash without. */
     override fun close() {
@@ -63,13 +65,15 @@ internal class LiteRtLmConversation(
     }
 
     /** The text that sending this one would feed, by the file's template. */
-    fun render(text: String): String = open {
-        (Native.render(handle, userMessage(text)) ?: throw lastFailure()).decodeToString()
+    fun render(text: String): String = render(Message(Role.USER, text))
+
+    private fun render(message: Message): String = open {
+        (Native.render(handle, asSent(message)) ?: throw lastFailure()).decodeToString()
     }
 
     /** Feeds a prompt of exactly so many tokens and generates exactly so many, whatever they say. */
     fun measure(prefillTokens: Int, decodeTokens: Int): Measurement {
-        begin(promptOf(prefillTokens), engine.stopIds.toIntArray(), decodeTokens)
+        begin(Message(Role.USER, promptOf(prefillTokens)), engine.stopIds.toIntArray(), decodeTokens)
         try {
             while (Native.receive(handle) != null) continue
             failure()?.let { throw it }
@@ -90,12 +94,12 @@ internal class LiteRtLmConversation(
         }
     }
 
-    private suspend fun ProducerScope<Piece>.answer(text: String) {
+    private suspend fun ProducerScope<Piece>.answer(message: Message) {
         check(!stopped) { "an answer was stopped: the engine takes nothing more in this conversation" }
         val before = tokenCount
-        checkRoom(text, before)
+        checkRoom(message, before)
         val suppressed = if (format == null) null else engine.suppressedInFormats
-        begin(text, suppressed, maxOutput = 0)
+        begin(message, suppressed, maxOutput = 0)
         try {
             receiveAll()
             failure()?.let { throw it }
@@ -127,21 +131,21 @@ internal class LiteRtLmConversation(
         Native.cancel(handle)
     }
 
-    private fun checkRoom(text: String, used: Int) {
-        val tokens = promptTokens(text)
+    private fun checkRoom(message: Message, used: Int) {
+        val tokens = tokensOf(message)
         val room = engine.maxTokens - used - 1 // one at least is for the answer
         if (tokens > room) throw EngineFailure.PromptTooLong(tokens, room.coerceAtLeast(0))
     }
 
     @Synchronized
-    private fun begin(text: String, suppressed: IntArray?, maxOutput: Int) {
+    private fun begin(message: Message, suppressed: IntArray?, maxOutput: Int) {
         check(!closed) { "the conversation is closed" }
-        val message = userMessage(text)
+        val sent = asSent(message)
         check(answering.tryAcquire()) { "an answer is under way" }
         ended = false
         val began = Native.send(
             conversation = handle,
-            message = message,
+            message = sent,
             kind = when (format) {
                 null -> NO_FORMAT
                 is AnswerFormat.Regex -> REGEX

@@ -6,12 +6,12 @@ import org.json.JSONObject
 
 /** The engine's JSON for what came before a conversation's first message, null for nothing. */
 internal fun messagesBefore(settings: ConversationSettings): String? {
-    val system = settings.systemPrompt?.takeIf { it.isNotEmpty() }?.let { message("system", it) }
-    val messages = listOfNotNull(system) + settings.history.map { message(it.role.asTheEngineSays, it.text) }
+    val system = settings.systemPrompt?.takeIf { it.isNotEmpty() }?.let { message(settings.systemRole, it) }
+    val messages = listOfNotNull(system) + settings.history.map { it.toJson() }
     return if (messages.isEmpty()) null else JSONArray(messages).toString()
 }
 
-internal fun userMessage(text: String): ByteArray = utf8(message(Role.USER.asTheEngineSays, text).toString())
+internal fun asSent(message: Message): ByteArray = utf8(message.toJson().toString())
 
 /** The text of a piece of an answer, which is a message in JSON. */
 internal fun textOf(piece: ByteArray): String {
@@ -24,10 +24,13 @@ internal fun textOf(piece: ByteArray): String {
     }
 }
 
+private fun Message.toJson(): JSONObject = message(role.asTheEngineSays, text)
+
 private val Role.asTheEngineSays: String
     get() = when (this) {
         Role.USER -> "user"
         Role.MODEL -> "assistant"
+        Role.TOOL -> "tool"
     }
 
 private fun message(role: String, text: String): JSONObject {

@@ -40,12 +40,17 @@ import dev.edgekit.sample.tasks.Field
 
 /** An answer and how it ended. The latest is read aloud while it comes in. */
 @Composable
-fun AnswerView(turn: ShownTurn, isLatest: Boolean, onAction: (String) -> Unit) = Column(
+fun AnswerView(turn: ShownTurn, isLatest: Boolean, onAction: (String) -> Unit, calls: ((Int) -> CallActions)? = null) = Column(
     Modifier.fillMaxWidth().padding(end = 24.dp).semantics { if (isLatest) liveRegion = LiveRegionMode.Polite },
     verticalArrangement = Arrangement.spacedBy(4.dp),
 ) {
     when (val answer = turn.answer) {
         is Answer.Card -> AnswerCard(answer, onAction)
+        is Answer.Calls -> {
+            if (answer.text.isNotEmpty()) Words(answer.text, isWaiting = false, FontFamily.Default)
+            answer.asked.forEachIndexed { index, asked -> CallCard(asked, calls?.invoke(index)) }
+        }
+        is Answer.Garbled -> GarbledCall(answer.text, answer.problem)
         is Answer.Label -> Label(answer.text)
         is Answer.Plain -> Words(answer.text, isWaiting = turn.ending == null, FontFamily.Default)
         is Answer.Unfinished -> Words(answer.text, isWaiting = turn.ending == null, FontFamily.Monospace)

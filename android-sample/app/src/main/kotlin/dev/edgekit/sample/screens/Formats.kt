@@ -6,17 +6,27 @@ import androidx.compose.ui.platform.LocalConfiguration
 import androidx.compose.ui.res.stringResource
 import dev.edgekit.sample.R
 import java.text.NumberFormat
+import java.time.Duration
+import java.time.LocalDateTime
+import java.time.format.DateTimeFormatter
+import java.time.format.FormatStyle
 import java.util.Locale
 
 /** A number as it is written in the language of the texts around it, with at most so many decimals. */
 @Composable
 @ReadOnlyComposable
 fun number(value: Number, decimals: Int = 0): String {
-    val user = LocalConfiguration.current.locales[0]
-    val texts = Locale.forLanguageTag(stringResource(R.string.language))
-    val format = NumberFormat.getNumberInstance(if (user.language == texts.language) user else texts)
+    val format = NumberFormat.getNumberInstance(localeOfTexts())
     format.maximumFractionDigits = decimals
     return format.format(value)
+}
+
+@Composable
+@ReadOnlyComposable
+private fun localeOfTexts(): Locale {
+    val user = LocalConfiguration.current.locales[0]
+    val texts = Locale.forLanguageTag(stringResource(R.string.language))
+    return if (user.language == texts.language) user else texts
 }
 
 /** A size as Android's own settings show it, in powers of a thousand. */
@@ -45,3 +55,22 @@ fun speed(tokensPerSecond: Double): String =
     stringResource(R.string.tokens_per_second, number(tokensPerSecond, speedDecimals(tokensPerSecond)))
 
 fun speedDecimals(tokensPerSecond: Double) = if (tokensPerSecond < 100) 1 else 0
+
+/** A day as it is written in the language of the texts around it. */
+@Composable
+@ReadOnlyComposable
+fun day(moment: LocalDateTime): String = moment.format(DateTimeFormatter.ofLocalizedDate(FormatStyle.FULL).withLocale(localeOfTexts()))
+
+@Composable
+@ReadOnlyComposable
+fun timeOfDay(moment: LocalDateTime): String =
+    moment.format(DateTimeFormatter.ofLocalizedTime(FormatStyle.SHORT).withLocale(localeOfTexts()))
+
+/** Hours, minutes and seconds: 1:30:00, or 5:00. */
+@Composable
+@ReadOnlyComposable
+fun span(length: Duration): String {
+    val (hours, minutes, seconds) = length.seconds.let { Triple(it / 3600, it / 60 % 60, it % 60) }
+    val locale = localeOfTexts()
+    return if (hours > 0) "%d:%02d:%02d".format(locale, hours, minutes, seconds) else "%d:%02d".format(locale, minutes, seconds)
+}

@@ -60,6 +60,9 @@ import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import dev.edgekit.sample.R
+import dev.edgekit.sample.calls.Outcome
+import dev.edgekit.sample.calls.Settled
+import dev.edgekit.sample.calls.carryOut
 import dev.edgekit.sample.engine.Sampling
 import dev.edgekit.sample.tasks.Refusal
 import kotlinx.coroutines.launch
@@ -71,6 +74,7 @@ data class TaskActions(
     val reset: () -> Unit,
     val use: (Sampling) -> Unit,
     val openSettingsPage: (String) -> Unit,
+    val settle: (index: Int, Settled) -> Unit = { _, _ -> },
 )
 
 @Composable
@@ -83,7 +87,7 @@ fun TaskRoute(
     val state by viewModel.state.collectAsStateWithLifecycle()
     val snackbar = remember { SnackbarHostState() }
     val open = rememberSettingsPages(snackbar)
-    TaskScreen(state, TaskActions(viewModel::send, viewModel::stop, viewModel::reset, viewModel::use, open), onBack, menu, snackbar)
+    TaskScreen(state, TaskActions(viewModel::send, viewModel::stop, viewModel::reset, viewModel::use, open, viewModel::settle), onBack, menu, snackbar)
 }
 
 @Composable
@@ -170,7 +174,7 @@ private fun Welcome(state: TaskUiState, onExample: (String) -> Unit, modifier: M
 ) {
     item {
         Text(
-            state.description ?: stringResource(R.string.chat_welcome),
+            state.description ?: stringResource(if (state.calls) R.string.actions_welcome else R.string.chat_welcome),
             Modifier.semantics { heading() },
             style = MaterialTheme.typography.headlineSmall,
             textAlign = TextAlign.Center,
@@ -186,7 +190,7 @@ private fun Welcome(state: TaskUiState, onExample: (String) -> Unit, modifier: M
     }
     item {
         Text(
-            stringResource(R.string.stays_here),
+            stringResource(if (state.calls) R.string.stays_here_until else R.string.stays_here),
             color = MaterialTheme.colorScheme.onSurfaceVariant,
             style = MaterialTheme.typography.bodySmall,
             textAlign = TextAlign.Center,
@@ -215,8 +219,9 @@ private fun Turns(state: TaskUiState, actions: TaskActions, modifier: Modifier) 
     ) {
         itemsIndexed(state.turns) { index, turn ->
             Column(verticalArrangement = Arrangement.spacedBy(8.dp)) {
-                Prompt(turn.prompt)
-                AnswerView(turn, isLatest = index == state.turns.lastIndex, actions.openSettingsPage)
+                val isLatest = index == state.turns.lastIndex
+                if (turn.prompt != null) Prompt(turn.prompt)
+                AnswerView(turn, isLatest, actions.openSettingsPage, callActions(actions.settle).takeIf { isLatest && !state.answering })
             }
         }
     }
@@ -267,7 +272,7 @@ private fun Prompter(state: TaskUiState, actions: TaskActions, modifier: Modifie
             draft,
             { draft = it },
             Modifier.weight(1f).testTag("prompt"),
-            placeholder = { Text(stringResource(if (state.answersInFormat) R.string.prompt_hint_task else R.string.prompt_hint_chat)) },
+            placeholder = { Text(stringResource(hint(state))) },
             isError = state.refusal != null && draft == state.refusal.prompt,
             keyboardOptions = KeyboardOptions(KeyboardCapitalization.Sentences, imeAction = ImeAction.Send),
             keyboardActions = KeyboardActions(onSend = { send() }),
@@ -286,6 +291,12 @@ private fun Prompter(state: TaskUiState, actions: TaskActions, modifier: Modifie
     }
 }
 
+private fun hint(state: TaskUiState) = when {
+    state.calls -> R.string.prompt_hint_actions
+    state.answersInFormat -> R.string.prompt_hint_task
+    else -> R.string.prompt_hint_chat
+}
+
 @Composable
 private fun Refused(refusal: Refusal) = Text(
     tooManyTokens(refusal.excess),
@@ -293,6 +304,18 @@ private fun Refused(refusal: Refusal) = Text(
     color = MaterialTheme.colorScheme.error,
     style = MaterialTheme.typography.bodyMedium,
 )
+
+/** A tap on a call's card does it, or leaves it; both are told. */
+@Composable
+private fun callActions(settle: (Int, Settled) -> Unit): (Int) -> CallActions {
+    val context = LocalContext.current
+    return { index ->
+        CallActions(
+            carryOut = { call, deed -> settle(index, Settled(call, carryOut(deed, context))) },
+            skip = { call -> settle(index, Settled(call, Outcome.SKIPPED)) },
+        )
+    }
+}
 
 /** Starts a page of the system's settings, and says so in the snackbar when this phone has no such page. */
 @Composable

@@ -3,7 +3,7 @@ package dev.edgekit.sample.screens
 import androidx.lifecycle.SavedStateHandle
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
-import dev.edgekit.sample.bundle.Task
+import dev.edgekit.sample.calls.Settled
 import dev.edgekit.sample.engine.AnswerFormat
 import dev.edgekit.sample.engine.Sampling
 import dev.edgekit.sample.tasks.Answer
@@ -14,9 +14,11 @@ import dev.edgekit.sample.tasks.ModelHost
 import dev.edgekit.sample.tasks.Refusal
 import dev.edgekit.sample.tasks.Transcript
 import dev.edgekit.sample.tasks.Turn
+import dev.edgekit.sample.tasks.callingOf
 import dev.edgekit.sample.tasks.contextTokens
 import dev.edgekit.sample.tasks.isOneTurn
 import dev.edgekit.sample.tasks.readAnswer
+import dev.edgekit.sample.tasks.readCallingAnswer
 import dev.edgekit.sample.tasks.settingsOf
 import dev.edgekit.sample.tasks.task
 import kotlinx.coroutines.ExperimentalCoroutinesApi
@@ -29,10 +31,15 @@ import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.stateIn
 import kotlinx.coroutines.launch
 
-/** A prompt with its answer as it is shown. */
-data class ShownTurn(val prompt: String, val answer: Answer, val ending: Ending?)
+/**
+ * A prompt with its answer as it is shown.
+ *
+ * @property prompt null where the model goes on with what was done for it
+ */
+data class ShownTurn(val prompt: String?, val answer: Answer, val ending: Ending?)
 
 /**
+ * @property calls the model calls, and the app carries out
  * @property answersInFormat every answer has the same form, so that the conversation is no chat
  * @property oneTurn each message stands alone
  * @property sampling null while the model file's own is used
@@ -48,6 +55,7 @@ data class TaskUiState(
     val contextTokens: Int,
     val sampling: Sampling?,
     val defaultSampling: Sampling?,
+    val calls: Boolean,
     val answersInFormat: Boolean,
     val oneTurn: Boolean,
 )
@@ -80,6 +88,10 @@ class TaskViewModel(host: ModelHost, private val id: String, private val saved: 
         dialogue.value?.send(prompt)
     }
 
+    fun settle(index: Int, settled: Settled) {
+        dialogue.value?.settle(index, settled)
+    }
+
     fun stop() = withDialogue { stop() }
 
     fun reset() = withDialogue { reset() }
@@ -102,17 +114,21 @@ private fun uiState(open: Dialogue, state: DialogueState): TaskUiState {
         title = open.task.title,
         description = open.task.description,
         examples = open.task.examples,
-        turns = state.transcript.turns.map { ShownTurn(it.prompt, shown(it, settings.answerFormat, open.task), it.ending) },
+        turns = state.transcript.turns.map { ShownTurn(it.prompt.takeIf { _ -> it.results == null }, shown(it, settings.answerFormat, open), it.ending) },
         answering = state.answering,
         refusal = state.refusal,
         contextUsed = state.transcript.contextUsed,
         contextTokens = open.bundle.contextTokens,
         sampling = state.transcript.sampling,
         defaultSampling = settings.sampling,
+        calls = open.bundle.callingOf(open.task) != null,
         answersInFormat = settings.answerFormat != null,
         oneTurn = open.bundle.isOneTurn(open.task),
     )
 }
 
-private fun shown(turn: Turn, format: AnswerFormat?, task: Task) =
-    readAnswer(turn.answer, format, task.actions, ended = turn.ending != null)
+private fun shown(turn: Turn, format: AnswerFormat?, open: Dialogue): Answer {
+    val ended = turn.ending != null
+    val calling = open.bundle.callingOf(open.task) ?: return readAnswer(turn.answer, format, open.task.actions, ended)
+    return readCallingAnswer(turn.answer, calling, turn.settled, ended)
+}

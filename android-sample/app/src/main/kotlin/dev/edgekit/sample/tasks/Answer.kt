@@ -1,6 +1,12 @@
 package dev.edgekit.sample.tasks
 
 import dev.edgekit.sample.bundle.Action
+import dev.edgekit.sample.bundle.Calling
+import dev.edgekit.sample.calls.Asked
+import dev.edgekit.sample.calls.Settled
+import dev.edgekit.sample.calls.ask
+import dev.edgekit.sample.calls.looksLikeCall
+import dev.edgekit.sample.calls.readCalls
 import dev.edgekit.sample.engine.AnswerFormat
 import org.json.JSONArray
 import org.json.JSONException
@@ -18,6 +24,12 @@ sealed interface Answer {
 
     /** @property action the button, null when no rule of the bundle holds */
     data class Card(val fields: List<Field>, val action: Action?) : Answer
+
+    /** @property text what the model says besides */
+    data class Calls(val asked: List<Asked>, val text: String) : Answer
+
+    /** A call that cannot be read; [problem] says why, in English. */
+    data class Garbled(val text: String, val problem: String) : Answer
 }
 
 /**
@@ -42,6 +54,18 @@ fun readAnswer(text: String, format: AnswerFormat?, actions: List<Action>, ended
         is JSONArray -> Answer.Card(items(value), null)
         // A number may go on.
         else -> if (ended) Answer.Label(value.toString()) else Answer.Unfinished(text)
+    }
+}
+
+/** Reads an answer of a model that may call; [settled] are the calls that were decided on. */
+fun readCallingAnswer(text: String, calling: Calling, settled: Map<Int, Settled>, ended: Boolean): Answer {
+    // Half a call is nothing to read.
+    if (!ended) return if (looksLikeCall(text)) Answer.Unfinished("") else Answer.Plain(text)
+    val said = readCalls(text, calling.dialect)
+    return when {
+        said.problem != null -> Answer.Garbled(text, said.problem)
+        said.calls.isEmpty() -> Answer.Plain(said.text)
+        else -> Answer.Calls(ask(said, calling, settled), said.text)
     }
 }
 
@@ -79,7 +103,7 @@ private fun JSONArray.holdsObjects() = (0 until length()).any { get(it) is JSONO
 private fun shown(value: Any) = if (value == JSONObject.NULL) "–" else value.toString()
 
 /** `screen_timeout` as "Screen timeout". */
-private fun readable(key: String) = key.replace('_', ' ').trim().replaceFirstChar { it.titlecase() }
+internal fun readable(key: String) = key.replace('_', ' ').trim().replaceFirstChar { it.titlecase() }
 
 private fun Action.holds(answer: JSONObject) =
     intent.startsWith(ALLOWED_INTENTS) && fields.all { (name, text) -> answer.opt(name)?.toString() == text }

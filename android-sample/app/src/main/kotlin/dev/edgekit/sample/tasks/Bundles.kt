@@ -1,8 +1,10 @@
 package dev.edgekit.sample.tasks
 
 import dev.edgekit.sample.bundle.Bundle
+import dev.edgekit.sample.bundle.Calling
 import dev.edgekit.sample.bundle.Task
 import dev.edgekit.sample.engine.AdapterSupport
+import dev.edgekit.sample.engine.AnswerFormat
 import dev.edgekit.sample.engine.ConversationSettings
 import java.io.File
 
@@ -23,8 +25,12 @@ val Bundle.adapterSupport: AdapterSupport?
 
 fun Bundle.task(id: String): Task? = tasks.find { it.id == id }
 
-/** Whether each message of a task begins a conversation of its own; an adapter speaks by the model's template or by its own. */
+/**
+ * Whether each message of a task begins a conversation of its own: where the template says so, by which an adapter speaks
+ * as well unless it has its own, and where answers are calls, because models were trained for that so.
+ */
 fun Bundle.isOneTurn(task: Task): Boolean {
+    if (callingOf(task) != null) return true
     val ofModel = manifest?.oneTurn == true
     val adapter = adapterOf(task)?.manifest ?: return ofModel
     return adapter.oneTurn || (ofModel && adapter.chatTemplate == null)
@@ -33,6 +39,7 @@ fun Bundle.isOneTurn(task: Task): Boolean {
 /** How a task converses unless its user says otherwise. An adapter has its own sampling, answer format and template. */
 fun Bundle.settingsOf(task: Task): ConversationSettings {
     val adapter = adapterOf(task)
+    callingOf(task)?.let { return callingSettings(task, it) }
     return ConversationSettings(
         systemPrompt = task.systemPrompt,
         sampling = if (adapter == null) manifest?.sampling else adapter.manifest.sampling,
@@ -41,3 +48,14 @@ fun Bundle.settingsOf(task: Task): ConversationSettings {
         promptTemplate = adapter?.manifest?.chatTemplate,
     )
 }
+
+/** What the model can ask for in a task; null where it only answers. An adapter was trained for something else. */
+fun Bundle.callingOf(task: Task): Calling? = manifest?.calling?.takeIf { task.adapter == null }
+
+/** The tools are told in the first message, in the words that the model was trained with. */
+private fun Bundle.callingSettings(task: Task, calling: Calling) = ConversationSettings(
+    systemPrompt = (task.systemPrompt ?: calling.system) + calling.declarations,
+    systemRole = calling.role,
+    sampling = manifest?.sampling,
+    answerFormat = calling.format?.let(AnswerFormat::Regex),
+)

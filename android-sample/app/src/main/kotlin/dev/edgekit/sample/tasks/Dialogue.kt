@@ -2,9 +2,14 @@ package dev.edgekit.sample.tasks
 
 import dev.edgekit.sample.bundle.Bundle
 import dev.edgekit.sample.bundle.Task
+import dev.edgekit.sample.calls.Settled
+import dev.edgekit.sample.calls.readCalls
+import dev.edgekit.sample.calls.resultsOf
 import dev.edgekit.sample.engine.Conversation
 import dev.edgekit.sample.engine.EngineFailure
+import dev.edgekit.sample.engine.Message
 import dev.edgekit.sample.engine.Piece
+import dev.edgekit.sample.engine.Role
 import dev.edgekit.sample.engine.Sampling
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineStart
@@ -53,12 +58,23 @@ class Dialogue(
     private var outdated = false
 
     /** Sends a prompt unless an answer is under way. A prompt that is too long comes back as [DialogueState.refusal]. */
-    fun send(prompt: String) {
+    fun send(prompt: String) = begin(Message(Role.USER, prompt), isPrompt = true)
+
+    /** Notes what became of a call of the last answer. When that is known of all, the model goes on with the results. */
+    fun settle(index: Int, settled: Settled) {
+        val calling = bundle.callingOf(task) ?: return
+        if (_state.value.answering) return
+        editLast { it.copy(settled = it.settled + (index to settled)) }
+        val turn = _state.value.transcript.turns.lastOrNull() ?: return
+        resultsOf(readCalls(turn.answer, calling.dialect), calling, turn.settled)?.let { begin(it, isPrompt = false) }
+    }
+
+    private fun begin(message: Message, isPrompt: Boolean) {
         // The state, not the job: it still runs for a moment after it has told that the answer ended.
         if (_state.value.answering) return
         _state.update { it.copy(answering = true, refusal = null) }
         // It is known before it runs: whoever takes the engine waits for it.
-        val job = model.scope.launch(dispatcher, CoroutineStart.LAZY) { answer(prompt) }
+        val job = model.scope.launch(dispatcher, CoroutineStart.LAZY) { answer(message, isPrompt) }
         answering = job
         job.start()
     }
@@ -87,21 +103,26 @@ class Dialogue(
         _state.update { it.copy(transcript = it.transcript.copy(sampling = sampling)) }
     }
 
-    private suspend fun answer(prompt: String) {
-        editTurns { it + Turn(prompt) }
+    private suspend fun answer(message: Message, isPrompt: Boolean) {
+        val turn = if (isPrompt) Turn(message.text) else Turn("", results = message)
+        editTurns { it + turn }
         var ending: Ending = Ending.Stopped
         var conversation: Conversation? = null
         try {
-            conversation = converse()
-            conversation.send(prompt).collect { piece ->
+            conversation = converse(isPrompt)
+            conversation.send(message).collect { piece ->
                 when (piece) {
                     is Piece.Text -> editLast { it.copy(answer = it.answer + piece.text) }
                     is Piece.Done -> ending = Ending.Finished(piece.stats)
                 }
             }
         } catch (failure: EngineFailure.PromptTooLong) {
-            editTurns { it.dropLast(1) }
-            _state.update { it.copy(refusal = Refusal(prompt, failure.tokens - failure.room)) }
+            if (isPrompt) {
+                editTurns { it.dropLast(1) }
+                _state.update { it.copy(refusal = Refusal(message.text, failure.tokens - failure.room)) }
+            } else {
+                ending = Ending.Failed(failure)
+            }
         } catch (failure: EngineFailure) {
             ending = Ending.Failed(failure)
         } finally {
@@ -109,10 +130,17 @@ class Dialogue(
         }
     }
 
-    private suspend fun converse(): Conversation = model.conversationOf(this, task, renewed = outdated || oneTurn) {
-        val transcript = _state.value.transcript
-        settings.copy(sampling = transcript.sampling, history = if (oneTurn) emptyList() else transcript.history)
-    }.also { outdated = false }
+    /** @param isPrompt else it goes on with what was called, in the same turn */
+    private suspend fun converse(isPrompt: Boolean): Conversation =
+        model.conversationOf(this, task, renewed = outdated || (oneTurn && isPrompt)) {
+            val transcript = _state.value.transcript
+            val history = when {
+                !oneTurn -> transcript.history
+                isPrompt -> emptyList()
+                else -> transcript.exchange
+            }
+            settings.copy(sampling = transcript.sampling, history = history)
+        }.also { outdated = false }
 
     /** @param used tokens in the engine's cache */
     private fun end(ending: Ending, used: Int) {

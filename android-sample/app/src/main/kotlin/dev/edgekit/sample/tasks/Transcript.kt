@@ -1,5 +1,8 @@
 package dev.edgekit.sample.tasks
 
+import dev.edgekit.sample.calls.Settled
+import dev.edgekit.sample.calls.settledFrom
+import dev.edgekit.sample.calls.toJson
 import dev.edgekit.sample.engine.EngineFailure
 import dev.edgekit.sample.engine.Message
 import dev.edgekit.sample.engine.Role
@@ -12,9 +15,17 @@ import org.json.JSONObject
 /**
  * A prompt and its answer.
  *
+ * @property results of what the model called before, which were sent instead of a prompt
  * @property ending null while the answer streams
+ * @property settled what became of the calls in the answer, by their places
  */
-data class Turn(val prompt: String, val answer: String = "", val ending: Ending? = null)
+data class Turn(
+    val prompt: String,
+    val answer: String = "",
+    val ending: Ending? = null,
+    val settled: Map<Int, Settled> = emptyMap(),
+    val results: Message? = null,
+)
 
 sealed interface Ending {
     data class Finished(val stats: TurnStats) : Ending
@@ -38,9 +49,10 @@ data class Transcript(
     val contextUsed: Int = 0,
 ) {
     /** The turns as the engine takes them up again. */
-    val history: List<Message>
-        get() = turns.filter { it.answer.isNotEmpty() }
-            .flatMap { listOf(Message(Role.USER, it.prompt), Message(Role.MODEL, it.answer)) }
+    val history: List<Message> get() = messages(turns)
+
+    /** Of them, the last prompt and what followed it: what the model called, and what became of it. */
+    val exchange: List<Message> get() = messages(turns.drop(turns.indexOfLast { it.results == null }.coerceAtLeast(0)))
 
     fun toJson(): String = JSONObject()
         .put("model", model)
@@ -63,16 +75,23 @@ data class Transcript(
     }
 }
 
+private fun messages(turns: List<Turn>) = turns.filter { it.answer.isNotEmpty() }
+    .flatMap { listOf(it.results ?: Message(Role.USER, it.prompt), Message(Role.MODEL, it.answer)) }
+
 private fun Turn.toJson() = JSONObject()
     .put("prompt", prompt)
     .put("answer", answer)
     .putOpt("stats", (ending as? Ending.Finished)?.stats?.toJson())
+    .putOpt("settled", settled.takeIf { it.isNotEmpty() }?.toJson())
+    .putOpt("results", results?.let { JSONObject().put("role", it.role.name).put("text", it.text) })
 
 /** An answer that was cut off when the process died counts as stopped, as does a failed one: its reason was of then. */
 private fun turn(json: JSONObject) = Turn(
     prompt = json.getString("prompt"),
     answer = json.getString("answer"),
     ending = json.optJSONObject("stats")?.let { Ending.Finished(stats(it)) } ?: Ending.Stopped,
+    settled = json.optJSONArray("settled")?.let(::settledFrom).orEmpty(),
+    results = json.optJSONObject("results")?.let { Message(Role.valueOf(it.getString("role")), it.getString("text")) },
 )
 
 private fun TurnStats.toJson() = JSONObject()

@@ -5,6 +5,7 @@ import dev.edgekit.sample.engine.ConversationSettings
 import dev.edgekit.sample.engine.Engine
 import dev.edgekit.sample.engine.EngineFailure
 import dev.edgekit.sample.engine.Measurement
+import dev.edgekit.sample.engine.Message
 import dev.edgekit.sample.engine.Piece
 import dev.edgekit.sample.engine.StopReason
 import dev.edgekit.sample.engine.TurnStats
@@ -25,6 +26,9 @@ class FakeEngine(
     private val measureMillis: Long = 0,
 ) : Engine {
     val conversations = mutableListOf<ConversationSettings>()
+
+    /** What was sent, in all conversations. */
+    val sent = mutableListOf<Message>()
 
     /** The adapters that it was measured with. */
     val measured = mutableListOf<File?>()
@@ -61,7 +65,9 @@ class FakeEngine(
     private inner class FakeConversation(override var tokenCount: Int) : Conversation {
         override fun promptTokens(text: String) = text.length
 
-        override fun send(text: String): Flow<Piece> = flow {
+        override fun send(message: Message): Flow<Piece> = flow {
+            val text = message.text
+            sent += message
             val room = contextTokens - tokenCount
             if (text.length > room) throw EngineFailure.PromptTooLong(text.length, room)
             failure?.let { throw it }

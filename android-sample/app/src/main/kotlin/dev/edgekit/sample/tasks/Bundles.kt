@@ -27,10 +27,10 @@ fun Bundle.task(id: String): Task? = tasks.find { it.id == id }
 
 /**
  * Whether each message of a task begins a conversation of its own: where the template says so, by which an adapter speaks
- * as well unless it has its own, and where answers are calls, because models were trained for that so.
+ * as well unless it has its own, and where answers have a format or are calls, because models were trained for that so.
  */
 fun Bundle.isOneTurn(task: Task): Boolean {
-    if (callingOf(task) != null) return true
+    if (callingOf(task) != null || settingsOf(task).answerFormat != null) return true
     val ofModel = manifest?.oneTurn == true
     val adapter = adapterOf(task)?.manifest ?: return ofModel
     return adapter.oneTurn || (ofModel && adapter.chatTemplate == null)

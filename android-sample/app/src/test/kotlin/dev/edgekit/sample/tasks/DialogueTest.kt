@@ -44,12 +44,24 @@ class DialogueTest {
     @Test
     fun `one engine conversation serves turn after turn`() = runBlocking {
         val engine = FakeEngine()
-        val dialogue = dialogue(openModel(sampleBundle(AnswerFormat.Regex("x")), engine))
+        val dialogue = dialogue(openModel(sampleBundle(), engine))
         dialogue.send("one")
         dialogue.awaitTurns(1)
         dialogue.send("two")
         dialogue.awaitTurns(2)
-        assertEquals(AnswerFormat.Regex("x"), engine.conversations.single().answerFormat)
+        assertEquals(1, engine.conversations.size)
+    }
+
+    @Test
+    fun `under a format each message begins a conversation, as the model was trained`() = runBlocking {
+        val engine = FakeEngine()
+        val dialogue = dialogue(openModel(sampleBundle(AnswerFormat.Regex("x")), engine))
+        for ((count, prompt) in listOf("one", "two").withIndex()) {
+            dialogue.send(prompt)
+            dialogue.awaitTurns(count + 1)
+        }
+        assertEquals(List(2) { emptyList<Message>() }, engine.conversations.map { it.history })
+        assertEquals(listOf("x", "x"), engine.conversations.map { (it.answerFormat as AnswerFormat.Regex).pattern })
     }
 
     @Test
@@ -69,7 +81,7 @@ class DialogueTest {
 
     @Test
     fun `an adapter takes one turn by its own template, or by the model's where it has none`() {
-        val several = severalTasks("own", "shared", "one")
+        val several = severalTasks("own", "shared", "one", form = null)
         fun adapter(name: String, change: AdapterManifest.() -> AdapterManifest) =
             (several.adapters.getValue(name) as InstalledAdapter.Usable).let { it.copy(manifest = it.manifest.change()) }
         val adapters = mapOf(

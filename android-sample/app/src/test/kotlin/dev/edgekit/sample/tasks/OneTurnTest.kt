@@ -22,7 +22,7 @@ import org.robolectric.annotation.Config
 class OneTurnTest {
     /** What is in the context after each answer, when the same is asked again and again. */
     private fun contextAfterEach(turns: String): List<Pair<String, Int>> = Demo.open().use { engine ->
-        val json = JSONObject(File(Demo.assets, "edgekit.json").readText()).put("turns", turns).toString()
+        val json = JSONObject(File(Demo.assets, "edgekit.json").readText()).put("turns", turns).put("answer", JSONObject.NULL).toString()
         val bundle = sampleBundle(model = Demo.model).copy(manifest = parseManifest(json))
         val dialogue = Dialogue(openModel(bundle, engine), bundle.only)
         runBlocking {

@@ -23,7 +23,7 @@ import org.robolectric.RobolectricTestRunner
 /** Tasks that take turns at one engine. */
 @RunWith(RobolectricTestRunner::class)
 class OpenModelTest {
-    private val bundle = severalTasks("mood", "topic")
+    private val bundle = severalTasks("mood", "topic", form = null)
     private val engine = FakeEngine()
 
     private fun dialogue(model: OpenModel, id: String) = Dialogue(model, model.bundle.task(id)!!)
@@ -40,7 +40,7 @@ class OpenModelTest {
 
     @Test
     fun `each task converses with its own adapter, format, sampling and system prompt`() = runBlocking {
-        val model = openModel(bundle, engine)
+        val model = openModel(severalTasks("mood", "topic"), engine)
         dialogue(model, "mood").ask("hello")
         dialogue(model, "topic").ask("hello")
         dialogue(model, "base").ask("hello")

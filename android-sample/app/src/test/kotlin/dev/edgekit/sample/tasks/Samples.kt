@@ -50,19 +50,19 @@ fun openModel(bundle: Bundle, engine: Engine) =
 
 class MemoryChoices(override var bundle: BundleChoice = BundleChoice.BuiltIn, override var backend: Backend = Backend.CPU) : Choices
 
-/** The sample with the model's own task, and one for each of some adapters. */
-fun severalTasks(vararg adapters: String): Bundle {
+/** The sample with the model's own task, and one for each of some adapters; [form] is their answers', null for none. */
+fun severalTasks(vararg adapters: String, form: ((String) -> AnswerFormat)? = AnswerFormat::Regex): Bundle {
     val sample = sampleBundle()
     return sample.copy(
         title = "Several",
         tasks = sample.tasks + adapters.map {
             sample.only.copy(id = it, adapter = it, title = "Task $it", description = "What $it does.", systemPrompt = "Tell the $it.")
         },
-        adapters = adapters.associateWith { InstalledAdapter.Usable(sampleAdapter(it), File("$it.lora.tflite"), null) },
+        adapters = adapters.associateWith { InstalledAdapter.Usable(sampleAdapter(it, form?.invoke(it)), File("$it.lora.tflite"), null) },
     )
 }
 
-private fun sampleAdapter(name: String) = AdapterManifest(
+private fun sampleAdapter(name: String, form: AnswerFormat?) = AdapterManifest(
     name = name,
     sidecar = BundleFile("$name.lora.tflite", 1_200_000, "ab".repeat(32)),
     base = AdapterBase("sample", "ab".repeat(32)),
@@ -71,7 +71,7 @@ private fun sampleAdapter(name: String) = AdapterManifest(
     rank = 16,
     targets = listOf("q_proj", "v_proj"),
     sampling = Sampling.Greedy,
-    answerFormat = AnswerFormat.Regex(name),
+    answerFormat = form,
     chatTemplate = null,
     licence = null,
 )

@@ -74,6 +74,14 @@ def render_result(name: str, result: Json, dialect: Dialect) -> str:
     return f"{RESPONSE_BEGIN}response:{name}{_written(values)}{RESPONSE_END}"
 
 
+def result_message(results: Sequence[tuple[str, Json]], dialect: Dialect) -> dict[str, Json]:
+    """Return the message that tells a model what its calls gave, by name, in their order."""
+    written = [render_result(name, result, dialect) for name, result in results]
+    if dialect == "json":
+        return {"role": "user", "content": "\n".join(written)}
+    return {"role": "tool", "content": "".join(written)}
+
+
 def _dump(value: Json) -> str:
     return json.dumps(value, ensure_ascii=False)
 

@@ -59,11 +59,29 @@ class Tool:
 
 @dataclass(frozen=True)
 class Calling:
-    """That a bundle calls: how its calls are written, whether it must, and what it may call."""
+    """How a bundle calls.
+
+    choice: whether it may, must or must not. role: of the message that tells the tools, the first of a conversation.
+    system: what that says before the declarations, where the application has nothing of its own to say.
+    declarations: the tools as the prompt holds them; empty when the model knows them from training. format: the regular
+    expression that answers are held to; None leaves them free.
+    """
 
     dialect: Dialect
     choice: Choice
     tools: tuple[Tool, ...]
+    role: Literal["developer", "system"] = "system"
+    system: str = ""
+    declarations: str = ""
+    format: str | None = None
+
+    def first(self, text: str | None = None) -> dict[str, Json] | None:
+        """Return the first message of a conversation, None when there is nothing to say.
+
+        text: the application's own words instead of `system`.
+        """
+        content = (self.system if text is None else text) + self.declarations
+        return {"role": self.role, "content": content} if content else None
 
 
 def read_tools(path: str | Path) -> tuple[Tool, ...]:

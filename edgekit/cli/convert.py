@@ -97,6 +97,17 @@ def convert(
     ] = None,
     answer_schema: AnswerSchemaOption = None,
     answer_regex: AnswerRegexOption = None,
+    tools: Annotated[
+        Path | None,
+        typer.Option(
+            help="Functions that the model was trained to call (OpenAI's layout or Mobile Actions'); its calls are "
+            "held to them."
+        ),
+    ] = None,
+    tool_choice: Annotated[
+        Literal["auto", "required", "none"],
+        typer.Option(help="Whether the model may call (auto), must, or must not."),
+    ] = "auto",
     file_format: Annotated[
         Literal["litertlm", "tflite"],
         typer.Option("--format", help="litertlm (a bundle for LiteRT-LM) or tflite (the bare graph)."),
@@ -154,7 +165,7 @@ def convert(
         base=base,
         name=name,
         graph=GraphOptions(form, kv_layout, kv_precision, kv_length, adapters),
-        text=TextOptions(sampler, answer_schema, answer_regex, example or ()),
+        text=TextOptions(sampler, answer_schema, answer_regex, example or (), tools, tool_choice),
         trim=_trim(vocab_from, vocab_keep, vocab_lang, vocab_field),
         calibrate=_calibrate(calibrate_on, calibrate_field, always=calibrate),
         file_format=file_format,
@@ -221,6 +232,9 @@ def print_result(result: Conversion) -> None:
     )
     if manifest.vocabulary is not None:
         say(f"vocabulary: {manifest.architecture.vocab_size:,} of {manifest.vocabulary.rows:,} pieces kept")
+    if (calling := manifest.calling) is not None:
+        names = ", ".join(tool.name for tool in calling.tools)
+        say(f"calls {len(calling.tools)} tools ({calling.dialect}, {calling.choice}): {names}")
     if result.check is not None:
         say(f"opened by the engine; it said: {result.check.text!r}")
     use = manifest.recipe.calibration

@@ -157,7 +157,8 @@ def convert(
         if opened.notice is not None:
             (staging.path / NOTICE_NAME).write_text(opened.notice.rstrip() + "\n", encoding="utf-8")
         prompts = [] if calibration is None or not check else list(calibration.prompts)
-        smoke = _check(job, path, text.answer_schema, prompts, progress) if check or settings.answer else None
+        wanted = check or settings.answer is not None or bool(settings.tools)
+        smoke = _check(job, path, text.answer_schema, prompts, progress) if wanted else None
         clock.lap("check in the engine")
     clock.lap("finish the bundle")
     answers = _hold_against_checkpoint(job, smoke, prompts, progress)
@@ -241,6 +242,7 @@ def _check(
         path,
         answer=job.settings.answer,
         answer_schema=schema,
+        calling=job.calling,
         suppressed=job.text.suppressed_ids,
         prompts=prompts,
         progress=progress,

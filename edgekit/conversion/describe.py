@@ -80,6 +80,7 @@ def describe(job: Job, source_digest: str, written: Written, calibration: Calibr
         adapters=_adapter_slots(job),
         suppressed_tokens=text.suppressed_ids,
         turns="one" if text.device.one_turn else "many",
+        calling=job.calling,
     )
 
 

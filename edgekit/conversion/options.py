@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from edgekit.calling.tools import Choice
 from edgekit.conversion.trim.alphabets import alphabet_of
 from edgekit.conversion.trim.choice import DEFAULT_KEEP
 from edgekit.errors import InputError
@@ -59,12 +60,15 @@ class TextOptions:
     answer_schema: a file with a JSON schema that every answer is held to. answer_regex: a regular expression instead;
     at most one of them.
     examples: prompts to try, kept in the manifest; an app offers them.
+    tools: a file of functions that the model may call. tool_choice: whether it may ("auto"), must or must not.
     """
 
     sampler: str | None = None
     answer_schema: str | Path | None = None
     answer_regex: str | None = None
     examples: Sequence[str] = ()
+    tools: str | Path | None = None
+    tool_choice: Choice = "auto"
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,10 @@ from edgekit.bundle.metadata import (
 )
 from edgekit.bundle.sidecar import sidecar_bytes
 from edgekit.bundle.writing import Section, container_size, pack_hf_tokenizer
+from edgekit.calling.tools import Calling, Choice, Tool, read_tools
 from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.checkpoint.source import plain_name
+from edgekit.conversion.calling import how_it_calls
 from edgekit.conversion.options import (
     DEFAULT_KV_LENGTH,
     SHORTEST_KV_LENGTH,
@@ -57,6 +59,9 @@ class Settings:
     adapters: AdapterInputs | None
     sampler: Sampler | None
     answer: AnswerFormat | None
+    tools: tuple[Tool, ...]
+    tools_file: Path | None
+    tool_choice: Choice
     examples: tuple[str, ...]
     trim: Trim | None
     calibrate: Calibrate | None
@@ -70,7 +75,7 @@ class Job:
 
     checkpoint, text: the trimmed ones, where the vocabulary is trimmed; whole_text: with all of it. tensors: the
     checkpoint's, as the graph needs them. small_sections: everything in the container but the model; none in a bare
-    graph. trimmed: what became of the vocabulary; None when it is whole.
+    graph. trimmed: what became of the vocabulary; None when it is whole. calling: how it calls the tools it was given.
     """
 
     settings: Settings
@@ -83,6 +88,7 @@ class Job:
     link: Link
     small_sections: tuple[Section, ...]
     trimmed: Trimmed | None
+    calling: Calling | None = None
 
     @property
     def name(self) -> str:
@@ -129,6 +135,7 @@ def settle(
 ) -> Settings:
     """Read what was asked for; raises EdgekitError, naming the flag, for what cannot be followed."""
     one_of(file_format, get_args(FileFormat), "--format")
+    one_of(text.tool_choice, get_args(Choice), "--tool-choice")
     adapters = check_graph(graph, file_format)
     if trim is not None:
         check_trim(trim, file_format)
@@ -142,13 +149,17 @@ def settle(
                 remedy="leave it out, or choose another recipe",
             )
     answer = _answer_format(text, file_format)
-    by_format = None if answer is None else GREEDY  # of labels and fields the most probable one is wanted
+    held = answer is not None or text.tools is not None
+    by_format = GREEDY if held else None  # of labels and fields the most probable one is wanted
     return Settings(
         recipe=asked,
         graph=graph,
         adapters=adapters,
         sampler=parse_sampler(text.sampler) if text.sampler else by_format,
         answer=answer,
+        tools=_tools(text, file_format),
+        tools_file=None if text.tools is None else Path(text.tools),
+        tool_choice=text.tool_choice,
         examples=check_examples(text.examples),
         trim=trim,
         calibrate=calibrate or (Calibrate() if asked.needs_calibration else None),
@@ -178,6 +189,9 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
     if trimmed is not None:
         checkpoint, text = trimmed.checkpoint, trimmed.text
         lap("trim the vocabulary")
+    calling = None
+    if settings.tools_file is not None:
+        calling = how_it_calls(text, settings.tools, settings.tool_choice, where=settings.tools_file)
     options, rotation = settings.graph, settings.recipe.graph.rotation
     architecture = checkpoint.architecture
     key = graph_key(
@@ -200,7 +214,9 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
         architecture.head_dim,
         through_attention=settings.adapters is None,
     )
-    return Job(settings, checkpoint, text, whole_text, tensors, graph, schemes, link, sections, trimmed)
+    return Job(
+        settings, checkpoint, text, whole_text, tensors, graph, schemes, link, sections, trimmed, calling
+    )
 
 
 def _refuse_for_gpu(graph: Graph, embedding: Scheme, recipe: str) -> None:
@@ -223,6 +239,28 @@ def _answer_format(text: TextOptions, file_format: FileFormat) -> AnswerFormat |
             remedy="leave --answer-schema and --answer-regex out, or use --format litertlm",
         )
     return parse_answer(text.answer_schema, text.answer_regex)
+
+
+def _tools(text: TextOptions, file_format: FileFormat) -> tuple[Tool, ...]:
+    if text.tools is None:
+        if text.tool_choice != "auto":
+            raise InputError(
+                "there are no tools to choose", where="--tool-choice", remedy="pass --tools FILE.json"
+            )
+        return ()
+    if text.answer_schema is not None or text.answer_regex is not None:
+        raise InputError(
+            "answers are held to the calls of the tools, or to a format of their own",
+            where="--tools, --answer-schema, --answer-regex",
+            remedy="leave one of them away",
+        )
+    if file_format != "litertlm":
+        raise InputError(
+            "a bare graph holds no tools",
+            where="--format tflite",
+            remedy="leave --tools out, or use --format litertlm",
+        )
+    return read_tools(text.tools)
 
 
 def _with_kv_length(options: GraphOptions, checkpoint: Checkpoint) -> GraphOptions:

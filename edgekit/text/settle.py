@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
+from edgekit.calling.calls import RESPONSE_BEGIN
+from edgekit.calling.tokens import writes_calls
 from edgekit.progress import SILENT, Progress
 from edgekit.text.generation import GenerationDefaults, Sampler, read_generation
 from edgekit.text.template.parse import ChatTemplate, read_chat_template
@@ -15,6 +17,7 @@ from edgekit.text.template.render import DeviceTemplate
 from edgekit.text.template.rewrite import for_device
 from edgekit.text.tokenizer.read import END_OF_TURN, read_tokenizer
 from edgekit.text.tokenizer.section import Tokenizer
+from edgekit.text.tokenizer.spelling import with_spaces
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Text:
     what the engine's constrained decoding ends an answer with."""
     notes: tuple[str, ...] = field(default=())
     """What a user should know, of tokenizer, template and stop tokens."""
+    calls: bool = False
+    """Whether it was trained to call functions in FunctionGemma's tokens."""
 
     @property
     def start_id(self) -> int | None:
@@ -45,7 +50,9 @@ class Text:
         string they pass as text, and the engine would stop there. And it takes the spelling of a byte's token,
         "<0x22>", for its text: left alone that lets a quote or a control character into a JSON string.
         """
-        return (*self.stop_ids[1:], *_ascii_byte_ids(self.tokenizer))
+        # What ends a call is part of the format of calls.
+        ends_call = self.tokenizer.id_of(RESPONSE_BEGIN) if self.calls else None
+        return (*(i for i in self.stop_ids[1:] if i != ends_call), *_ascii_byte_ids(self.tokenizer))
 
     @property
     def special_tokens(self) -> dict[str, str]:
@@ -71,15 +78,21 @@ def read_text(
     generation = read_generation(generation_directory or directory)
     tokenizer = read_tokenizer(directory, rows=rows, progress=progress)
     template = read_chat_template(directory)
+    calls = writes_calls(tokenizer.special, template.source)
     device = for_device(
         template,
         special_tokens=tokenizer.names,
         stop_tokens=[token for token in tokenizer.special if token.strip()],
+        calls=calls,
     )
     ends = _end_tokens(tokenizer, device, generation)
+    if calls:
+        tokenizer = with_spaces(tokenizer, directory, rows=rows)
+        ends = list(dict.fromkeys([*ends, tokenizer.special[RESPONSE_BEGIN]]))
     stop_ids = [i for i in ends if i < rows]
     notes = [*tokenizer.notes, *template.notes, *device.notes]
-    forgotten = sorted(set(stop_ids) - set(generation.eos_token_ids))
+    ends_call = {tokenizer.special[RESPONSE_BEGIN]} if calls else set()
+    forgotten = sorted(set(stop_ids) - set(generation.eos_token_ids) - ends_call)
     if generation.eos_token_ids and forgotten:
         notes.append(
             f"generation_config.json ends generation at {list(generation.eos_token_ids)}; "
@@ -105,6 +118,7 @@ def read_text(
         sampler=sampler or generation.sampler,
         stop_ids=tuple(stop_ids),
         notes=tuple(notes),
+        calls=calls,
     )
 
 

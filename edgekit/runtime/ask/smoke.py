@@ -7,6 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from edgekit.bundle.container import SectionKind, read_container, section_bytes
+from edgekit.calling.calls import parse
+from edgekit.calling.fit import misfits
+from edgekit.calling.grammar import regex
+from edgekit.calling.tools import Calling
 from edgekit.errors import BundleError, InputError
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.child import EngineError, start_child
@@ -18,6 +22,7 @@ from edgekit.text.messages import Message
 
 SMOKE_TOKENS = 8
 ANSWER_TOKENS = 24
+CALL_TOKENS = 256
 HELLO: tuple[Message, ...] = ({"role": "user", "content": "Hello"},)
 
 _FEW = Decoding(max_tokens=SMOKE_TOKENS)
@@ -48,6 +53,7 @@ def smoke(
     answer_schema: str | Path | None = None,
     sidecar: Path | None = None,
     chat_template: str | None = None,
+    calling: Calling | None = None,
     suppressed: tuple[int, ...] | None = None,
     prompts: Sequence[Sequence[Message]] = (),
     tokens: int = SMOKE_TOKENS,
@@ -57,7 +63,8 @@ def smoke(
     """Open a bundle in the engine and let it generate, under an answer format when there is one.
 
     answer_schema: the file of the answer format, named when the engine cannot take it. sidecar, chat_template: of an
-    adapter. suppressed: as in `ask`. prompts: conversations that are answered as well. timeout: seconds.
+    adapter. calling: the tools, one of which is called. suppressed: as in `ask`. prompts: conversations that are
+    answered as well. timeout: seconds.
     Raises BundleError with the engine's reason when the bundle does not open, generates nothing, crashes the engine or
     takes longer than `timeout`; InputError when the engine cannot take the format.
     """
@@ -68,6 +75,8 @@ def smoke(
         child.within(timeout),
         ask(model, child=child, suppressed=suppressed) as session,
     ):
+        if calling is not None:
+            _verify_calls(session, calling)
         if answer is None:
             reply = session.say(Turn(HELLO, decoding))
         else:
@@ -83,6 +92,25 @@ def smoke(
         decode_tokens_per_second=reply.stats.decode_tokens_per_second,
         answers=answers,
     )
+
+
+def _verify_calls(session: Session, calling: Calling) -> None:
+    """Make the engine call; raises BundleError when what comes out is no call that the tools allow.
+
+    Texts are kept short: a model that knows nothing of these tools would fill them to the end.
+    """
+    short = regex(calling.tools, calling.dialect, "required", longest=8)
+    first = calling.first()
+    prompt = (*(() if first is None else (first,)), *HELLO)
+    held = Decoding(sampler=GREEDY, max_tokens=CALL_TOKENS, answers=AnswerFormat("regex", short))
+    reply = session.say(Turn(prompt, held))
+    answer = parse(reply.text, calling.dialect)
+    wrong = [problem for call in answer.calls for problem in misfits(call, calling.tools)]
+    if reply.ending == "length" and answer.calls:
+        return  # it goes on calling
+    if answer.problem or wrong or not answer.calls:
+        reason = answer.problem or ", ".join(wrong) or f"it said {reply.text[:80]!r}"
+        raise BundleError(f"the engine made no call that the tools allow ({reason})", where=session.model)
 
 
 def verify_answers(

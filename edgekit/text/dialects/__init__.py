@@ -4,10 +4,11 @@ What the graph depends on is a family's matter: see `edgekit.families`.
 """
 
 from edgekit.text.dialects.base import Dialect
+from edgekit.text.dialects.function_gemma import FunctionGemma
 from edgekit.text.dialects.gemma import Gemma
 from edgekit.text.settle import Text
 
-DIALECTS: tuple[Dialect, ...] = (Gemma(),)
+DIALECTS: tuple[Dialect, ...] = (FunctionGemma(), Gemma())
 """The first that recognises a checkpoint is its own; Gemma, which recognises all, is the last."""
 
 

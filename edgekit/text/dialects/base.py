@@ -18,22 +18,6 @@ class ModelType:
     fields: Mapping[str, Json] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ToolCall:
-    """A call that the model asks for."""
-
-    name: str
-    arguments: Mapping[str, Json]
-
-
-@dataclass(frozen=True)
-class Malformed:
-    """What looks like a call and cannot be read. reason: one sentence without a final full stop."""
-
-    said: str
-    reason: str
-
-
 class Dialect(Protocol):
     """How a fine-tune speaks. What its turns look like is not asked here: that is its chat template's matter."""
 
@@ -46,6 +30,3 @@ class Dialect(Protocol):
 
     def model_type(self, text: Text) -> ModelType:
         """What the engine must be told for a bundle of this checkpoint."""
-
-    def calls(self, said: str) -> tuple[ToolCall, ...] | Malformed:
-        """The calls in what the model said; none for an answer in words."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgekit.text.dialects.base import Malformed, ModelType, ToolCall
+from edgekit.text.dialects.base import ModelType
 from edgekit.text.settle import Text
 
 
@@ -22,7 +22,3 @@ class Gemma:
         Fst-Constraints"). For text the two do the same.
         """
         return ModelType("generic_model")
-
-    def calls(self, said: str) -> tuple[ToolCall, ...] | Malformed:
-        """Return none: it knows no tools."""
-        return ()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from edgekit.errors import TemplateError
+from edgekit.records.documents import Json
 from edgekit.text import bounded
 from edgekit.text.messages import Message
 from edgekit.text.template.parse import ChatTemplate
@@ -38,13 +39,17 @@ def render(
     *,
     special_tokens: Mapping[str, str],
     add_generation_prompt: bool = False,
+    tools: Sequence[Mapping[str, Json]] | None = None,
 ) -> str:
     """Render a conversation exactly as Transformers' `apply_chat_template(tokenize=False)` does.
 
+    tools: as OpenAI writes them.
     special_tokens: by Transformers' names, such as {"bos_token": "<bos>", "eos_token": "<eos>"}.
     Raises TemplateError when the template fails on this conversation (some do so on purpose).
     """
-    return render_source(template.source, template.origin, messages, special_tokens, add_generation_prompt)
+    return render_source(
+        template.source, template.origin, messages, special_tokens, add_generation_prompt, tools=tools
+    )
 
 
 def render_for_device(
@@ -77,6 +82,7 @@ def render_source(
     add_generation_prompt: bool,
     *,
     engine: bool = False,
+    tools: Sequence[Mapping[str, Json]] | None = None,
 ) -> str:
     """Render a template's text; engine: define what the engine defines, and not what Transformers does.
 
@@ -84,7 +90,7 @@ def render_source(
     """
     context = {
         "messages": [dict(message) for message in messages],
-        **({} if engine else {"tools": None, "documents": None}),
+        **({} if engine else {"tools": tools, "documents": None}),
         "add_generation_prompt": add_generation_prompt,
         **special_tokens,
     }

@@ -27,6 +27,7 @@ from dataclasses import replace
 
 from edgekit.errors import TemplateError
 from edgekit.text.messages import Message
+from edgekit.text.template.calls import ONE_TURN, open_turn
 from edgekit.text.template.parse import ChatTemplate, environment
 from edgekit.text.template.printer import Printer, quoted
 from edgekit.text.template.reach import Reach
@@ -51,11 +52,13 @@ def for_device(
     *,
     special_tokens: Mapping[str, str],
     stop_tokens: Sequence[str] = ("<end_of_turn>",),
+    calls: bool = False,
 ) -> DeviceTemplate:
     """Rewrite a template so that the engine renders what Transformers renders, less the BOS token.
 
     stop_tokens: the texts of the tokens that may end the model's turn; the one that the template writes after
         what the model said does.
+    calls: the model calls functions in FunctionGemma's tokens: what it says behind the results goes on in its turn.
     Raises TemplateError, with construct and line, for what the engine's Jinja has no equivalent for, and
     for a template that renders neither strings nor lists of parts.
     """
@@ -105,12 +108,13 @@ def for_device(
         [
             *_token_definitions({**special_tokens, **({"bos_token": ""} if writes_bos else {})}, used),
             *_undefined(used),
-            _UNIFORM_CONTENT[form],
+            *((_UNIFORM_CONTENT[STRINGS], ONE_TURN) if calls else ()),
+            *(() if calls and form != PARTS else (_UNIFORM_CONTENT[form],)),
             _RENAMED if names_model else "",
             "{%- set edgekit_prompt -%}\n",
             *printer.lines,
             "{%- endset -%}\n",
-            _epilogue(after),
+            open_turn(end or "", after) if calls else _epilogue(after),
         ]
     )
     device = DeviceTemplate(

@@ -12,7 +12,7 @@ from edgekit.bundle.inspect import inspect
 from edgekit.conversion.convert import convert
 from edgekit.text import dialects
 from edgekit.text.dialects import dialect_of
-from edgekit.text.dialects.base import Malformed, ModelType, ToolCall
+from edgekit.text.dialects.base import ModelType
 from edgekit.text.settle import Text, read_text
 
 
@@ -26,12 +26,6 @@ class Shouting:
 
     def model_type(self, text: Text) -> ModelType:
         return ModelType("function_gemma", {"code_fence_start": "<call>", "use_template_for_fc_format": True})
-
-    def calls(self, said: str) -> tuple[ToolCall, ...] | Malformed:
-        name = said.removeprefix("<call>")
-        if name == said:
-            return ()
-        return (ToolCall(name.lower(), {}),) if name.isupper() else Malformed(said, "it whispers")
 
 
 @pytest.fixture
@@ -60,13 +54,6 @@ def test_without_it_the_demo_speaks_gemma(demo_path: Path, tmp_path: Path) -> No
     assert dialect_of(text).name == "gemma"
     made = convert(demo_path, tmp_path / "b", check=False)
     assert metadata_of(made.model).llm_model_type.WhichOneof("model_type") == "generic_model"
-
-
-def test_calls_are_read_or_said_to_be_malformed(shouting: None, demo_path: Path) -> None:
-    dialect = dialect_of(read_text(demo_path, rows=2048))
-    assert dialect.calls("hello") == ()
-    assert dialect.calls("<call>LIGHT") == (ToolCall("light", {}),)
-    assert dialect.calls("<call>light") == Malformed("<call>light", "it whispers")
 
 
 def test_each_file_of_the_package_is_in_the_tuple() -> None:

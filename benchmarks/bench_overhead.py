@@ -19,7 +19,6 @@ from typing import Any
 
 import measure
 from checkpoint_270m import write_checkpoint
-from convert import CONVERT
 
 from edgekit.benchmark.plan import BenchPlan, Files, run_task
 from edgekit.benchmark.process import run_here
@@ -87,7 +86,7 @@ def main() -> None:
 def _bundle(directory: Path) -> Path:
     output = directory / "bundle"
     checkpoint = write_checkpoint(directory / "random-270m")
-    measure.run([*CONVERT, str(checkpoint), "-o", str(output), "--no-check"])
+    measure.run([*measure.CONVERT, str(checkpoint), "-o", str(output), "--no-check"])
     return output
 
 

@@ -1,15 +1,17 @@
-"""Conversion side by side: `litert-torch export_hf` and `edgekit convert` on one 270M-shaped checkpoint.
+"""Conversion side by side: `litert-torch export_hf` and `edgekit convert` on one checkpoint.
 
-    python benchmarks/convert.py [--recipes int8,int4,int4-all] [--repeat 3] [--no-capture]
+    python benchmarks/convert.py [--real] [--recipes int8] [--runs 5] [--no-export] [--capture]
 
-Each recipe is exported once by the stock path and converted `--repeat` times by edgekit, in turn; medians and
-ratios are printed and written to benchmarks/results/convert.json. Takes about ten minutes.
+Whole processes without the engine's check. edgekit runs once with an empty cache and then so many times with what that
+left; export_hf once for each recipe. --real: Gemma 3 270M's own weights and tokenizer (33 MB), else random weights of
+its shape and a tokenizer made for it, which reads faster; the result says which. Written to results/convert.json.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
+import os
+import shutil
 import statistics
 import sys
 import tempfile
@@ -17,32 +19,33 @@ from pathlib import Path
 from typing import Any
 
 import measure
-from rich.console import Console
-from rich.table import Table
+
+from edgekit.files.cache import CACHE_VARIABLE
 
 EXPORT = [sys.executable, "-m", "litert_torch.generative.export_hf"]
-CONVERT = [sys.executable, "-m", "edgekit", "convert"]
+EXPORTED = measure.WORK / "export-int8"
+"""Where export_hf's bundle stays, for speed.py."""
 
 
 def main() -> None:
-    """Measure, print, and save."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--recipes", default="int8,int4,int4-all")
-    parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--no-capture", action="store_true", help="leave the first-use capture out")
-    arguments = parser.parse_args()
-    results: list[dict[str, Any]] = []
+    """Measure, and save."""
+    parser = measure.parser(__doc__, runs=5)
+    parser.add_argument("--recipes", default="int8", help="some of int8, int4, int4-all")
+    parser.add_argument("--no-export", action="store_true", help="leave export_hf out")
+    parser.add_argument("--capture", action="store_true", help="time the capture of a graph, too")
+    given = parser.parse_args()
+    results: dict[str, Any] = {"of": measure.what(real=given.real), "rows": {}}
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
-        checkpoint = measure.random_checkpoint(directory / "random-270m")
-        for recipe in arguments.recipes.split(","):
-            exported = _export(checkpoint, directory, recipe, dynamic=False)
-            converted = [_convert(checkpoint, directory, recipe) for _ in range(arguments.repeat)]
-            results.append(_row(f"convert {recipe}", exported, converted))
-        if not arguments.no_capture:
-            exported = _export(checkpoint, directory, "int8", dynamic=True)
-            results.append(_row("first-use capture", exported, [_capture()]))
-    _print(results)
+        model = measure.model(directory, real=given.real)
+        for recipe in given.recipes.split(","):
+            exported = None if given.no_export else _export(model, directory, recipe)
+            os.environ[CACHE_VARIABLE] = str(directory / f"cache-{recipe}")
+            ours = [_convert(model, directory, recipe) for _ in range(given.runs + 1)]
+            results["rows"][recipe] = _row(exported, ours)
+            print(recipe, results["rows"][recipe], flush=True)
+        if given.capture:
+            results["capture_seconds"] = _capture().seconds
     print(measure.save("convert", results))
 
 
@@ -64,31 +67,24 @@ def stock_recipe(name: str) -> list[dict[str, Any]]:
     return list(manager.get_quantization_recipe())
 
 
-def _export(checkpoint: Path, directory: Path, recipe: str, *, dynamic: bool) -> measure.Run:
+def _export(model: Path, directory: Path, recipe: str) -> measure.Run:
     path = directory / f"{recipe}.json"
     path.write_text(json.dumps(stock_recipe(recipe)))
-    return measure.run(
-        [
-            *EXPORT,
-            f"--model={checkpoint}",
-            f"--output_dir={directory / f'export-{recipe}-{dynamic}'}",
-            f"--quantization_recipe={path}",
-            f"--enable_dynamic_shape={dynamic}",
-        ],
-        directory / "export.log",
-    )
+    into = EXPORTED if recipe == "int8" else directory / f"export-{recipe}"
+    shutil.rmtree(into, ignore_errors=True)
+    into.parent.mkdir(parents=True, exist_ok=True)
+    names = [f"--model={model}", f"--output_dir={into}", f"--quantization_recipe={path}"]
+    return measure.run([*EXPORT, *names], directory / "export.log")
 
 
-def _convert(checkpoint: Path, directory: Path, recipe: str) -> measure.Run:
+def _convert(model: Path, directory: Path, recipe: str) -> measure.Run:
     output = directory / f"bundle-{recipe}"
-    return measure.run(
-        [*CONVERT, str(checkpoint), "-o", str(output), "--recipe", recipe, "--force", "--no-check"],
-        directory / "convert.log",
-    )
+    command = [*measure.CONVERT, str(model), "-o", str(output), "--recipe", recipe, "--force", "--no-check"]
+    return measure.run(command, directory / "convert.log")
 
 
 def _capture() -> measure.Run:
-    """What a first use costs on top of the conversion: the capture of the dynamic 270M graph."""
+    """What a first use of another shape costs on top: the capture of the dynamic 270M graph."""
     code = (
         "from edgekit_converters.gemma3 import capture; from edgekit_converters.ship import shipped_keys; "
         "capture(shipped_keys('270m')['270m-dynamic'])"
@@ -96,31 +92,18 @@ def _capture() -> measure.Run:
     return measure.run([sys.executable, "-c", code])
 
 
-def _row(name: str, stock: measure.Run, ours: list[measure.Run]) -> dict[str, Any]:
-    seconds = statistics.median(run.seconds for run in ours)
-    return {
-        "name": name,
-        "export_hf_seconds": stock.seconds,
-        "export_hf_peak_bytes": stock.peak_bytes,
-        "edgekit_seconds": seconds,
-        "edgekit_all_seconds": [run.seconds for run in ours],
-        "edgekit_peak_bytes": max(run.peak_bytes for run in ours),
-        "times_faster": stock.seconds / seconds,
+def _row(stock: measure.Run | None, ours: list[measure.Run]) -> dict[str, Any]:
+    first, *after = ours
+    row: dict[str, Any] = {
+        "first_seconds": first.seconds,
+        "first_peak_bytes": first.peak_bytes,
+        "seconds": statistics.median(run.seconds for run in after),
+        "all_seconds": [run.seconds for run in after],
+        "peak_bytes": max(run.peak_bytes for run in after),
     }
-
-
-def _print(results: list[dict[str, Any]]) -> None:
-    table = Table("", "export_hf", "edgekit", "ratio", "peak export_hf", "peak edgekit", box=None)
-    for row in results:
-        table.add_row(
-            row["name"],
-            f"{row['export_hf_seconds']:.1f} s",
-            f"{row['edgekit_seconds']:.2f} s",
-            f"{row['times_faster']:.1f}x",
-            f"{row['export_hf_peak_bytes'] / 1e9:.2f} GB",
-            f"{row['edgekit_peak_bytes'] / 1e9:.2f} GB",
-        )
-    Console().print(table)
+    if stock is not None:
+        row |= {"export_hf_seconds": stock.seconds, "export_hf_peak_bytes": stock.peak_bytes}
+    return row
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 llama_peer.py quantize CHECKPOINT DIRECTORY     write BF16.gguf, Q8_0.gguf, Q4_0.gguf
 llama_peer.py logits FILE TARGET.npy < IDS      of every position of a text (a JSON list of ids)
-llama_peer.py speed FILE PREFILL DECODE         tokens per second of both, as a JSON list
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ import argparse
 import json
 import struct
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -137,7 +135,7 @@ def _tensors(path: Path) -> list[tuple[str, Any]]:
     ]
 
 
-def _open(file: Path, length: int, *, all_logits: bool) -> Any:
+def _open(file: Path, length: int) -> Any:
     from llama_cpp import Llama
 
     return Llama(
@@ -147,7 +145,7 @@ def _open(file: Path, length: int, *, all_logits: bool) -> Any:
         n_ubatch=length,
         n_threads=THREADS,
         n_threads_batch=THREADS,
-        logits_all=all_logits,
+        logits_all=True,
         verbose=False,
     )
 
@@ -155,24 +153,9 @@ def _open(file: Path, length: int, *, all_logits: bool) -> Any:
 def logits(file: Path, target: Path) -> None:
     """Write the logits behind every token of the text on standard input."""
     ids = json.load(sys.stdin)
-    model = _open(file, len(ids), all_logits=True)
+    model = _open(file, len(ids))
     model.eval(ids)
     np.save(target, np.asarray(model.scores[: len(ids)], np.float32))
-
-
-def speed(file: Path, prefill: int, decode: int) -> None:
-    """Print the tokens per second of a prompt and of the tokens behind it."""
-    model = _open(file, prefill + decode + 8, all_logits=False)
-    ids = np.random.default_rng(0).integers(1000, 200_000, prefill + decode).tolist()
-    model.eval(ids[:prefill])
-    model.reset()
-    began = time.perf_counter()
-    model.eval(ids[:prefill])
-    prompt = time.perf_counter() - began
-    began = time.perf_counter()
-    for token in ids[prefill:]:
-        model.eval([token])
-    print(json.dumps([prefill / prompt, decode / (time.perf_counter() - began)]))
 
 
 def main() -> None:
@@ -180,15 +163,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("verb", choices=["quantize", "logits", "speed"])
+    parser.add_argument("verb", choices=["quantize", "logits"])
     parser.add_argument("arguments", nargs="+")
     given = parser.parse_args()
     if given.verb == "quantize":
         quantize(*map(Path, given.arguments))
-    elif given.verb == "logits":
-        logits(*map(Path, given.arguments))
     else:
-        speed(Path(given.arguments[0]), *map(int, given.arguments[1:]))
+        logits(*map(Path, given.arguments))
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import platform
@@ -15,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+WORK = Path(__file__).parents[1] / "build" / "benchmarks"
+CONVERT = [sys.executable, "-m", "edgekit", "convert"]
 PACKAGES = (
     "edgekit",
     "litert-lm-api",
@@ -46,6 +49,39 @@ def run(command: Sequence[str], log: Path | None = None) -> Run:
             f"{' '.join(command)} ended with status {status}" + (f"; see {log}" if log else "")
         )
     return Run(seconds, usage.ru_maxrss * 1024)
+
+
+def parser(told: str | None, runs: int) -> argparse.ArgumentParser:
+    """The options that scripts share; told: their docstring."""
+    made = argparse.ArgumentParser(
+        description=told, formatter_class=argparse.RawDescriptionHelpFormatter, add_help=True
+    )
+    made.add_argument("--real", action="store_true", help="on Gemma 3 270M's own weights (its terms apply)")
+    made.add_argument("--runs", type=int, default=runs)
+    made.add_argument("--threads", type=int, default=2)
+    return made
+
+
+def model(directory: Path, *, real: bool) -> Path:
+    """The checkpoint to measure: the real one, fetched on first use (see real_model.py), or a random one."""
+    if not real:
+        return random_checkpoint(directory / "random-270m")
+    import real_model
+
+    return real_model.real_model(real_model.directory())
+
+
+def what(*, real: bool) -> str:
+    """What a result is of, for whoever reads it."""
+    if real:
+        return "Gemma 3 270M's own weights and tokenizer"
+    return "random weights and tokenizer of Gemma 3 270M's shape"
+
+
+def convert(checkpoint: Path, output: Path, *options: str) -> Path:
+    """Convert as a user would, without the engine's check; returns the model file."""
+    run([*CONVERT, str(checkpoint), "-o", str(output), "--no-check", "--force", *options])
+    return next(output.glob("*.litertlm"))
 
 
 def random_checkpoint(directory: Path) -> Path:

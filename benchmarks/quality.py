@@ -1,10 +1,10 @@
 """Quality per megabyte on the real Gemma 3 270M: every recipe, and llama.cpp's Q8_0 and Q4_0 of the same weights.
 
-    python benchmarks/quality.py [--recipes int8,int4] [--no-llama] [--no-speed] [--tunes DIRECTORY]
+    python benchmarks/quality.py [--recipes int8,int4] [--no-llama] [--tunes DIRECTORY]
 
 KL is that of the next token's distribution against the checkpoint in Transformers (float32), at every position of
 texts of 512 tokens. What is judged is the scoring form of the graph in LiteRT's interpreter: the engine's kernels.
-Speeds are of the whole engine, in turns. --tunes: a directory with fine-tunes of the real model and their rows
+--tunes: a directory with fine-tunes of the real model and their rows
 (NAME/merged, data/NAME-eval.jsonl), whose tasks are tried with every recipe. Results go to
 benchmarks/results/real-weights.json, which the documentation shows. See real_model.py for what is fetched.
 """
@@ -15,7 +15,6 @@ import argparse
 import json
 import math
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -31,7 +30,6 @@ RESULTS = measure.RESULTS / "real-weights.json"
 COMMAND = [sys.executable, "-m", "edgekit"]
 LENGTH = 512
 CHUNK = 64
-PREFILL, DECODE, ROUNDS = 256, 64, 3
 LLAMA = {"llama.cpp Q8_0": "Q8_0", "llama.cpp Q4_0": "Q4_0"}
 VARIANTS = {
     "int8": ("int8", ()),
@@ -54,7 +52,6 @@ def main() -> None:
     )
     parser.add_argument("--recipes", default=",".join(VARIANTS), help="which of: " + ", ".join(VARIANTS))
     parser.add_argument("--no-llama", action="store_true", help="leave llama.cpp out")
-    parser.add_argument("--no-speed", action="store_true", help="leave speeds as they were")
     parser.add_argument("--tunes", type=Path, help="fine-tunes whose tasks are tried")
     parser.add_argument(
         "--check", action="store_true", help="exit 1 when a recipe is worse than it should be"
@@ -84,10 +81,6 @@ def main() -> None:
             row = rows.setdefault(name, {"mb": round(file.stat().st_size / 1e6, 1)})
             row |= judge.figures(llama_logits(root, file))
             keep(results, name)
-        if not options.no_speed:
-            for name, speeds in speed(root, bundles, files).items():
-                rows[name] |= speeds
-                keep(results, name)
         if options.tunes is not None:
             for name, task, score in task_scores(options.tunes, chosen):
                 rows.setdefault(name, {}).setdefault("tasks", {})[task] = score
@@ -211,43 +204,6 @@ def llama_logits(root: Path, file: Path) -> Callable[[list[int]], Iterator[Float
     return logits
 
 
-# ---------------------------------------- speed
-
-
-def speed(root: Path, bundles: dict[str, Path], files: dict[str, Path]) -> dict[str, dict[str, float]]:
-    """Tokens per second of a prompt and of an answer: medians over rounds in which all take their turn."""
-    seen: dict[str, list[tuple[float, float]]] = {}
-    for _ in range(ROUNDS):
-        for name, bundle in bundles.items():
-            seen.setdefault(name, []).append(_bundle_speed(bundle))
-        for name, file in files.items():
-            seen.setdefault(name, []).append(_llama_speed(root, file))
-    return {
-        name: {
-            "prefill": round(statistics.median(run[0] for run in runs)),
-            "decode": round(statistics.median(run[1] for run in runs), 1),
-        }
-        for name, runs in seen.items()
-    }
-
-
-def _bundle_speed(bundle: Path) -> tuple[float, float]:
-    with tempfile.TemporaryDirectory() as scratch:
-        lengths = ["--prefill", PREFILL, "--decode", DECODE, "--threads", 2, "--runs", 2]
-        command = [*COMMAND, "bench", bundle, *lengths, "--json", "--quiet", "-o", scratch]
-        done = subprocess.run([str(part) for part in command], check=True, stdout=subprocess.PIPE)
-    case = json.loads(done.stdout)["results"][0]["cases"][0]["summary"]
-    return case["prefill"]["median"], case["decode"]["median"]
-
-
-def _llama_speed(root: Path, file: Path) -> tuple[float, float]:
-    script = Path(__file__).with_name("llama_peer.py")
-    command = [real_model.llama_cpp(root), script, "speed", file, str(PREFILL), str(DECODE)]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-    prefill, decode = json.loads(done.stdout)
-    return prefill, decode
-
-
 # ---------------------------------------- tasks
 
 
@@ -302,7 +258,7 @@ def problems(rows: dict[str, dict[str, Any]], chosen: Sequence[str]) -> list[str
 
 def table(rows: dict[str, dict[str, Any]]) -> str:
     """The results, for a terminal."""
-    columns = ("mb", "mean_kl", "kl_99", "kl_max", "same_top", "perplexity", "prefill", "decode")
+    columns = ("mb", "mean_kl", "kl_99", "kl_max", "same_top", "perplexity")
     lines = [f"{'':18}" + "".join(f"{column:>11}" for column in columns)]
     lines += [
         f"{name:18}" + "".join(f"{row.get(column, ''):>11}" for column in columns)

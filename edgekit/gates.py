@@ -1,7 +1,7 @@
 """Thresholds: where they come from, and why they are what they are.
 
 A gate's threshold is, in this order: the option on the command line, `[validate]` in edgekit.toml, `[gates]` of the
-recipe, which the bundle's manifest carries. docs/figures.md has measurements.
+recipe, which the bundle's manifest carries. docs/benchmarks.md has measurements.
 """
 
 from __future__ import annotations

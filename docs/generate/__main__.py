@@ -44,12 +44,6 @@ def lay_out(into: Path) -> None:
         target = into / "reference" / name
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_text(text, encoding="utf-8")
-    figures = into / "figures.md"
-    if figures.exists():
-        told = figures.read_text(encoding="utf-8").replace(
-            "<!-- real weights -->", recipes.comparison_table()
-        )
-        figures.write_text(told, encoding="utf-8")
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from docs.generate.markdown import code, docstring, page, table
 
 MEASURED = Path(__file__).parents[2] / "benchmarks" / "results" / "real-weights.json"
-"""Figures of Gemma 3 270M's own weights, by recipe: KL, top token, perplexity, speeds, two tasks."""
+"""Figures of Gemma 3 270M's own weights, by recipe: KL, top token, perplexity, two tasks."""
 
 
 def pages() -> dict[str, str]:
@@ -61,16 +61,14 @@ TASKS = {"intent": "labels", "event": "JSON"}
 
 
 def comparison_table() -> str:
-    """The same figures in full, beside llama.cpp's, for the page of figures."""
-    head = ["", "MB", "mean KL", "99%", "same top token", "perplexity", "prefill tokens/s", "decode tokens/s"]
+    """The same figures in full, beside llama.cpp's, for docs/benchmarks.md."""
+    head = ["", "MB", "mean KL", "99%", "same top token", "perplexity"]
     forms = {
         "mb": ",.0f",
         "mean_kl": ".2g",
         "kl_99": ".2g",
         "same_top": ".1%",
         "perplexity": ".4g",
-        "prefill": ",",
-        "decode": ",",
     }
     return table(
         head,

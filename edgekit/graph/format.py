@@ -55,7 +55,7 @@ KEY_SEQUENCE_AXIS = 2
 
 VALUE_SEQUENCE_AXIS: dict[Form, int] = {"dynamic": 2, "static": 3}
 """Of kv_cache_v_N. The static form has the transposed layout of Google's files, (1, heads, head_dim, sequence); the
-dynamic form has that of the keys, in which the engine lengthens a cache in one piece (docs/figures.md)."""
+dynamic form has that of the keys, in which the engine lengthens a cache in one piece (docs/benchmarks.md)."""
 
 KvLayout = Literal["full", "window"]
 """What sliding layers keep: every position like the full layers, or a ring of the last ones."""

@@ -49,6 +49,19 @@ def regex(tools: Sequence[Tool], dialect: Dialect, choice: Choice, *, longest: i
     return calls if choice == "required" else f"(?:{calls}|{words})"
 
 
+def enumerated(tools: Sequence[Tool]) -> tuple[str, ...]:
+    """Return the texts of all enums, which the engine must be able to spell."""
+
+    def of(schema: Mapping[str, Any]) -> list[str]:
+        inner = [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]
+        return [
+            *(v for v in schema.get("enum", ()) if isinstance(v, str)),
+            *(t for one in inner for t in of(one)),
+        ]
+
+    return tuple(dict.fromkeys(text for tool in tools for text in of(tool.parameters)))
+
+
 def _function_gemma_object(schema: Mapping[str, Any], text: str) -> str:
     names = sorted(schema["properties"], key=str.lower)
     pairs = [

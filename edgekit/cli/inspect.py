@@ -142,6 +142,10 @@ def _metadata(summary: Summary, llm: LlmSummary) -> Table:
     if summary.manifest is not None:
         if summary.manifest.answer is not None:
             rows["answers"] = f"held to a {summary.manifest.answer.get('kind')}"
+        if (calling := summary.manifest.calling) is not None:
+            rows["calls"] = (
+                f"{', '.join(tool.name for tool in calling.tools)} ({calling.dialect}, {calling.choice})"
+            )
         if (slots := summary.manifest.adapters) is not None:
             rows["adapters"] = f"takes those of rank {slots.rank} on {', '.join(slots.targets)}"
     for name, value in rows.items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -47,14 +48,8 @@ def how_it_calls(text: Text, tools: tuple[Tool, ...], choice: Choice, *, where: 
             remedy="use the template of the checkpoint that was fine-tuned",
         )
     role, system, declarations = found or ("system", "", "")
-    for tool in tools if declarations else ():
-        for name in (tool.name, *tool.properties):
-            if name not in declarations:
-                raise TemplateError(
-                    f"the chat template leaves out {name} of {tool.name}",
-                    where=text.template.origin,
-                    remedy="rename it in the file of tools and in training",
-                )
+    if declarations:
+        _check_told(text, tools)
     if dialect == "function_gemma" and not system:
         system = TRIGGER
     calling = Calling(dialect, choice, tools, role, system, declarations, regex(tools, dialect, choice))
@@ -85,6 +80,20 @@ def _declared(text: Text, tools: Sequence[Tool]) -> tuple[Literal["developer", "
                 system = alone[len(before) : len(alone) - len(declarations + behind)]
             return role, system, declarations
     return None
+
+
+def _check_told(text: Text, tools: Sequence[Tool]) -> None:
+    """Refuse a template that leaves out a tool or a parameter."""
+    for tool in tools:
+        told = _declared(text, [tool])
+        said = "" if told is None else told[2]
+        missing = [name for name in tool.properties if not re.search(rf"\b{name}[\"']?\s*:", said)]
+        for name in missing if tool.name in said else [tool.name]:
+            raise TemplateError(
+                f"the chat template leaves out {name}{'' if name == tool.name else f' of {tool.name}'}",
+                where=text.template.origin,
+                remedy="rename it in the file of tools and in training",
+            )
 
 
 def _check_prompts(text: Text, calling: Calling) -> None:

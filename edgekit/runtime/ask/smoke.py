@@ -9,7 +9,7 @@ from pathlib import Path
 from edgekit.bundle.container import SectionKind, read_container, section_bytes
 from edgekit.calling.calls import parse
 from edgekit.calling.fit import misfits
-from edgekit.calling.grammar import regex
+from edgekit.calling.grammar import enumerated, regex
 from edgekit.calling.tools import Calling
 from edgekit.errors import BundleError, InputError
 from edgekit.progress import SILENT, Progress
@@ -99,6 +99,7 @@ def _verify_calls(session: Session, calling: Calling) -> None:
 
     Texts are kept short: a model that knows nothing of these tools would fill them to the end.
     """
+    _refuse_bytes(session, enumerated(calling.tools), "--tools", "use other words in the enum")
     short = regex(calling.tools, calling.dialect, "required", longest=8)
     first = calling.first()
     prompt = (*(() if first is None else (first,)), *HELLO)
@@ -134,15 +135,7 @@ def verify_answers(
             where=named,
             remedy="use answers without spaces, such as turn_on",
         )
-    for text in answers.literals():
-        spelled = set(session.ids(text))
-        for char in dict.fromkeys(text):
-            if not char.isascii() and len(ids := session.ids(char)) > 1 and spelled & set(ids):
-                raise InputError(
-                    f"the tokenizer has no token for {char!r}, only its bytes, which the engine cannot constrain",
-                    where=named,
-                    remedy="use other words in the answer",
-                )
+    _refuse_bytes(session, answers.literals(), named, "use other words in the answer")
     try:
         return session.say(Turn(HELLO, replace(decoding, answers=answers)))
     except EngineError as error:
@@ -154,6 +147,18 @@ def verify_answers(
             where=named,
             remedy=_OTHER_MEANS[answers.kind],
         ) from error
+
+
+def _refuse_bytes(session: Session, texts: Sequence[str], where: str | Path, remedy: str) -> None:
+    for text in texts:
+        spelled = set(session.ids(text))
+        for char in dict.fromkeys(text):
+            if not char.isascii() and len(ids := session.ids(char)) > 1 and spelled & set(ids):
+                raise InputError(
+                    f"the tokenizer has no token for {char!r}, only its bytes, which the engine cannot constrain",
+                    where=where,
+                    remedy=remedy,
+                )
 
 
 def _spells_spaces(path: Path) -> bool:

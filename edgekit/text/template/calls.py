@@ -40,7 +40,11 @@ def open_turn(end: str, after: str) -> str:
         "and messages[-1]['role'] in ['assistant', 'model'] -%}",
         f"{{%- set edgekit_prompt = {cut} if edgekit_ends else edgekit_prompt -%}}",
     ]
+    spelled = RESPONSE_BEGIN  # in the text, where an untrained model wrote it letter by letter
     for old, new in (
+        (f"{CALL_END}{spelled}{end}{after}", CALL_END + RESPONSE_BEGIN),
+        (f"{CALL_END}{spelled}{end}", CALL_END + RESPONSE_BEGIN),
+        (f"{spelled}{RESPONSE_BEGIN}", RESPONSE_BEGIN),
         (f"{CALL_END}{end}{after}", CALL_END + RESPONSE_BEGIN),
         (f"{CALL_END}{end}", CALL_END + RESPONSE_BEGIN),
         (f"{RESPONSE_END}{end}{after}", RESPONSE_END),

@@ -120,3 +120,41 @@ def test_a_call_that_the_artifact_does_not_have_is_found(
     source.write_text(source.read_text().replace("cancelProcess()", "stop()"))
     with pytest.raises(BuildError, match="unresolved reference"):
         compile_kotlin([source, *artifacts], tmp_path / "classes")
+
+
+WHICH = {"type": "integer", "nullable": True}
+ODD = [
+    {
+        "name": "fun",
+        "description": "Ends a comment */ here",
+        "parameters": {"type": "object", "properties": {"in": WHICH}},
+    },
+    {
+        "name": "send_mail",
+        "parameters": {
+            "type": "object",
+            "properties": {
+                "to_all": {"type": "array", "items": {"type": "number"}},
+                "kind": {"type": "string", "enum": ["$a", "b"], "description": "Which."},
+                "at": {"type": "object", "properties": {"day": {"type": "string"}}},
+                "urgent": {"type": "boolean"},
+            },
+            "required": ["at", "to_all"],
+        },
+    },
+]
+
+
+def test_tools_compile_with_a_function_each(artifacts: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "tools.json").write_text(json.dumps(ODD), encoding="utf-8")
+    bundle = edgekit.convert(
+        settings_navigator() / "checkpoint",
+        tmp_path / "phone",
+        text=edgekit.TextOptions(tools=tmp_path / "tools.json"),
+        check=False,
+    ).bundle
+    out = edgekit.package(bundle, "assets", tmp_path / "out").output
+    text = (out / "CheckpointTools.kt").read_text(encoding="utf-8")
+    assert "suspend fun `fun`(`in`: Long? = null): Map<String, Any?>" in text
+    assert "toAll: List<Double>" in text
+    compile_kotlin([*out.glob("*.kt"), *artifacts], tmp_path / "classes")

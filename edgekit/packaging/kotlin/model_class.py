@@ -7,7 +7,8 @@ Releases 0.15 and 0.16 abort at a `SuppressTokensConfig`, by LiteRT-LM's issue 3
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
 from edgekit.bundle.manifest import ModelFile
@@ -109,11 +110,28 @@ def _has_sidecars(source: Source) -> bool:
 
 
 def _has_format(source: Source) -> bool:
-    return any(source.manifest_of(task).answer is not None for task in source.offer.tasks)
+    return any(_answer_of(source, task) is not None for task in source.offer.tasks)
 
 
 def _has_system_prompt(source: Source) -> bool:
-    return any(task.system_prompt is not None for task in source.offer.tasks)
+    return any(_system_prompt_of(source, task) is not None for task in source.offer.tasks)
+
+
+def _answer_of(source: Source, task: Task) -> Mapping[str, Any] | None:
+    """What a task's answers are held to: its format, or that of the base's calls."""
+    answer, calling = source.manifest_of(task).answer, source.manifest.calling
+    if answer is None and task.adapter is None and calling is not None and calling.format is not None:
+        return {"kind": "regex", "regex": calling.format}
+    return answer
+
+
+def _system_prompt_of(source: Source, task: Task) -> str | None:
+    """What stands before a task's questions: what it says itself, and the tools."""
+    calling = source.manifest.calling
+    if task.adapter is not None or calling is None:
+        return task.system_prompt
+    first = calling.first(task.system_prompt)
+    return None if first is None else str(first["content"])
 
 
 def _has_template(source: Source) -> bool:
@@ -185,13 +203,13 @@ enum class Task(
 
 
 def _entry(source: Source, task: Task, wanted: list[str]) -> str:
-    manifest, file = source.manifest_of(task), source.sidecar_of(task)
+    manifest, file, answer = source.manifest_of(task), source.sidecar_of(task), _answer_of(source, task)
     values = {
         "sidecar": "null" if file is None else sidecar(file),
         "sampler": sampler_config(manifest.sampler),
-        "systemPrompt": string_or_null(task.system_prompt),
+        "systemPrompt": string_or_null(_system_prompt_of(source, task)),
         "chatTemplate": string_or_null(_template_of(source, task)),
-        "format": "null" if manifest.answer is None else response_format(manifest.answer),
+        "format": "null" if answer is None else response_format(answer),
     }
     arguments = "\n".join(f"{name} = {values[name]}," for name in wanted)
     return f"/** {kotlin_comment(task.title)}. */\n{entry_name(task)}(\n{indented(arguments, 4)}\n),"
@@ -220,14 +238,14 @@ def _constants(source: Source) -> Iterator[str]:
 def _task_constants(source: Source, task: Task) -> Iterator[str]:
     file, answer, template = (
         source.sidecar_of(task),
-        source.manifest_of(task).answer,
+        _answer_of(source, task),
         _template_of(source, task),
     )
     if file is not None:
         yield f"private val SIDECAR = {sidecar(file)}"
         yield "private val SIDECARS = listOf(SIDECAR)"
-    if task.system_prompt is not None:
-        yield f"private const val SYSTEM_PROMPT = {kotlin_string(task.system_prompt)}"
+    if (said := _system_prompt_of(source, task)) is not None:
+        yield f"private const val SYSTEM_PROMPT = {kotlin_string(said)}"
     if template is not None:
         yield f"private const val CHAT_TEMPLATE = {kotlin_string(template)}"
     if answer is not None:

@@ -7,6 +7,7 @@ from typing import Final
 
 from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, KOTLIN_NEEDED, coordinates, made_of_artifact
 from edgekit.packaging.kotlin.model_class import adapters_told, call, class_name, model_class
+from edgekit.packaging.kotlin.tools import tools_file
 from edgekit.packaging.source import Job, place_assets, write_text
 from edgekit.packaging.target import NoOptions, PackageTarget, Written
 from edgekit.quoting import groovy_string, kotlin_string, markdown
@@ -26,12 +27,16 @@ def write_assets(job: Job, directory: Path, _: NoOptions) -> Written:
     write_text(directory / KOTLIN_DSL, kotlin_fragment())
     write_text(directory / KEEP, KEEP_RULES)
     write_text(directory / f"{name}.kt", model_class(job.source, copies=True))
+    kotlin = f"{name}.kt"
+    if (calling := job.source.manifest.calling) is not None:
+        write_text(directory / f"{name}Tools.kt", tools_file(calling, name))
+        kotlin += f" and {name}Tools.kt"
     write_text(directory / "README.md", _readme(job, name))
     return Written(
         next_steps=(
             "cp -r {output}/assets YOUR-APP/app/src/main/",
             f"cp {{output}}/{KEEP} YOUR-APP/app/",
-            f"add what {GROOVY} (or {KOTLIN_DSL}) says to YOUR-APP's app/build.gradle, and {name}.kt to its sources",
+            f"add what {GROOVY} (or {KOTLIN_DSL}) says to YOUR-APP's app/build.gradle, and {kotlin} to its sources",
         ),
         notes=job.play.advice,
     )

@@ -15,6 +15,7 @@ from edgekit.errors import InputError
 from edgekit.packaging.identity import identifier
 from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, coordinates, made_of_artifact
 from edgekit.packaging.kotlin.model_class import adapters_told, class_name, model_class
+from edgekit.packaging.kotlin.tools import tools_file
 from edgekit.packaging.source import Job, place_assets, write_text
 from edgekit.packaging.target import Flag, PackageTarget, Written
 from edgekit.quoting import groovy_string, kotlin_string
@@ -106,6 +107,8 @@ def write_pack(kind: PackKind, job: Job, directory: Path, options: PackOptions) 
     write_text(directory / KEEP, KEEP_RULES)
     copies = delivery == "install-time"
     write_text(directory / f"{model}.kt", model_class(job.source, copies=copies))
+    if (calling := job.source.manifest.calling) is not None:
+        write_text(directory / f"{model}Tools.kt", tools_file(calling, model))
     if not copies:
         write_text(directory / f"{model}Pack.kt", _finder(kind, name, model, delivery, job))
     write_text(directory / "README.md", _readme(kind, name, model, delivery, job))

@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from edgekit.errors import InputError
 from edgekit.packaging.source import Source
+from edgekit.packaging.targets.gallery.actions import TASK, joins
 from edgekit.packaging.targets.gallery.settings import settings_of
 from edgekit.quoting import json_text
 
@@ -129,6 +130,7 @@ def list_text(document: dict[str, Any]) -> str:
 
 def _entry(source: Source) -> dict[str, Any]:
     model = source.manifest.model
+    calls = joins(source.manifest.calling)
     return {
         "name": model_name(source),
         "modelId": f"{_UNHOSTED}/{model_name(source)}",
@@ -137,7 +139,8 @@ def _entry(source: Source) -> dict[str, Any]:
         "description": source.task.description or source.task.title,
         "sizeInBytes": model.size,
         "minDeviceMemoryInGb": _MEMORY_GB,
-        "taskTypes": list(TASKS),
+        "taskTypes": [*TASKS, *([TASK] if calls else [])],
+        **({"llmSupportMobileActions": True} if calls else {}),
         "runtimeType": "litert_lm",
         "defaultConfig": settings_of(source.manifest).to_json(),
     }

@@ -13,6 +13,7 @@ from edgekit.errors import BundleError, InputError
 from edgekit.figures import size
 from edgekit.packaging.source import Job, Source, copy_file, write_text
 from edgekit.packaging.target import Delivered, Flag, PackageTarget, Written, find_device
+from edgekit.packaging.targets.gallery.actions import note
 from edgekit.packaging.targets.gallery.allowlist import (
     Hosting,
     check_hosting,
@@ -106,7 +107,7 @@ def write(job: Job, directory: Path, options: GalleryOptions) -> Written:
             f"{again} --to gallery -o {{output}} --force --push --open",
             f"or by hand: what {{output}}/{CARD_NAME}.html says",
         ),
-        notes=_notes(options, trial),
+        notes=(*_notes(options, trial), *filter(None, [note(job.source.manifest.calling)])),
         problems=(trial.sentence,) if trial.outcome == "failed" else (),
         facts={"gallery_runtime": {"outcome": trial.outcome, "sentence": trial.sentence}},
         told=(("Gallery", trial.sentence),) if trial.outcome == "passed" else (),

@@ -1,33 +1,19 @@
-"""Make the tokenizer twice over: for SentencePiece (tokenizer.model) and for Hugging Face (tokenizer.json).
+"""Make the settings navigator's tokenizer, from the words of its data.
 
-    python build_tokenizer.py    # reads train.jsonl, writes checkpoint/tokenizer.*
-
-Both say the same ids, as Gemma's two files do: BPE with byte fallback, no dummy prefix, no normalization.
+python build_tokenizer.py    # reads train.jsonl, writes checkpoint/tokenizer.*
 """
 
 from __future__ import annotations
 
-import io
 import json
-import string
+import sys
 from pathlib import Path
 
-import sentencepiece as spm
-from sentencepiece import sentencepiece_model_pb2
-from tokenizers import AddedToken, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
-from transformers import GemmaTokenizer
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from training.tokenizer import save, train_sentencepiece
 
 HERE = Path(__file__).resolve().parent
-VOCAB_SIZE = 2048
-SPACE = "\u2581"  # how SentencePiece writes a space
-START_OF_TURN, END_OF_TURN = "<start_of_turn>", "<end_of_turn>"
-CONTROL = ("<pad>", "<eos>", "<bos>")
-SPECIAL = (*CONTROL, "<unk>", "<mask>", START_OF_TURN, END_OF_TURN)
-WHITESPACE_RUNS = ("\t", "\n", "\n\n", "\n\n\n", "\n\n\n\n", SPACE * 2, SPACE * 3, SPACE * 4)
-KANA = "".join(map(chr, (*range(0x3041, 0x3094), *range(0x30A1, 0x30F7), 0x30FC)))
-LETTERS = (
-    string.ascii_letters + string.digits + string.punctuation + "æøåÆØÅéèòóôü、。「」・…\uff01\uff1f" + KANA
-)
 
 
 def corpus(train: Path) -> list[str]:
@@ -37,103 +23,10 @@ def corpus(train: Path) -> list[str]:
     return [row["prompt"] for row in rows] + answers * 10 + ["user", "model", "system"] * 50
 
 
-def train_sentencepiece(lines: list[str]) -> bytes:
-    """Train the SentencePiece model and return its serialized form. No file names end up inside it."""
-    model = io.BytesIO()
-    spm.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines),
-        model_writer=model,
-        model_type="bpe",
-        vocab_size=VOCAB_SIZE,
-        byte_fallback=True,
-        character_coverage=1.0,
-        required_chars=LETTERS,
-        normalization_rule_name="identity",
-        add_dummy_prefix=False,
-        remove_extra_whitespaces=False,
-        split_digits=True,
-        pad_id=0,
-        eos_id=1,
-        bos_id=2,
-        unk_id=3,
-        pad_piece="<pad>",
-        eos_piece="<eos>",
-        bos_piece="<bos>",
-        unk_piece="<unk>",
-        user_defined_symbols=["<mask>", START_OF_TURN, END_OF_TURN, *WHITESPACE_RUNS],
-        num_threads=1,
-        minloglevel=2,
-    )
-    return model.getvalue()
-
-
-def bpe_merges(pieces: list[str], frozen: set[str]) -> list[tuple[str, str]]:
-    """The merges that rebuild SentencePiece's order: every way to make a piece, the best-scored piece first.
-
-    pieces: all pieces by id; SentencePiece numbers learnt pieces by score. frozen: pieces no merge may touch.
-    """
-    known = {piece for piece in pieces if piece not in frozen}
-    return [
-        (piece[:at], piece[at:])
-        for piece in pieces
-        if piece in known
-        for at in range(1, len(piece))
-        if piece[:at] in known and piece[at:] in known
-    ]
-
-
-def to_tokenizers(model: bytes) -> Tokenizer:
-    """The same tokenizer for the tokenizers library."""
-    proto = sentencepiece_model_pb2.ModelProto.FromString(model)
-    pieces = [piece.piece for piece in proto.pieces]
-    frozen = {piece.piece for piece in proto.pieces if piece.type != piece.NORMAL}
-    vocabulary = {piece: i for i, piece in enumerate(pieces)}
-    tokenizer = Tokenizer(
-        models.BPE(
-            vocab=vocabulary,
-            merges=bpe_merges(pieces, frozen),
-            unk_token="<unk>",
-            fuse_unk=True,
-            byte_fallback=True,
-        )
-    )
-    tokenizer.normalizer = normalizers.Replace(" ", SPACE)
-    tokenizer.pre_tokenizer = pre_tokenizers.Split(" ", "merged_with_previous")
-    tokenizer.decoder = decoders.Sequence(
-        [decoders.Replace(SPACE, " "), decoders.ByteFallback(), decoders.Fuse()]
-    )
-    tokenizer.post_processor = processors.TemplateProcessing(
-        single="<bos> $A", pair="<bos> $A <bos>:1 $B:1", special_tokens=[("<bos>", vocabulary["<bos>"])]
-    )
-    tokenizer.add_special_tokens([AddedToken(text, normalized=False, special=True) for text in SPECIAL])
-    # Space runs exist only after the normalizer has written spaces as ▁, hence normalized.
-    tokenizer.add_tokens(
-        [AddedToken(text, normalized=SPACE in text, special=False) for text in WHITESPACE_RUNS]
-    )
-    if tokenizer.get_vocab_size() != VOCAB_SIZE:
-        raise ValueError(f"the tokenizer has {tokenizer.get_vocab_size()} pieces instead of {VOCAB_SIZE}")
-    return tokenizer
-
-
-def save(model: bytes, folder: Path) -> None:
-    """Write tokenizer.model, and tokenizer.json with its configuration as Transformers saves them."""
-    folder.mkdir(parents=True, exist_ok=True)
-    to_tokenizers(model).save(str(folder / "tokenizer.json"))
-    tokenizer = GemmaTokenizer.from_pretrained(folder)
-    tokenizer.chat_template = (HERE / "chat_template.jinja").read_text("utf-8")
-    tokenizer.save_pretrained(folder)
-    (folder / "tokenizer.model").write_bytes(model)
-    # Transformers 5 leaves out what the post-processor already does; older readers look for it here.
-    path = folder / "tokenizer_config.json"
-    config = json.loads(path.read_text("utf-8")) | {"add_bos_token": True, "add_eos_token": False}
-    for how_it_was_loaded in ("is_local", "local_files_only"):
-        config.pop(how_it_was_loaded, None)
-    path.write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", "utf-8")
-
-
 def main() -> None:
     """Build both tokenizers from train.jsonl."""
-    save(train_sentencepiece(corpus(HERE / "train.jsonl")), HERE / "checkpoint")
+    model = train_sentencepiece(corpus(HERE / "train.jsonl"))
+    save(model, HERE / "chat_template.jinja", HERE / "checkpoint")
 
 
 if __name__ == "__main__":

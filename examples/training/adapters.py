@@ -9,7 +9,7 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
-from training.loop import SEED, DrawTrain, answer_all, fit, report
+from training.loop import SEED, DrawTrain, answer_all, draw_examples, fit, report
 from training.phrases import read_examples
 
 EXAMPLES = Path(__file__).resolve().parents[1]
@@ -55,7 +55,8 @@ def train_adapter(
     # All of them are matrices. After three epochs of the sentiment data Muon's loss was 0.060, the best of AdamW 0.074.
     optimizer = torch.optim.Muon(trained, weight_decay=0.0, adjust_lr_fn="match_rms_adamw")
     rate = learning_rate / 2 if done else learning_rate
-    fit(adapted.get_base_model(), tokenizer, [optimizer], folder, draw_train, epochs, rate, done)
+    rows = draw_examples(tokenizer, folder, draw_train)
+    fit(adapted.get_base_model(), [optimizer], rows, epochs, rate, done)
 
     adapted.to(torch.bfloat16)  # as the base is saved
     adapted.peft_config["default"].base_model_name_or_path = BASE_FROM_ADAPTER

@@ -9,12 +9,13 @@ import math
 import random
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import Gemma3ForCausalLM, PreTrainedTokenizerBase
+from transformers import DynamicCache, Gemma3ForCausalLM, PreTrainedTokenizerBase
 
 from training.phrases import Example, bare, misspell, read_examples
 
@@ -24,6 +25,9 @@ WARMUP_STEPS = 150
 PIECE_DROPOUT = 0.03  # chance that a BPE merge of the prompt is skipped: one sentence, many spellings in ids
 SLIP_CHANCE = 0.05  # chance of a typing slip in a training prompt
 SEED = 7
+
+Row = tuple[list[int], list[bool]]
+"""The ids of a conversation, and which of them are learnt."""
 
 DrawTrain = Callable[[set[str], int], list[Example]]
 """Draws train rows that are not in a set of bare prompts, other ones with each seed."""
@@ -37,8 +41,8 @@ def render(tokenizer: PreTrainedTokenizerBase, prompt: str) -> str:
 
 def encode_examples(
     tokenizer: PreTrainedTokenizerBase, examples: list[Example], rng: random.Random
-) -> list[tuple[list[int], int]]:
-    """(ids, length of the prompt part) per example.
+) -> list[Row]:
+    """The rows of examples: what is answered is learnt.
 
     Prompts get typing slips and dropped merges, other ones each time; answers stay exact.
     """
@@ -46,17 +50,29 @@ def encode_examples(
         misspell(e.prompt, rng) if e.language != "ja" and rng.random() < SLIP_CHANCE else e.prompt
         for e in examples
     ]
-    bpe = tokenizer.backend_tokenizer.model
-    bpe.dropout = PIECE_DROPOUT
-    contexts = tokenizer([render(tokenizer, p) for p in prompts], add_special_tokens=False)["input_ids"]
-    bpe.dropout = None
+    with dropped_merges(tokenizer):
+        contexts = tokenizer([render(tokenizer, p) for p in prompts], add_special_tokens=False)["input_ids"]
     answers = tokenizer([e.expected + "<end_of_turn>" for e in examples], add_special_tokens=False)[
         "input_ids"
     ]
-    return [(context + answer, len(context)) for context, answer in zip(contexts, answers, strict=True)]
+    return [
+        ([*context, *answer], [False] * len(context) + [True] * len(answer))
+        for context, answer in zip(contexts, answers, strict=True)
+    ]
 
 
-def batches(rows: list[tuple[list[int], int]], rng: random.Random) -> list[tuple[torch.Tensor, torch.Tensor]]:
+@contextmanager
+def dropped_merges(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
+    """Within it a text now and then becomes other ids than usual."""
+    bpe = tokenizer.backend_tokenizer.model
+    bpe.dropout = PIECE_DROPOUT
+    try:
+        yield
+    finally:
+        bpe.dropout = None
+
+
+def batches(rows: list[Row], rng: random.Random) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Batches of similar lengths in random order: (ids, targets), each (batch, length).
 
     ids are right-padded with 0; targets are -100 except on answers.
@@ -73,10 +89,13 @@ def batches(rows: list[tuple[list[int], int]], rng: random.Random) -> list[tuple
         ids = torch.zeros(len(group), length, dtype=torch.long)
         targets = torch.full((len(group), length), -100)
         for row, i in enumerate(group):
-            tokens, context = rows[i]
+            tokens, learnt = rows[i]
             ids[row, : len(tokens)] = torch.tensor(tokens)
             # Position t predicts token t + 1, so the last context position predicts the answer's first token.
-            targets[row, context - 1 : len(tokens) - 1] = torch.tensor(tokens[context:])
+            nexts = [token if is_learnt else -100 for token, is_learnt in zip(tokens, learnt, strict=True)][
+                1:
+            ]
+            targets[row, : len(nexts)] = torch.tensor(nexts)
         result.append((ids, targets))
     return result
 
@@ -91,36 +110,34 @@ def rate_factor(step: int, steps: int) -> float:
 
 def fit(
     model: Gemma3ForCausalLM,
-    tokenizer: PreTrainedTokenizerBase,
     optimizers: list[torch.optim.Optimizer],
-    folder: Path,
-    draw_train: DrawTrain,
+    draw_rows: Callable[[int], list[Row]],
     epochs: int,
     learning_rate: float,
     first_epoch: int = 0,
+    prefix: list[int] | None = None,
 ) -> None:
     """Train in place what the optimizers hold, printing the loss of each epoch.
 
-    folder: of the example. Its train.jsonl is epoch 0; each later one draws as many new rows, none of them in its
-    eval.jsonl. first_epoch: how many epochs were trained before.
+    draw_rows: the rows of an epoch, as many in each. first_epoch: how many epochs were trained before. prefix: ids that
+    stand before every row; computed once per batch, which is what makes long instructions cheap.
     """
     rng = random.Random(SEED)
     trained = [p for part in optimizers for group in part.param_groups for p in group["params"]]
-    examples = read_examples(folder / "train.jsonl")
-    reserved = {bare(example.prompt) for example in read_examples(folder / "eval.jsonl")}
-    steps = epochs * math.ceil(len(examples) / BATCH_SIZE)
-    step, started = 0, time.monotonic()
+    step, steps, started = 0, 1, time.monotonic()
     model.train()
     for epoch in range(first_epoch, first_epoch + epochs):
-        if epoch:
-            examples = draw_train(set(reserved), epoch)
         total = 0.0
-        epoch_batches = batches(encode_examples(tokenizer, examples, rng), rng)
+        epoch_batches = batches(draw_rows(epoch), rng)
+        steps = max(steps, epochs * len(epoch_batches))
         for ids, targets in epoch_batches:
             for group in (group for part in optimizers for group in part.param_groups):
                 group["lr"] = learning_rate * rate_factor(step, steps)
+            cache = prefix_cache(model, prefix, len(ids)) if prefix else None
             # Right padding needs no mask: attention is causal and padded positions carry no loss.
-            hidden = model.model(input_ids=ids).last_hidden_state  # (batch, length, hidden)
+            hidden = model.model(
+                input_ids=ids, past_key_values=cache
+            ).last_hidden_state  # (batch, length, hidden)
             answer = targets != -100
             loss = cross_entropy(model.lm_head(hidden[answer]), targets[answer])
             model.zero_grad()
@@ -132,6 +149,31 @@ def fit(
             step += 1
         mean, elapsed = total / len(epoch_batches), time.monotonic() - started
         print(f"epoch {epoch + 1}/{first_epoch + epochs}  loss {mean:.4f}  {elapsed:.0f} s", flush=True)
+
+
+def prefix_cache(model: Gemma3ForCausalLM, prefix: list[int], rows: int) -> DynamicCache:
+    """Keys and values of a prefix, once computed and shared by so many rows; gradients flow through them."""
+    cache = DynamicCache(config=model.config)
+    model.model(input_ids=torch.tensor([prefix]), past_key_values=cache, use_cache=True)
+    cache.batch_repeat_interleave(rows)
+    return cache
+
+
+def draw_examples(
+    tokenizer: PreTrainedTokenizerBase, folder: Path, draw_train: DrawTrain
+) -> Callable[[int], list[Row]]:
+    """The rows of an epoch, for `fit`: its folder's train.jsonl is epoch 0, each later one draws as many new ones.
+
+    None of them is in the folder's eval.jsonl.
+    """
+    rng = random.Random(SEED)
+    reserved = {bare(example.prompt) for example in read_examples(folder / "eval.jsonl")}
+
+    def rows(epoch: int) -> list[Row]:
+        drawn = draw_train(set(reserved), epoch) if epoch else read_examples(folder / "train.jsonl")
+        return encode_examples(tokenizer, drawn, rng)
+
+    return rows
 
 
 @torch.inference_mode()

@@ -317,14 +317,14 @@ def read_examples(path: Path) -> list[Example]:
     return [Example(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
 
 
-def write_examples(rows: list[Example], path: Path) -> None:
+def write_examples(rows: Sequence[object], path: Path) -> None:
     """Write rows as JSON lines, readable characters kept."""
     lines = (json.dumps(vars(row), ensure_ascii=False) + "\n" for row in rows)
     path.write_text("".join(lines), "utf-8", newline="\n")
 
 
 def write_splits(
-    title: str, generate: Callable[[], tuple[list[Example], list[Example]]], directory: Path
+    title: str, generate: Callable[[], tuple[Sequence[object], Sequence[object]]], directory: Path
 ) -> None:
     """The command line of a dataset script: write train.jsonl and eval.jsonl.
 

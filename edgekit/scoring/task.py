@@ -12,34 +12,12 @@ from numpy.typing import NDArray
 
 from edgekit.errors import MissingToolError
 from edgekit.scoring.answers import exact_match, field_counts, macro_f1, parse_object, precision_recall_f1
-from edgekit.scoring.paired import Pairs, paired_difference, pairs_of
-from edgekit.stats import Interval, bootstrap_interval, mcnemar, share_interval
+from edgekit.scoring.metric import Score, TaskMetric, set_metric, share_metric
 
 _MOST_LABELS = 50
 
 Kind = Literal["labels", "json", "text"]
 _Rows = Callable[[Sequence[str], Sequence[str]], NDArray[np.float64]]
-_Score = Callable[[NDArray[np.float64]], float]
-
-
-@dataclass(frozen=True)
-class TaskMetric:
-    """One metric of both runners. difference: bundle minus reference, paired by row.
-
-    test: how p_value was had ("McNemar, exact"); None where only the interval tells. decides: whether it is judged, or
-    explains another. pairs: of a share of rows, who is right on which.
-    """
-
-    name: str
-    reference: Interval | None
-    bundle: Interval
-    difference: Interval | None
-    p_value: float | None = None
-    test: str | None = None
-    free: Interval | None = None
-    """The bundle's without the manifest's answer format, which holds its answers; None without one."""
-    pairs: Pairs | None = None
-    decides: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,12 +71,12 @@ def task_metrics(
         def flags(answers: Sequence[str] | None) -> list[bool] | None:
             return None if answers is None else [right(a, e) for a, e in zip(answers, expected, strict=True)]
 
-        return _share_metric(name, flags(reference), flags(bundle) or [], flags(free), decides)
+        return share_metric(name, flags(reference), flags(bundle) or [], flags(free), decides=decides)
 
-    def whole(name: str, rows: _Rows, score: _Score, *, decides: bool = True) -> TaskMetric:
+    def whole(name: str, rows: _Rows, score: Score, *, decides: bool = True) -> TaskMetric:
         stats = [None if a is None else rows(a, expected) for a in (reference, bundle, free)]
         assert stats[1] is not None
-        return _set_metric(name, score, stats[0], stats[1], stats[2], decides)
+        return set_metric(name, score, stats[0], stats[1], stats[2], decides=decides)
 
     if kind == "labels":
         return [per_row("accuracy", exact_match), whole("macro-F1", _label_codes, macro_f1)]
@@ -176,7 +154,7 @@ def _field_rows(answers: Sequence[str], expected: Sequence[str]) -> NDArray[np.f
     return np.array([field_counts(a, e) for a, e in zip(answers, expected, strict=True)], np.float64)
 
 
-def _field_score(place: int) -> _Score:
+def _field_score(place: int) -> Score:
     return lambda counts: precision_recall_f1(counts)[place]
 
 
@@ -201,56 +179,4 @@ def _chrf_rows(answers: Sequence[str], expected: Sequence[str]) -> NDArray[np.fl
     return np.array(
         [scorer.sentence_score(a, [e]).score / 100 for a, e in zip(answers, expected, strict=True)],
         np.float64,
-    )
-
-
-def _share_metric(
-    name: str, reference: list[bool] | None, bundle: list[bool], free: list[bool] | None, decides: bool
-) -> TaskMetric:
-    """A share of rows: Wilson's intervals, and McNemar's test and interval for the paired difference."""
-
-    def share(flags: list[bool]) -> Interval:
-        return share_interval(sum(flags), len(flags))
-
-    pairs = None if reference is None else pairs_of(reference, bundle)
-    return TaskMetric(
-        name,
-        None if reference is None else share(reference),
-        share(bundle),
-        None if pairs is None else paired_difference(pairs),
-        None if reference is None else mcnemar(reference, bundle),
-        None if reference is None else "McNemar, exact",
-        None if free is None else share(free),
-        pairs,
-        decides,
-    )
-
-
-def _set_metric(
-    name: str,
-    score: _Score,
-    reference: NDArray[np.float64] | None,
-    bundle: NDArray[np.float64],
-    free: NDArray[np.float64] | None,
-    decides: bool,
-) -> TaskMetric:
-    """A score of a whole set, of what was counted row by row: intervals by resampling rows, the same rows for
-    both runners."""
-
-    def interval(rows: NDArray[np.float64]) -> Interval:
-        return bootstrap_interval(lambda chosen: score(rows[chosen]), len(rows))
-
-    difference = None
-    if reference is not None:
-        ours = reference
-        difference = bootstrap_interval(
-            lambda chosen: score(bundle[chosen]) - score(ours[chosen]), len(bundle)
-        )
-    return TaskMetric(
-        name,
-        None if reference is None else interval(reference),
-        interval(bundle),
-        difference,
-        free=None if free is None else interval(free),
-        decides=decides,
     )

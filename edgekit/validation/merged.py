@@ -11,7 +11,8 @@ from edgekit.figures import number, percent, percent_points, size
 from edgekit.html.page import Block, Column, Prose, Remark, Table
 from edgekit.html.page import Section as PageSection
 from edgekit.html.text import sentence
-from edgekit.scoring.task import TaskMetric, task_kind, task_metrics
+from edgekit.scoring.metric import TaskMetric
+from edgekit.scoring.task import task_kind, task_metrics
 from edgekit.stats import Interval
 from edgekit.validation.checks import generation, logits
 from edgekit.validation.context import Context, name_of

@@ -11,12 +11,12 @@ from edgekit.html import svg
 from edgekit.html.page import Block, Column, Plot, Plots, Prose, Table
 from edgekit.html.text import shorten
 from edgekit.runtime.ask.questions import Answer
+from edgekit.scoring.metric import TaskMetric
 from edgekit.scoring.paired import Decision, Pairs, decide, rows_for, rows_needed
 from edgekit.scoring.task import (
     Confusion,
     FieldScore,
     Kind,
-    TaskMetric,
     confusion,
     field_scores,
     is_right,

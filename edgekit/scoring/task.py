@@ -10,13 +10,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from edgekit.calling.tools import Calling, Dialect
 from edgekit.errors import MissingToolError
 from edgekit.scoring.answers import exact_match, field_counts, macro_f1, parse_object, precision_recall_f1
+from edgekit.scoring.calls import are_same, call_metrics
 from edgekit.scoring.metric import Score, TaskMetric, set_metric, share_metric
 
 _MOST_LABELS = 50
 
-Kind = Literal["labels", "json", "text"]
+Kind = Literal["labels", "json", "text", "calls"]
 _Rows = Callable[[Sequence[str], Sequence[str]], NDArray[np.float64]]
 
 
@@ -40,12 +42,15 @@ class FieldScore:
     bundle: int
 
 
-def task_kind(expected: Sequence[str]) -> Kind:
+def task_kind(expected: Sequence[str], calling: Calling | None = None) -> Kind:
     """What sort of task the expected outputs are.
 
+    "calls" of a bundle that calls, whatever is expected: then text says that nothing is to be called. Of others
     "json" when all are JSON objects; "labels" when they are short lines and each occurs twice on average, at
     most 50 different ones; "text" else.
     """
+    if calling is not None:
+        return "calls"
     if all(parse_object(text) is not None for text in expected):
         return "json"
     different = set(expected)
@@ -61,11 +66,16 @@ def task_metrics(
     reference: Sequence[str] | None,
     bundle: Sequence[str],
     free: Sequence[str] | None = None,
+    calling: Calling | None = None,
 ) -> list[TaskMetric]:
     """Score answers, row by row those of `expected`; the first metric is the one that matters most.
 
     reference: None when only the bundle was asked. free: of the bundle, where its answers are held to a format.
+    calling: how the bundle calls, for "calls".
     """
+    if kind == "calls":
+        assert calling is not None
+        return call_metrics(calling, expected, reference, bundle, free)
 
     def per_row(name: str, right: Callable[[str, str], bool], *, decides: bool = True) -> TaskMetric:
         def flags(answers: Sequence[str] | None) -> list[bool] | None:
@@ -95,8 +105,11 @@ def task_metrics(
     ]
 
 
-def is_right(kind: Kind, answer: str, expected: str) -> bool:
-    """Whether an answer is the expected one, as its kind of task counts it."""
+def is_right(kind: Kind, answer: str, expected: str, dialect: Dialect | None = None) -> bool:
+    """Whether an answer is the expected one, as its kind of task counts it. dialect: of calls."""
+    if kind == "calls":
+        assert dialect is not None
+        return are_same(answer, expected, dialect)
     return same_json(answer, expected) if kind == "json" else exact_match(answer, expected)
 
 

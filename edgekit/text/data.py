@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from edgekit.calling.tools import Calling
 from edgekit.errors import InputError
+from edgekit.text.call_turns import is_for_training
 from edgekit.text.messages import Message, text_of
 from edgekit.text.prompts import PROMPTS
 from edgekit.text.records import records
@@ -55,12 +57,14 @@ def read_data(
     limit: int | None = None,
     remedy: str = "mend the row, name its field (--field prompt=…), or pass --skip-bad-rows",
     refusal: Callable[[Sequence[Message]], str | None] = lambda messages: None,
+    calling: Calling | None = None,
 ) -> Data:
     """Read a file of rows (`edgekit.text.records`), in any shape that `edgekit.text.shapes` knows.
 
     fields: our name (prompt, messages, expected) → the data's. skip_bad_rows: leave out what cannot be used.
     limit: rows to use at most, the first ones. remedy: what the caller offers for a row that cannot be used.
-    refusal: why else a conversation cannot be used.
+    refusal: why else a conversation cannot be used. calling: how the bundle calls, where it does; what is expected is
+    written so, too. Rows that say that they are for training are left out.
     Raises InputError, naming file and line, for the first row that cannot be used, and MissingToolError where a
     package is needed that is not installed.
     """
@@ -71,12 +75,15 @@ def read_data(
     skipped: list[SkippedRow] = []
     there: Counter[str] = Counter()
     read: Counter[str] = Counter()
-    total = 0
+    total = trained = 0
     for line, record in records(path):
+        if not isinstance(record, str) and is_for_training(record):
+            trained += 1
+            continue
         total += 1
         if limit is not None and len(rows) >= limit:
             continue
-        found = record if isinstance(record, str) else shape(record, names)
+        found = record if isinstance(record, str) else shape(record, names, calling)
         offered = remedy
         if not isinstance(found, str) and (why := refusal(found.messages)) is not None:
             leads = found.messages[0]["role"] == "system"
@@ -93,6 +100,8 @@ def read_data(
         skipped.append(SkippedRow(line, found))
     if not rows:
         first = f" (line {skipped[0].line}: {skipped[0].reason})" if skipped else ""
+        if trained and not skipped:
+            first = ": all of them say that they are for training"
         raise InputError(f"there is no row to use{first}", where=path)
     expected = sum(row.expected is not None for row in rows)
     unread = tuple(name for name in there if name not in read)

@@ -5,6 +5,7 @@ TRL        prompt, completion                       both texts, or both lists of
 chat       messages                                 a last turn of the assistant is what is expected
 ShareGPT   conversations: from, value               human, gpt, system
 Alpaca     instruction, input, output, system       input below the instruction, as LLaMA-Factory joins them
+calls      messages, tools                          `edgekit.text.call_turns`
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from edgekit.calling.tools import Calling
 from edgekit.records import documents
+from edgekit.text.call_turns import holds_calls, plain_turns
 from edgekit.text.messages import Message, text_of
 
 FIELDS: Final = ("prompt", "messages", "expected")
@@ -41,8 +44,24 @@ class Shaped:
     columns: frozenset[str]
 
 
-def shape(record: Mapping[str, Any], names: Mapping[str, str]) -> Shaped | str:
-    """Read a record, or say what is wrong with it. names: our name → the data's, for fields that the user named."""
+def shape(
+    record: Mapping[str, Any], names: Mapping[str, str], calling: Calling | None = None
+) -> Shaped | str:
+    """Read a record, or say what is wrong with it.
+
+    names: our name → the data's, for fields that the user named. calling: how the bundle calls.
+    """
+    if not holds_calls(record):
+        return _shape(record, names)
+    plain = {name: plain_turns(value, calling) for name, value in record.items()}
+    for name, value in plain.items():
+        if isinstance(value, str) and value is not record[name]:
+            return f'"{name}" {value}'
+    found = _shape(plain, names)
+    return found if isinstance(found, str) else replace(found, columns=found.columns | {"tools"})
+
+
+def _shape(record: Mapping[str, Any], names: Mapping[str, str]) -> Shaped | str:
     prompt_name, messages_name = (names.get(name, name) for name in ("prompt", "messages"))
     asked: Any = record.get(prompt_name)
     used: tuple[str, ...]

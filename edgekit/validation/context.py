@@ -10,6 +10,7 @@ from typing import Literal
 
 from edgekit.bundle.adapter.opening import Adapter
 from edgekit.bundle.summary import Summary
+from edgekit.calling.tools import Calling
 from edgekit.checkpoint import Checkpoint, digest, open_checkpoint
 from edgekit.errors import BundleError
 from edgekit.progress import SILENT, Progress
@@ -201,6 +202,11 @@ class Context:
         return kept_ids(self.bundle)
 
     @property
+    def calling(self) -> Calling | None:
+        """How the bundle calls; None where it does not, or an adapter with another task lies over it."""
+        return calling_of(self.bundle, self.adapter)
+
+    @property
     def system_prompt(self) -> str | None:
         """What the adapter's conversations begin with."""
         return None if self.adapter is None else self.adapter.manifest.system_prompt
@@ -228,6 +234,11 @@ class Context:
 def is_whole(bundle: Summary) -> bool:
     """Whether a file is the one that its manifest describes, and holds what an engine needs to open it."""
     return bundle.digest_matches is not False and bundle.size_matches is not False and bundle.llm is not None
+
+
+def calling_of(bundle: Summary, adapter: Adapter | None) -> Calling | None:
+    """How a bundle calls, with or without an adapter over it."""
+    return None if bundle.manifest is None or adapter is not None else bundle.manifest.calling
 
 
 def name_of(bundle: Summary) -> str:

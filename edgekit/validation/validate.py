@@ -16,6 +16,7 @@ from edgekit.bundle.inspect import inspect
 from edgekit.bundle.opening import Bundle
 from edgekit.bundle.subject import identify_adapter
 from edgekit.bundle.summary import Summary
+from edgekit.calling.tools import Dialect
 from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.conversion.adapter.talking import template_of
 from edgekit.conversion.options import one_of
@@ -29,7 +30,14 @@ from edgekit.text.messages import Message
 from edgekit.text.settle import Text, read_text
 from edgekit.text.template.render import refusal
 from edgekit.validation.checks import CHECKS, container, generation, logits, stop, task, template, tokens
-from edgekit.validation.context import Context, ReferenceIdentity, ReferenceSide, kept_ids, name_of
+from edgekit.validation.context import (
+    Context,
+    ReferenceIdentity,
+    ReferenceSide,
+    calling_of,
+    kept_ids,
+    name_of,
+)
 from edgekit.validation.files import write_junit, write_reports
 from edgekit.validation.merged import MergedComparison, hold_beside
 from edgekit.validation.questions import questions_for
@@ -131,6 +139,7 @@ def validate(
             skip_bad_rows=skip_bad_rows,
             limit=limit,
             refusal=_refusal(text, summary, opened),
+            calling=calling_of(summary, opened),
         )
     )
     other = None if against is None else _whole(inspect(against))
@@ -309,7 +318,7 @@ def _report(
         decision=decision,
         checks=tuple(checks),
         sections=sections,
-        worst=() if answers is None else worst_examples(answers.rows, _kind_of_task(sections)),
+        worst=() if answers is None else worst_examples(answers.rows, *_kind_of_task(sections)),
         steps=laps.steps,
         seconds=laps.seconds,
         edgekit_version=version("edgekit"),
@@ -335,6 +344,6 @@ def _headline(checks: Sequence[Check], scored: task.Section | None, result: task
     return f"{result.decision}: {short}"
 
 
-def _kind_of_task(sections: Mapping[str, Any]) -> Kind:
+def _kind_of_task(sections: Mapping[str, Any]) -> tuple[Kind, Dialect | None]:
     scored = sections.get(task.NAME)
-    return scored.kind if isinstance(scored, task.Section) else "text"
+    return (scored.kind, scored.dialect) if isinstance(scored, task.Section) else ("text", None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from edgekit.calling.tools import Dialect
 from edgekit.html.page import Block, Comparison, Fold, Passage, Prose, Run
 from edgekit.html.page import Section as PageSection
 from edgekit.html.passages import side_by_side
@@ -34,17 +35,24 @@ class WorstExample:
     why: str
 
 
-def worst_examples(rows: Sequence[Row], kind: Kind = "text") -> tuple[WorstExample, ...]:
-    """Rows worth looking at: new loops first, then what became wrong, then the earliest differences. kind: of task."""
+def worst_examples(
+    rows: Sequence[Row], kind: Kind = "text", dialect: Dialect | None = None
+) -> tuple[WorstExample, ...]:
+    """Rows worth looking at: new loops first, then what became wrong, then the earliest differences. kind: of task.
+
+    dialect: of calls.
+    """
     found = []
     for row in rows:
         if row.bundle_loops and not row.reference_loops:
             rank, why = 0, "ends in a loop"
-        elif _right(kind, row.reference, row.expected) and not _right(kind, row.bundle, row.expected):
+        elif _right(kind, row.reference, row.expected, dialect) and not _right(
+            kind, row.bundle, row.expected, dialect
+        ):
             rank, why = 1, "became wrong"
-        elif row.first_difference_char is not None and not _right(kind, row.bundle, row.expected):
+        elif row.first_difference_char is not None and not _right(kind, row.bundle, row.expected, dialect):
             rank, why = 2, f"differs from token {row.first_difference}"
-        elif row.expected is not None and not _right(kind, row.bundle, row.expected):
+        elif row.expected is not None and not _right(kind, row.bundle, row.expected, dialect):
             rank, why = 3, "wrong in both" if row.reference is not None else "not what was expected"
         else:
             continue
@@ -67,8 +75,8 @@ def worst_examples(rows: Sequence[Row], kind: Kind = "text") -> tuple[WorstExamp
     return tuple(example for _, _, example in sorted(found, key=lambda item: item[:2])[:_WORST])
 
 
-def _right(kind: Kind, answer: str | None, expected: str | None) -> bool:
-    return answer is not None and expected is not None and is_right(kind, answer, expected)
+def _right(kind: Kind, answer: str | None, expected: str | None, dialect: Dialect | None) -> bool:
+    return answer is not None and expected is not None and is_right(kind, answer, expected, dialect)
 
 
 def page_of(worst: Sequence[WorstExample]) -> PageSection:

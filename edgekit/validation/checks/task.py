@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 
+from edgekit.calling.tools import Dialect
 from edgekit.figures import number, percent, percent_points
 from edgekit.gates import Gate, Gates
 from edgekit.html import svg
 from edgekit.html.page import Block, Column, Plot, Plots, Prose, Table
 from edgekit.html.text import shorten
 from edgekit.runtime.ask.questions import Answer
+from edgekit.scoring.calls import WrongCalls, wrong_calls
 from edgekit.scoring.metric import TaskMetric
 from edgekit.scoring.paired import Decision, Pairs, decide, rows_for, rows_needed
 from edgekit.scoring.task import (
@@ -23,10 +26,12 @@ from edgekit.scoring.task import (
     task_kind,
     task_metrics,
 )
+from edgekit.text.data import Row
 from edgekit.validation.context import Context
 from edgekit.validation.drawing import MISSING, bars_of, counted, interval
 from edgekit.validation.rows import ChangedRow, field_table, label_blocks
 from edgekit.validation.verdict import Check, Figure, Skipped, Status, decided_by_gates
+from edgekit.validation.wrong_calls import blocks as wrong_call_blocks
 
 NAME = "task"
 TITLE = "Task"
@@ -39,10 +44,10 @@ _ROWS = 200
 class Section:
     """Answers against expected outputs.
 
-    kind: "labels" when there are few different expected outputs, "json" when all are JSON objects, "text"
-    else. metrics: the first is the one that matters most. held: the bundle's answers are held to the manifest's format,
-    as the app's will be. changed: rows that broke, then rows that were mended, 200 at most. confusion: of labels.
-    fields: of JSON objects.
+    kind: "calls" of a bundle that calls; "labels" when there are few different expected outputs, "json" when all are
+    JSON objects, "text" else. metrics: the first is the one that matters most. held: the bundle's answers are held to
+    the manifest's format, as the app's will be. changed: rows that broke, then rows that were mended, 200 at most.
+    confusion: of labels. fields: of JSON objects. dialect: of calls. wrong: rows whose calls are, 200 at most.
     """
 
     kind: Kind
@@ -52,6 +57,8 @@ class Section:
     changed: tuple[ChangedRow, ...] = ()
     confusion: tuple[Confusion, ...] = ()
     fields: tuple[FieldScore, ...] = ()
+    dialect: Dialect | None = None
+    wrong: tuple[WrongCalls, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -74,25 +81,38 @@ def look(context: Context) -> Section | Skipped:
     def texts(answers: Sequence[Answer]) -> list[str]:
         return [answers[number].text for number in judged]
 
-    said, theirs, kind = context.said, context.reference.said, task_kind(expected)
+    said, theirs, calling = context.said, context.reference.said, context.calling
+    kind, dialect = task_kind(expected, calling), None if calling is None else calling.dialect
     held = said.constrained is not None
     bundle = texts(said.constrained if said.constrained is not None else said.answers)
     reference = None if theirs is None else texts(theirs.answers)
     free = texts(said.answers) if held else None
     changed = []
     for row, wanted, before, after in zip(rows, expected, reference or [], bundle, strict=False):
-        was, now = is_right(kind, before, wanted), is_right(kind, after, wanted)
+        was, now = (is_right(kind, answer, wanted, dialect) for answer in (before, after))
         if was != now:
             changed.append(ChangedRow(row.line, row.prompt, wanted, before, after, now))
     return Section(
         kind,
         len(judged),
-        tuple(task_metrics(kind, expected, reference, bundle, free)),
+        tuple(task_metrics(kind, expected, reference, bundle, free, calling)),
         held,
         tuple(sorted(changed, key=lambda row: row.mended)[:_ROWS]) if kind != "text" else (),
         confusion(expected, reference, bundle) if kind == "labels" else (),
         field_scores(expected, reference, bundle) if kind == "json" else (),
+        dialect,
+        () if dialect is None else _wrong(rows, expected, bundle, dialect),
     )
+
+
+def _wrong(
+    rows: Sequence[Row], expected: Sequence[str], bundle: Sequence[str], dialect: Dialect
+) -> tuple[WrongCalls, ...]:
+    found = (
+        wrong_calls(row.line, row.prompt, answer, wanted, dialect)
+        for row, wanted, answer in zip(rows, expected, bundle, strict=True)
+    )
+    return tuple(islice((wrong for wrong in found if wrong is not None), _ROWS))
 
 
 def outcome(section: Section, gates: Gates) -> Outcome | None:
@@ -181,7 +201,9 @@ def _drops(section: Section, gates: Gates) -> tuple[Gate, ...]:
 
 def page(section: Section, check: Check) -> list[Block]:
     """Draw every metric with its interval."""
-    kind = {"labels": "labels", "json": "JSON objects", "text": "free text"}[section.kind]
+    kind = {"labels": "labels", "json": "JSON objects", "text": "free text", "calls": "calls, or none"}[
+        section.kind
+    ]
     blocks: list[Block] = [Prose(f"{section.rows:,} rows carry an expected output: {kind}.")]
     both = [metric for metric in section.metrics if metric.reference is not None]
     labels = [shorten(metric.name, 64) for metric in section.metrics]
@@ -223,6 +245,8 @@ def page(section: Section, check: Check) -> list[Block]:
         blocks += label_blocks(section.confusion)
     if section.fields:
         blocks.append(field_table(section.fields))
+    if section.kind == "calls":
+        blocks += wrong_call_blocks(section.wrong)
     return blocks
 
 

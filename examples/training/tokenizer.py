@@ -28,10 +28,13 @@ LETTERS = (
 )
 
 
-def train_sentencepiece(lines: list[str], further: Sequence[str] = ()) -> bytes:
+def train_sentencepiece(
+    lines: list[str], further: Sequence[str] = (), *, longest: int = 16, mixed: bool = False
+) -> bytes:
     """Train the SentencePiece model and return its serialized form. No file names end up inside it.
 
-    further: control tokens beside those of every Gemma.
+    further: control tokens beside those of every Gemma. mixed: letters and punctuation may be one
+    piece, and pieces be longer, which makes calls short.
     """
     model = io.BytesIO()
     spm.SentencePieceTrainer.train(
@@ -57,6 +60,7 @@ def train_sentencepiece(lines: list[str], further: Sequence[str] = ()) -> bytes:
         user_defined_symbols=["<mask>", START_OF_TURN, END_OF_TURN, *further, *WHITESPACE_RUNS],
         num_threads=1,
         minloglevel=2,
+        **({"max_sentencepiece_length": 24, "split_by_unicode_script": False} if mixed else {}),
     )
     return model.getvalue()
 

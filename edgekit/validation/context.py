@@ -22,6 +22,7 @@ from edgekit.scoring.scorer import GraphScorer, Scorer, open_scorer
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.data import Data
 from edgekit.text.settle import Text
+from edgekit.validation.questions import calling_of
 from edgekit.validation.verdict import Check
 
 _LONGEST = 4096
@@ -234,11 +235,6 @@ class Context:
 def is_whole(bundle: Summary) -> bool:
     """Whether a file is the one that its manifest describes, and holds what an engine needs to open it."""
     return bundle.digest_matches is not False and bundle.size_matches is not False and bundle.llm is not None
-
-
-def calling_of(bundle: Summary, adapter: Adapter | None) -> Calling | None:
-    """How a bundle calls, with or without an adapter over it."""
-    return None if bundle.manifest is None or adapter is not None else bundle.manifest.calling
 
 
 def name_of(bundle: Summary) -> str:

@@ -34,13 +34,12 @@ from edgekit.validation.context import (
     Context,
     ReferenceIdentity,
     ReferenceSide,
-    calling_of,
     kept_ids,
     name_of,
 )
 from edgekit.validation.files import write_junit, write_reports
 from edgekit.validation.merged import MergedComparison, hold_beside
-from edgekit.validation.questions import questions_for
+from edgekit.validation.questions import calling_of, questions_for
 from edgekit.validation.remedy import with_remedies
 from edgekit.validation.report import Parity, Step
 from edgekit.validation.verdict import Check, CheckModule, Skipped, conclude

@@ -14,6 +14,7 @@ from edgekit.cli.console import DebugOption, JsonOption, QuietOption, error_cons
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
+    from edgekit.cli.calls import Results
     from edgekit.runtime.ask.protocol import Reply
     from edgekit.runtime.chat import Chat
 
@@ -23,7 +24,9 @@ edgekit chat my-fine-tune
 
 edgekit chat my-fine-tune --prompt "my screen is too dark" --sampler greedy
 
-edgekit chat base --adapter sentiment-adapter --adapter triage-adapter"""
+edgekit chat base --adapter sentiment-adapter --adapter triage-adapter
+
+edgekit chat my-caller --prompt "flashlight on" --results results.json"""
 
 SWITCH = "/adapter"
 BASE = "none"
@@ -55,6 +58,13 @@ def chat(
     free: Annotated[
         bool, typer.Option("--free", help="Do not hold answers to the schema or regex of bundle or adapter.")
     ] = False,
+    tools: Annotated[
+        bool, typer.Option("--tools", help="Ask what each call gave, and let the model go on with it.")
+    ] = False,
+    results: Annotated[
+        Path | None,
+        typer.Option(help="A JSON file with what calls give, by tool, * for the others; instead of --tools."),
+    ] = None,
     threads: Annotated[int | None, typer.Option(min=1, help="Threads of the engine.")] = None,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
@@ -71,6 +81,13 @@ def chat(
         prompt = sys.stdin.read()
     if prompt is not None and not prompt.strip():
         raise InputError("the message is empty", where="--prompt", remedy="say something to the model")
+    given: Results | None = None
+    if results is not None:
+        from edgekit.cli.calls import read_results
+
+        given = read_results(results)
+    elif tools:
+        from edgekit.cli.calls import ask_for_result as given
     with open_chat(
         bundle,
         adapter or (),
@@ -81,19 +98,32 @@ def chat(
         constrained=not free,
         threads=threads,
     ) as talk:
+        if given is not None and talk.calling is None:
+            raise InputError(
+                "the bundle calls no tools",
+                where="--results" if results is not None else "--tools",
+                remedy="convert the checkpoint with --tools FILE",
+            )
         if prompt is not None:
-            _answer_once(talk, prompt, as_json, quiet)
+            _answer_once(talk, prompt, given, as_json, quiet)
         else:
-            _converse(talk, quiet)
+            _converse(talk, given, quiet)
 
 
-def _answer_once(talk: Chat, prompt: str, as_json: bool, quiet: bool) -> None:
+def _answer_once(talk: Chat, prompt: str, given: Results | None, as_json: bool, quiet: bool) -> None:
     if as_json:
         from edgekit.runtime.chat import reply_json
 
-        print_json(reply_json(talk.say(prompt), talk.adapter))
+        if talk.calling is None:
+            print_json(reply_json(talk.say(prompt), talk.adapter))
+            return
+        from edgekit.cli.calls import converse
+
+        rounds = converse(talk, prompt, given, lambda _: None)
+        calls = [one.to_json() for one in rounds]
+        print_json({**reply_json(rounds[-1].reply, talk.adapter), "rounds": calls})
         return
-    reply = _stream(talk, prompt)
+    reply = _say(talk, prompt, given)
     if not quiet:
         _print_speed(reply)
 
@@ -104,7 +134,16 @@ def _line_editing() -> None:
         import readline  # noqa: F401 (importing it is what changes input())
 
 
-def _converse(talk: Chat, quiet: bool) -> None:
+def _say(talk: Chat, message: str, given: Results | None) -> Reply:
+    """Send a message and show what comes back: as it comes, or, of a bundle that calls, as calls."""
+    if talk.calling is None:
+        return _stream(talk, message)
+    from edgekit.cli.calls import converse, show
+
+    return converse(talk, message, given, show)[-1].reply
+
+
+def _converse(talk: Chat, given: Results | None, quiet: bool) -> None:
     """Read messages until the end of input; an interrupt while the model speaks only stops the answer."""
     if sys.stdin.isatty():
         _line_editing()
@@ -129,10 +168,12 @@ def _converse(talk: Chat, quiet: bool) -> None:
             _switch(talk, message.split()[1:], quiet)
             continue
         try:
-            reply = _stream(talk, message)
+            reply = _say(talk, message, given)
         except KeyboardInterrupt:
             say()
             continue
+        except EOFError:  # no more results
+            return
         if not quiet:
             _print_speed(reply)
         if reply.ending == "context":

@@ -19,17 +19,30 @@ from edgekit.text.messages import Message
 if TYPE_CHECKING:
     from edgekit.bundle.adapter.opening import Adapter
     from edgekit.bundle.opening import Bundle
+    from edgekit.calling.tools import Calling
     from edgekit.runtime.ask.session import Conversation, Session
 
 
 @dataclass(frozen=True)
 class Speaker:
-    """How to talk with an adapter, or with the base alone. system: sent before each conversation."""
+    """How to talk with an adapter, or with the base alone.
+
+    system: sent before each conversation, behind it the tools of `calling`. one_turn: whether each message must begin a
+    conversation of its own.
+    """
 
     system: str | None
     decoding: Decoding
     one_turn: bool = False
-    """Whether each message must begin a conversation of its own."""
+    calling: Calling | None = None
+
+    @property
+    def first(self) -> tuple[Message, ...]:
+        """What a conversation begins with, before anybody says anything."""
+        if self.calling is not None:
+            told = self.calling.first(self.system)
+            return () if told is None else (told,)
+        return ({"role": "system", "content": self.system},) if self.system else ()
 
 
 class Chat:
@@ -77,6 +90,11 @@ class Chat:
         """Whether each message begins a conversation of its own, as the model's chat template demands."""
         return self._speakers[self.adapter].one_turn
 
+    @property
+    def calling(self) -> Calling | None:
+        """What whoever speaks may call, and how; None when it calls nothing."""
+        return self._speakers[self.adapter].calling
+
     def _begin_again(self) -> None:
         if self._said and self.one_turn:
             self.begin(self.adapter)
@@ -93,12 +111,9 @@ class Chat:
                 remedy=f"one of {', '.join(self.adapters)}" if self.adapters else "open it with --adapter",
             )
         speaker = self._speakers[adapter]
-        system: tuple[Message, ...] = ()
-        if speaker.system:
-            system = ({"role": "system", "content": speaker.system},)
         began = time.perf_counter()
         self.close()
-        self._conversation = self._open.enter_context(self._session.talk(speaker.decoding, system))
+        self._conversation = self._open.enter_context(self._session.talk(speaker.decoding, speaker.first))
         self.adapter = adapter
         self._said = False
         return time.perf_counter() - began
@@ -166,7 +181,10 @@ def _speakers(
     answer = base.manifest.answer if base.manifest is not None and constrained else None
     alone = replace(decoding, answers=None if answer is None else AnswerFormat.from_manifest(answer))
     one_turn = base.manifest is not None and base.manifest.turns == "one"
-    speakers: dict[str | None, Speaker] = {None: Speaker(system, alone, one_turn)}
+    calling = None if base.manifest is None else base.manifest.calling
+    if constrained and calling is not None and calling.format is not None:
+        alone = replace(alone, answers=AnswerFormat("regex", calling.format))
+    speakers: dict[str | None, Speaker] = {None: Speaker(system, alone, one_turn, calling)}
     if not adapters:
         return speakers
     from edgekit.bundle.adapter.opening import open_adapter

@@ -61,7 +61,11 @@ extern long strtol(const char *, char **, int);
 extern double strtod(const char *, char **);
 extern _Noreturn void _exit(int);
 
-enum { kMonotonic = 1 }; /* CLOCK_MONOTONIC */
+#if !defined(__ANDROID__)
+extern int mallopt(int, int);
+#endif
+
+enum { kMonotonic = 1, kMmapThreshold = -3 }; /* CLOCK_MONOTONIC, M_MMAP_THRESHOLD */
 
 /* ------------------------------------------------------------------- LiteRT-LM 0.18 (litert_lm/_ffi.py) */
 
@@ -74,6 +78,7 @@ extern void litert_lm_engine_settings_delete(void *);
 extern void litert_lm_engine_settings_set_max_num_tokens(void *, int);
 extern void litert_lm_engine_settings_set_num_threads(void *, int);
 extern void litert_lm_engine_settings_set_cache_dir(void *, const char *);
+extern void litert_lm_engine_settings_set_prefill_chunk_size(void *, int);
 extern void litert_lm_engine_settings_set_gpu_wait_for_weight_uploads(void *, bool);
 extern void litert_lm_engine_settings_enable_benchmark(void *);
 extern void litert_lm_engine_settings_set_num_decode_tokens(void *, int);
@@ -117,6 +122,9 @@ extern void litert_lm_conversation_delete(void *);
 extern void *litert_lm_conversation_send_message(void *, const char *message, const char *extra, void *optional);
 extern const char *litert_lm_json_response_get_string(void *);
 extern void litert_lm_json_response_delete(void *);
+
+/* As in chat and the app: tokens that are read at once, and the size above which glibc gives a cache back. */
+enum { kPrefillChunk = 128, kGivenBack = 4 << 20 };
 
 enum { kText = 0, kTopP = 2, kEverything = 2, kErrorsOnly = 4 };
 
@@ -577,6 +585,7 @@ static void *open_engine(const Task *task) {
     litert_lm_engine_settings_set_num_threads(settings, (int)task->threads);
   if (task->kv_length) litert_lm_engine_settings_set_max_num_tokens(settings, (int)task->kv_length);
   litert_lm_engine_settings_set_cache_dir(settings, task->cache_dir);
+  litert_lm_engine_settings_set_prefill_chunk_size(settings, kPrefillChunk);
   if (task->decode) {
     litert_lm_engine_settings_enable_benchmark(settings);
     litert_lm_engine_settings_set_num_decode_tokens(settings, (int)task->decode);
@@ -623,6 +632,9 @@ int edgekit_bench_main(int argc, char **argv) {
   if (task.switches && !(*task.sidecar && *task.others)) return fail("task", "switching needs sidecar and others");
   if (*task.cpus && !pin(task.cpus)) return fail("task", "cannot pin to these cores");
   alarm((unsigned)task.timeout_s);
+#if !defined(__ANDROID__)
+  mallopt(kMmapThreshold, kGivenBack);
+#endif
   /* Which device the GPU backend chose stands in the log alone. */
   litert_lm_set_min_log_level(strcmp(task.backend, "gpu") == 0 ? kEverything : kErrorsOnly);
   return run(&task);

@@ -33,13 +33,12 @@ def test_a_crash_is_an_error_that_names_the_file_and_the_signal(float_bundle: Pa
             assert caught.value.where == str(float_bundle)
 
 
-def test_a_crash_in_the_middle_of_an_answer_is_one_too(float_bundle: Path) -> None:
+def test_a_crash_while_an_answer_is_awaited_is_one_too(float_bundle: Path) -> None:
     with ask(float_bundle) as session, session.talk(HELLO.decoding) as chat:
-        stream = chat.stream(HELLO.messages[-1])
-        next(stream)
-        os.kill(session.child.pid, signal.SIGKILL)
+        os.kill(session.child.pid, signal.SIGSTOP)  # or a short answer is over before the signal comes
+        threading.Timer(0.2, os.kill, (session.child.pid, signal.SIGKILL)).start()
         with pytest.raises(EngineError, match="SIGKILL"):
-            list(stream)
+            list(chat.stream(HELLO.messages[-1]))
 
 
 def test_a_child_that_takes_too_long_is_ended(float_bundle: Path) -> None:

@@ -3,7 +3,7 @@ package dev.edgekit.sample.engine
 import java.io.File
 
 /** Tokens that the prompt is fed in at a time: it holds down what a long prompt takes. */
-private const val PREFILL_CHUNK = 512
+private const val PREFILL_CHUNK = 128
 
 /** Instead of a cache directory: packed weights are not kept. The empty text would put them beside the model. */
 private const val NO_CACHE = ":nocache"

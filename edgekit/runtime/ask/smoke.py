@@ -172,9 +172,8 @@ def _spells_spaces(path: Path) -> bool:
 
             model = sentencepiece_model_pb2.ModelProto.FromString(bytes(section_bytes(container, section)))
             return not model.normalizer_spec.escape_whitespaces
-        if (
-            section.kind == SectionKind.HF_TOKENIZER
-        ):  # with ▁ but where it was respelled, for models that call
+        if section.kind == SectionKind.HF_TOKENIZER:
+            # Spelled with ▁, but where it was respelled for a model that calls.
             document = zlib.decompressobj().decompress(section_bytes(container, section)[8:], _MOST_TOKENIZER)
             return b'"normalizer":null' in document
     return False

@@ -38,10 +38,10 @@ import dev.edgekit.sample.tasks.Answer
 import dev.edgekit.sample.tasks.Ending
 import dev.edgekit.sample.tasks.Field
 
-/** An answer and how it ended. The latest is read aloud while it comes in. */
+/** An answer and how it ended. The latest is read aloud once it is whole: not again for each of its tokens. */
 @Composable
 fun AnswerView(turn: ShownTurn, isLatest: Boolean, onAction: (String) -> Unit, calls: ((Int) -> CallActions)? = null) = Column(
-    Modifier.fillMaxWidth().padding(end = 24.dp).semantics { if (isLatest) liveRegion = LiveRegionMode.Polite },
+    Modifier.fillMaxWidth().padding(end = 24.dp).semantics { if (isLatest && turn.ending != null) liveRegion = LiveRegionMode.Polite },
     verticalArrangement = Arrangement.spacedBy(4.dp),
 ) {
     when (val answer = turn.answer) {

@@ -19,6 +19,9 @@ import dev.edgekit.sample.bundle.InstalledAdapter
 import dev.edgekit.sample.tasks.FakeEngine
 import dev.edgekit.sample.tasks.severalTasks
 import org.junit.Assert.assertTrue
+import androidx.compose.ui.test.SemanticsMatcher
+import androidx.compose.ui.test.assertCountEquals
+import dev.edgekit.sample.tasks.sampleBundle
 import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -72,6 +75,20 @@ class AccessibilityTest {
         app.tapIcon(R.string.sampling)
         app.awaitText("Apply")
         assertAccessible()
+    }
+
+    @Test
+    fun `an answer is read aloud once it is whole, not at each token`() {
+        val live = SemanticsMatcher.keyIsDefined(SemanticsProperties.LiveRegion)
+        ApplicationProvider.getApplicationContext<AppUnderTest>().use(sampleBundle(), FakeEngine(answer = { "word ".repeat(20) }, pieceMillis = 30))
+        ActivityScenario.launch(MainActivity::class.java).use<_, Unit> {
+            app.awaitText("hello")
+            app.tap("hello")
+            app.awaitText("word word")
+            compose.onAllNodes(live).assertCountEquals(0)
+            app.await(hasTestTag("figures"))
+            compose.onAllNodes(live).assertCountEquals(1)
+        }
     }
 
     @Test

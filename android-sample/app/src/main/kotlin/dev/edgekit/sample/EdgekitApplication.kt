@@ -26,6 +26,12 @@ open class EdgekitApplication : Application(), HasSources {
 
     protected open val loader: EngineLoader = LiteRtLm()
 
+    /** The system is short of memory, and the app is out of sight: better without its model than ended. */
+    override fun onTrimMemory(level: Int) {
+        super.onTrimMemory(level)
+        if (level >= TRIM_MEMORY_BACKGROUND) sources.host.rest()
+    }
+
     protected fun assemble(): Sources {
         val installer = BundleInstaller(this)
         val bundles = BundleSource { choice ->

@@ -12,7 +12,7 @@ import kotlinx.coroutines.flow.StateFlow
 class HostViewModel(private val host: ModelHost, private val choices: Choices) : ViewModel() {
     val state: StateFlow<HostState> = host.state
 
-    val isBuiltIn: Boolean get() = choices.bundle == BundleChoice.BuiltIn
+    val isBuiltIn: Boolean get() = host.choice == BundleChoice.BuiltIn
     val backend: Backend get() = choices.backend
 
     init {
@@ -21,10 +21,7 @@ class HostViewModel(private val host: ModelHost, private val choices: Choices) :
 
     fun retry() = host.start()
 
-    fun open(choice: BundleChoice) {
-        choices.bundle = choice
-        host.start()
-    }
+    fun open(choice: BundleChoice) = host.start(choice)
 
     fun retryGpu() = host.retryGpu()
 

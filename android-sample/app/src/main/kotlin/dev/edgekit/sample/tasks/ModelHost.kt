@@ -6,6 +6,7 @@ import dev.edgekit.sample.bundle.InstallState
 import dev.edgekit.sample.engine.Backend
 import dev.edgekit.sample.engine.ChosenEngine
 import dev.edgekit.sample.engine.EngineFailure
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.NonCancellable
@@ -59,7 +60,7 @@ sealed interface HostState {
     /** A benchmark has the bundle to itself and opens engines of its own. */
     data class Lent(val bundle: Bundle) : HostState
 
-    /** @property failure a [BundleFailure] or an [EngineFailure] */
+    /** @property failure a [BundleFailure], an [EngineFailure], or what nobody thought of */
     data class Failed(val failure: Exception) : HostState
 }
 
@@ -76,20 +77,31 @@ class ModelHost(
     /** The model while it is ready. */
     val models: Flow<OpenModel?> = state.map { (it as? HostState.Ready)?.model }.distinctUntilChanged()
 
+    /** What is open, or was last asked for. It is kept for the next process once it is open: one that takes this process with
+     * it is not tried again. */
+    @Volatile
+    var choice: BundleChoice = choices.bundle
+        private set
+
     private var starting: Job? = null
     private val oneAtATime = Mutex()
+
+    @Volatile
+    private var resting = false
 
     /** [start] unless that was done before. */
     fun ensureStarted() {
         if (starting == null) start()
     }
 
-    /** Installs and opens what [choices] say; also after a failure, or when they have changed. */
-    fun start() {
+    /** Installs and opens [chosen]; also after a failure, or when another backend was chosen. */
+    fun start(chosen: BundleChoice = choice) {
+        choice = chosen
+        resting = false
         val before = starting
         starting = scope.launch {
             before?.cancelAndJoin()
-            oneAtATime.withLock { closeThen { install()?.let { open(it) } } }
+            oneAtATime.withLock { closeThen { install(chosen)?.let { open(it, chosen) } } }
         }
     }
 
@@ -111,6 +123,17 @@ class ModelHost(
         start()
     }
 
+    /** Gives back the memory of the model while nobody looks at it; [wake] opens it again. */
+    fun rest() {
+        if (_state.value !is HostState.Ready) return
+        resting = true
+        starting = scope.launch { oneAtATime.withLock { closeThen {} } }
+    }
+
+    fun wake() {
+        if (resting) start()
+    }
+
     private suspend fun closeThen(next: suspend () -> Unit) {
         val model = (_state.value as? HostState.Ready)?.model
         _state.value = HostState.Installing(null)
@@ -123,22 +146,28 @@ class ModelHost(
         model.engine.close()
     }
 
-    private suspend fun install(): Bundle? {
+    private suspend fun install(chosen: BundleChoice): Bundle? = try {
         var bundle: Bundle? = null
-        bundles.install(choices.bundle).collect { progress ->
+        bundles.install(chosen).collect { progress ->
             when (progress) {
                 is InstallState.Ready -> bundle = progress.bundle
                 is InstallState.Failed -> _state.value = HostState.Failed(progress.failure)
                 else -> _state.value = HostState.Installing(progress)
             }
         }
-        return bundle
+        bundle
+    } catch (failure: Exception) {
+        if (failure is CancellationException) throw failure
+        _state.value = HostState.Failed(failure)
+        null
     }
 
-    private suspend fun open(bundle: Bundle) {
+    private suspend fun open(bundle: Bundle, chosen: BundleChoice) {
         val show = { phase: OpeningPhase -> _state.value = HostState.Opening(bundle, phase) }
         show(OpeningPhase.LOADING)
-        _state.value = opened(bundle, show)
+        val state = opened(bundle, show)
+        if (state is HostState.Ready) choices.bundle = chosen
+        _state.value = state
     }
 
     private suspend fun opened(bundle: Bundle, phase: (OpeningPhase) -> Unit): HostState = try {
@@ -146,7 +175,8 @@ class ModelHost(
         val opened = withContext(NonCancellable) { engines.open(bundle, choices.backend, phase) }
         val work = scope + SupervisorJob(scope.coroutineContext[Job])
         HostState.Ready(OpenModel(bundle, opened.engine, opened.backend, opened.reason, work))
-    } catch (failure: EngineFailure) {
+    } catch (failure: Exception) {
+        if (failure is CancellationException) throw failure
         HostState.Failed(failure)
     }
 }

@@ -12,8 +12,10 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.flowOf
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
@@ -58,6 +60,45 @@ class ModelHostTest {
         val host = host(opener = EngineOpener { _, _, _ -> throw EngineFailure.OutOfMemory("no memory") })
         host.start()
         assertTrue(host.await<HostState.Failed>().failure is EngineFailure.OutOfMemory)
+    }
+
+    @Test
+    fun `a failure that nobody thought of is told as well`() = runBlocking<Unit> {
+        val engines = host(opener = EngineOpener { _, _, _ -> throw IllegalStateException("odd") })
+        engines.start()
+        assertEquals("odd", engines.await<HostState.Failed>().failure.message)
+        val bundles = host(BundleSource { flow { throw SecurityException("not yours") } })
+        bundles.start()
+        assertEquals("not yours", bundles.await<HostState.Failed>().failure.message)
+    }
+
+    @Test
+    fun `a picked model is the next start's only once it is open`() = runBlocking<Unit> {
+        val picked = BundleChoice.Picked("content://provider/1")
+        var fails = true
+        val host = host(opener = { _, wanted, _ -> if (fails) throw EngineFailure.ModelCorrupt("bad") else ChosenEngine(FakeEngine(), wanted, null) })
+        host.start(picked)
+        host.await<HostState.Failed>()
+        assertEquals(picked, host.choice)
+        assertEquals(BundleChoice.BuiltIn, choices.bundle)
+        fails = false
+        host.start()
+        host.await<HostState.Ready>()
+        assertEquals(picked, choices.bundle)
+    }
+
+    @Test
+    fun `out of sight it gives the model's memory back, and opens it again when it is looked at`() = runBlocking {
+        val host = host()
+        host.start()
+        host.await<HostState.Ready>()
+        host.wake()
+        host.rest()
+        host.await<HostState.Installing>()
+        withTimeout(10.seconds) { while (!engines.single().isClosed) delay(5) }
+        host.wake()
+        host.await<HostState.Ready>()
+        assertEquals(2, engines.size)
     }
 
     @Test

@@ -11,6 +11,7 @@ import dev.edgekit.sample.engine.Message
 import dev.edgekit.sample.engine.Piece
 import dev.edgekit.sample.engine.Role
 import dev.edgekit.sample.engine.Sampling
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
@@ -86,9 +87,7 @@ class Dialogue(
         _state.update { it.copy(answering = false) }
     }
 
-    override suspend fun yieldEngine(interrupting: Boolean) {
-        if (interrupting) stop() else answering?.join()
-    }
+    override suspend fun yieldEngine() = stop()
 
     suspend fun reset() {
         stop()
@@ -125,8 +124,11 @@ class Dialogue(
             }
         } catch (failure: EngineFailure) {
             ending = Ending.Failed(failure)
+        } catch (failure: Exception) {
+            if (failure is CancellationException) throw failure
+            ending = Ending.Failed(EngineFailure.Other(failure.message ?: failure.toString(), failure))
         } finally {
-            end(ending, conversation?.tokenCount ?: 0)
+            end(ending, conversation?.let(::used) ?: 0)
         }
     }
 
@@ -141,6 +143,13 @@ class Dialogue(
             }
             settings.copy(sampling = transcript.sampling, history = history)
         }.also { outdated = false }
+
+    /** 0 where the conversation is closed already. */
+    private fun used(conversation: Conversation): Int = try {
+        conversation.tokenCount
+    } catch (_: IllegalStateException) {
+        0
+    }
 
     /** @param used tokens in the engine's cache */
     private fun end(ending: Ending, used: Int) {

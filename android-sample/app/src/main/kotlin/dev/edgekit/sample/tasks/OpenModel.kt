@@ -9,6 +9,8 @@ import dev.edgekit.sample.engine.Engine
 import java.io.File
 import kotlin.time.measureTimedValue
 import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Job
+import kotlinx.coroutines.currentCoroutineContext
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
@@ -17,12 +19,8 @@ import kotlinx.coroutines.sync.withLock
 
 /** Has a conversation that stays open between answers, until someone else needs the engine. */
 fun interface ConversationHolder {
-    /**
-     * Returns when no answer is under way in the conversation, which is closed then.
-     *
-     * @param interrupting ends the answer; else it is waited for
-     */
-    suspend fun yieldEngine(interrupting: Boolean)
+    /** Ends the answer that is under way in the conversation, which is closed then. */
+    suspend fun yieldEngine()
 }
 
 /** A change from one adapter to another, or to the model alone; [seconds] from closing one conversation to having the next. */
@@ -45,6 +43,9 @@ class OpenModel(
     private var holder: ConversationHolder? = null
     private var conversation: Conversation? = null
     private var applied: Applied? = null
+
+    /** Whoever the conversation was given to, to have an answer in it. */
+    private var speaking: Job? = null
     private val _lastSwitch = MutableStateFlow<Switch?>(null)
 
     /** Null while there was none. */
@@ -63,16 +64,19 @@ class OpenModel(
         renewed: Boolean,
         settings: () -> ConversationSettings,
     ): Conversation = oneAtATime.withLock {
-        if (this.holder !== holder) this.holder?.yieldEngine(interrupting = true)
+        if (this.holder !== holder) this.holder?.yieldEngine()
         val kept = conversation.takeIf { this.holder === holder && !renewed }
         this.holder = holder
+        speaking = currentCoroutineContext()[Job]
         kept ?: replaced(task, settings())
     }
 
     /** Lends a conversation of its own to [block]. Whoever kept one ends the answer under way, and needs a new one to go on. */
     suspend fun <T> converseBriefly(task: Task, settings: ConversationSettings, block: suspend (Conversation) -> T): T =
         oneAtATime.withLock {
-            holder?.yieldEngine(interrupting = false)
+            // Not for the holder: its next answer may wait for this very lock.
+            speaking?.join()
+            speaking = null
             holder = null
             try {
                 block(replaced(task, settings))

@@ -5,6 +5,7 @@ import dev.edgekit.sample.bundle.Task
 import dev.edgekit.sample.engine.EngineFailure
 import dev.edgekit.sample.engine.Piece
 import dev.edgekit.sample.engine.Sampling
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.flow.Flow
@@ -30,6 +31,9 @@ fun selfTest(model: OpenModel, task: Task, dispatcher: CoroutineDispatcher = Dis
             Comparison(golden, greedyAnswer(model, task, golden.prompt))
         } catch (failure: EngineFailure) {
             Comparison(golden, null, failure)
+        } catch (failure: IllegalStateException) {
+            if (failure is CancellationException) throw failure
+            Comparison(golden, null, EngineFailure.Other(failure.message ?: failure.toString(), failure))
         }
         emit(done.toList())
     }

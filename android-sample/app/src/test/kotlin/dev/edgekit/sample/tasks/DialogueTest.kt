@@ -129,6 +129,14 @@ class DialogueTest {
     }
 
     @Test
+    fun `so is a failure that nobody thought of`() = runBlocking {
+        val dialogue = dialogue(openModel(sampleBundle(), FakeEngine(failure = IllegalStateException("odd"))))
+        dialogue.send("hello")
+        val ending = dialogue.awaitTurns(1).transcript.turns.single().ending
+        assertEquals("odd", (ending as Ending.Failed).failure.message)
+    }
+
+    @Test
     fun `other sampling settings take the conversation up again`() = runBlocking {
         val engine = FakeEngine()
         val dialogue = dialogue(openModel(sampleBundle(), engine))

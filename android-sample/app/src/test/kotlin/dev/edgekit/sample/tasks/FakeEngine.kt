@@ -22,7 +22,7 @@ class FakeEngine(
     private val answer: (String) -> String = { "You said: $it" },
     private val pieceMillis: Long = 0,
     private val contextTokens: Int = 1000,
-    private val failure: EngineFailure? = null,
+    private val failure: Exception? = null,
     private val measureMillis: Long = 0,
 ) : Engine {
     val conversations = mutableListOf<ConversationSettings>()

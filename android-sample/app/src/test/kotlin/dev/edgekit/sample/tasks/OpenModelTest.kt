@@ -124,4 +124,18 @@ class OpenModelTest {
         assertNotEquals(bundle.identityOf(mood), anew.identityOf(mood))
         assertEquals(bundle.identity, bundle.identityOf(bundle.task("base")!!))
     }
+
+    @Test
+    fun `a self-test that begins with an answer waits for no answer that waits for it`() = runBlocking {
+        val tested = bundle.copy(tasks = bundle.tasks.map { it.copy(golden = listOf(Golden("a", "You said: a"))) })
+        val model = openModel(tested, engine)
+        val mood = dialogue(model, "mood")
+        mood.ask("hello")
+        repeat(200) { round ->
+            val test = async(Dispatchers.Default) { selfTest(model, tested.task("mood")!!).last() }
+            mood.send("again")
+            assertEquals(Ending.Finished::class, mood.ended(round + 2).ending!!::class)
+            withTimeout(10.seconds) { test.await() }
+        }
+    }
 }

@@ -20,9 +20,11 @@ import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.OutlinedButton
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.DisposableEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.platform.LocalContext
+import androidx.compose.ui.platform.LocalView
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.pluralStringResource
@@ -54,7 +56,18 @@ fun BenchmarkRoute(task: String, onBack: (() -> Unit)?, viewModel: BenchmarkView
     val actions = BenchmarkActions(viewModel::choose, viewModel::start, viewModel::cancel) { result, format ->
         shareResult(context, result, format)
     }
+    KeepScreenOn(state.running)
     BenchmarkScreen(state, actions, onBack)
+}
+
+/** A phone that goes dark slows down, or stops, in the middle. */
+@Composable
+private fun KeepScreenOn(on: Boolean) {
+    val view = LocalView.current
+    DisposableEffect(on) {
+        view.keepScreenOn = on
+        onDispose { view.keepScreenOn = false }
+    }
 }
 
 @Composable

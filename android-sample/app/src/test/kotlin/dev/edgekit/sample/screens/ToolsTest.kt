@@ -26,6 +26,10 @@ import java.io.File
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
+import android.view.View
+import android.view.ViewGroup
+import androidx.core.view.children
+import org.junit.Assert.assertFalse
 import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -77,6 +81,29 @@ class ToolsTest {
         compose.onNode(hasText("Share CSV")).performScrollTo().performClick()
         assertEquals(5, shared().trim().lines().size)
     }
+
+    @Test
+    fun `the screen stays on while it measures, and no longer`() {
+        application.use(sampleBundle(), FakeEngine(measureMillis = 300))
+        ActivityScenario.launch(MainActivity::class.java).use { scenario ->
+            fun staysOn(): Boolean {
+                var stays = false
+                scenario.onActivity { activity -> stays = activity.window.decorView.descendants().any { it.keepScreenOn } }
+                return stays
+            }
+            app.await(hasTestTag("prompt"))
+            app.open(Destination.BENCHMARK)
+            app.tap("64 + 32")
+            assertFalse(staysOn())
+            app.tap("Start")
+            compose.waitUntil(10_000) { staysOn() }
+            app.await(hasTestTag("results"))
+            compose.waitUntil(10_000) { !staysOn() }
+        }
+    }
+
+    private fun View.descendants(): Sequence<View> =
+        sequenceOf(this) + (this as? ViewGroup)?.children.orEmpty().flatMap { it.descendants() }
 
     @Test
     fun `the conversation goes on after a benchmark`() = ActivityScenario.launch(MainActivity::class.java).use {

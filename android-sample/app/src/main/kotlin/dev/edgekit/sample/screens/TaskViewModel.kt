@@ -5,6 +5,7 @@ import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
 import dev.edgekit.sample.calls.Settled
 import dev.edgekit.sample.engine.AnswerFormat
+import dev.edgekit.sample.engine.ConversationSettings
 import dev.edgekit.sample.engine.Sampling
 import dev.edgekit.sample.tasks.Answer
 import dev.edgekit.sample.tasks.Dialogue
@@ -21,12 +22,15 @@ import dev.edgekit.sample.tasks.readAnswer
 import dev.edgekit.sample.tasks.readCallingAnswer
 import dev.edgekit.sample.tasks.settingsOf
 import dev.edgekit.sample.tasks.task
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.ExperimentalCoroutinesApi
+import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.SharingStarted
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.flatMapLatest
 import kotlinx.coroutines.flow.flowOf
+import kotlinx.coroutines.flow.flowOn
 import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.flow.stateIn
 import kotlinx.coroutines.launch
@@ -64,9 +68,10 @@ data class TaskUiState(
 class TaskViewModel(host: ModelHost, private val id: String, private val saved: SavedStateHandle) : ViewModel() {
     private val dialogue = MutableStateFlow<Dialogue?>(null)
 
-    /** Null while no model is ready. */
+    /** Null while no model is ready. Answers are read where no frame waits for it. */
     val state: StateFlow<TaskUiState?> = dialogue
-        .flatMapLatest { open -> open?.state?.map { uiState(open, it) } ?: flowOf(null) }
+        .flatMapLatest { open -> open?.let(::uiStates) ?: flowOf(null) }
+        .flowOn(Dispatchers.Default)
         .stateIn(viewModelScope, SharingStarted.WhileSubscribed(STOP_AFTER_MS), null)
 
     private var transcript = saved.get<android.os.Bundle>(TRANSCRIPT)?.getString(TRANSCRIPT)?.let(Transcript::fromJson)
@@ -108,13 +113,31 @@ class TaskViewModel(host: ModelHost, private val id: String, private val saved: 
     }
 }
 
-private fun uiState(open: Dialogue, state: DialogueState): TaskUiState {
+private fun uiStates(open: Dialogue): Flow<TaskUiState> {
     val settings = open.bundle.settingsOf(open.task)
+    val turns = ShownTurns { shown(it, settings.answerFormat, open) }
+    return open.state.map { uiState(open, it, settings, turns) }
+}
+
+/** Turns as they are shown; one that did not change is not read again. */
+class ShownTurns(private val read: (Turn) -> Answer) {
+    private var before = emptyList<Pair<Turn, ShownTurn>>()
+
+    fun of(turns: List<Turn>): List<ShownTurn> {
+        before = turns.mapIndexed { index, turn ->
+            before.getOrNull(index)?.takeIf { it.first === turn }
+                ?: (turn to ShownTurn(turn.prompt.takeIf { turn.results == null }, read(turn), turn.ending))
+        }
+        return before.map { it.second }
+    }
+}
+
+private fun uiState(open: Dialogue, state: DialogueState, settings: ConversationSettings, turns: ShownTurns): TaskUiState {
     return TaskUiState(
         title = open.task.title,
         description = open.task.description,
         examples = open.task.examples,
-        turns = state.transcript.turns.map { ShownTurn(it.prompt.takeIf { _ -> it.results == null }, shown(it, settings.answerFormat, open), it.ending) },
+        turns = turns.of(state.transcript.turns),
         answering = state.answering,
         refusal = state.refusal,
         contextUsed = state.transcript.contextUsed,

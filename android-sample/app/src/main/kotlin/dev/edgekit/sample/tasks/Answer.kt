@@ -48,7 +48,7 @@ const val ALLOWED_INTENTS = "android.settings."
 fun readAnswer(text: String, format: AnswerFormat?, actions: List<Action>, ended: Boolean): Answer = when (format) {
     null -> Answer.Plain(text)
     is AnswerFormat.Regex -> if (ended) Answer.Label(text.trim()) else Answer.Plain(text)
-    is AnswerFormat.JsonSchema -> when (val value = wholeJson(text)) {
+    is AnswerFormat.JsonSchema -> when (val value = if (ended || mayBeWhole(text)) wholeJson(text) else null) {
         null -> if (ended) Answer.Plain(text) else Answer.Unfinished(text)
         is JSONObject -> Answer.Card(fields(value), actions.firstOrNull { it.holds(value) })
         is JSONArray -> Answer.Card(items(value), null)
@@ -68,6 +68,9 @@ fun readCallingAnswer(text: String, calling: Calling, settled: Map<Int, Settled>
         else -> Answer.Calls(ask(said, calling, settled), said.text)
     }
 }
+
+/** Half an object is not parsed at every token to find that out. */
+private fun mayBeWhole(text: String) = text.trimEnd().lastOrNull().let { it != null && it in "}]" } || text.trimStart().firstOrNull() !in listOf('{', '[')
 
 /** The value that a text consists of, null when it is cut short or followed by something else. */
 private fun wholeJson(text: String): Any? = try {

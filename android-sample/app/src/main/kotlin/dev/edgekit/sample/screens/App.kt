@@ -27,6 +27,7 @@ import androidx.compose.material3.Surface
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.getValue
+import androidx.compose.runtime.key
 import androidx.compose.runtime.mutableFloatStateOf
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
@@ -175,15 +176,18 @@ private fun BackGesture(backStack: BackStack, back: () -> Unit, screen: @Composa
         }
     }
     val below = backStack.below
-    if (progress > 0 && below != null) screen(below)
     val shape = MaterialTheme.shapes.extraLarge
-    Box(
-        Modifier.fillMaxSize().graphicsLayer {
-            val scale = 1f - SHRINK * progress
-            scaleX = scale
-            scaleY = scale
-        }.then(if (progress > 0) Modifier.clip(shape) else Modifier),
-    ) { screen(backStack.top) }
+    // By its key the one below stays the same when it comes to the top, with what was typed into it.
+    for (destination in listOfNotNull(below.takeIf { progress > 0 }, backStack.top)) key(destination) {
+        val shrinks = progress > 0 && destination == backStack.top
+        Box(
+            Modifier.fillMaxSize().graphicsLayer {
+                val scale = if (shrinks) 1f - SHRINK * progress else 1f
+                scaleX = scale
+                scaleY = scale
+            }.then(if (shrinks) Modifier.clip(shape) else Modifier),
+        ) { screen(destination) }
+    }
 }
 
 private const val SHRINK = 0.1f

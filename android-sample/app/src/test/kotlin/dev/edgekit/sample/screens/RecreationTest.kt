@@ -10,6 +10,8 @@ import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.sample.MainActivity
+import androidx.activity.BackEventCompat
+import androidx.activity.OnBackPressedDispatcher
 import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -65,6 +67,24 @@ class RecreationTest {
         compose.onNodeWithTag("prompt").performTextInput("my battery")
         it.recreate()
         compose.onNodeWithTag("prompt").assertTextContains("my battery")
+    }
+
+    @Test
+    fun `a draft is kept by a back gesture that uncovers it`() = launched { scenario ->
+        app.await(hasTestTag("prompt"))
+        compose.onNodeWithTag("prompt").performTextInput("my battery")
+        app.open(Destination.MODEL)
+        app.awaitText("4,096 tokens")
+        fun back(step: OnBackPressedDispatcher.() -> Unit) {
+            scenario.onActivity { it.onBackPressedDispatcher.step() }
+            compose.waitForIdle()
+        }
+        back { dispatchOnBackStarted(BackEventCompat(0f, 0f, 0f, BackEventCompat.EDGE_LEFT)) }
+        back { dispatchOnBackProgressed(BackEventCompat(100f, 0f, 0.5f, BackEventCompat.EDGE_LEFT)) }
+        compose.onNodeWithTag("prompt").performTextInput(" is old,")
+        back { onBackPressed() }
+        compose.onNodeWithTag("prompt").assertTextContains("my battery", substring = true)
+        compose.onNodeWithTag("prompt").assertTextContains("is old,", substring = true)
     }
 
     @Test

@@ -57,10 +57,10 @@ def test_it_is_small(apk: Path) -> None:
     assert apk.stat().st_size <= MAXIMUM_SIZE
 
 
-def test_it_asks_for_no_permission_but_its_own(apk: Path, facts: dict[str, Any]) -> None:
+def test_it_asks_for_no_permission_but_its_own_and_a_timer_s(apk: Path, facts: dict[str, Any]) -> None:
     """AndroidX guards receivers that the app registers at run time by a permission of the app's own."""
     own = f"{facts['application_id']}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION"
-    assert badging(apk).permissions == {own}
+    assert badging(apk).permissions == {own, "com.android.alarm.permission.SET_ALARM"}
 
 
 def test_the_dex_has_every_class_that_the_manifest_names(apk: Path, facts: dict[str, Any]) -> None:

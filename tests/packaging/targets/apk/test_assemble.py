@@ -102,7 +102,8 @@ def test_aapt2_sees_the_same(apk: Path) -> None:
     assert "launchable-activity: name='dev.edgekit.sample.MainActivity'" in badging
     assert "native-code: 'arm64-v8a'" in badging
     assert re.findall(r"uses-permission: name='(.*?)'", badging) == [
-        f"{name}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION"
+        "com.android.alarm.permission.SET_ALARM",
+        f"{name}.DYNAMIC_RECEIVER_NOT_EXPORTED_PERMISSION",
     ]
     assert "INTERNET" not in badging
     assert f"Package name={name} id=7f" in aapt2("dump", "resources", apk)

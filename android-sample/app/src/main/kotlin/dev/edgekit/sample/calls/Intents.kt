@@ -6,6 +6,7 @@ import android.provider.AlarmClock
 import android.provider.CalendarContract
 import android.provider.ContactsContract
 import android.provider.Settings
+import androidx.core.net.toUri
 import java.time.LocalDateTime
 import java.time.ZoneId
 
@@ -17,11 +18,11 @@ fun intentOf(deed: Deed.HandedOver): Intent = when (deed) {
         .putExtra(ContactsContract.Intents.Insert.NAME, deed.name)
         .putExtra(ContactsContract.Intents.Insert.PHONE, deed.phone)
         .putExtra(ContactsContract.Intents.Insert.EMAIL, deed.email)
-    is Deed.Email -> Intent(Intent.ACTION_SENDTO, Uri.parse("mailto:"))
+    is Deed.Email -> Intent(Intent.ACTION_SENDTO, "mailto:".toUri())
         .putExtra(Intent.EXTRA_EMAIL, listOfNotNull(deed.to).toTypedArray())
         .putExtra(Intent.EXTRA_SUBJECT, deed.subject)
         .putExtra(Intent.EXTRA_TEXT, deed.body)
-    is Deed.ShowOnMap -> Intent(Intent.ACTION_VIEW, Uri.parse("geo:0,0?q=${Uri.encode(deed.query)}"))
+    is Deed.ShowOnMap -> Intent(Intent.ACTION_VIEW, "geo:0,0?q=${Uri.encode(deed.query)}".toUri())
     is Deed.Event -> Intent(Intent.ACTION_INSERT, CalendarContract.Events.CONTENT_URI)
         .putExtra(CalendarContract.Events.TITLE, deed.title)
         .putExtra(CalendarContract.Events.EVENT_LOCATION, deed.place)

@@ -24,7 +24,9 @@ internal fun textOf(piece: ByteArray): String {
     }
 }
 
-private fun Message.toJson(): JSONObject = message(role.asTheEngineSays, text)
+/** Templates look into results, which they can in a text and not in a list of parts. */
+private fun Message.toJson(): JSONObject =
+    message(role.asTheEngineSays, text).apply { if (role == Role.TOOL) put("content", text) }
 
 private val Role.asTheEngineSays: String
     get() = when (this) {

@@ -28,6 +28,7 @@ import dev.edgekit.sample.bundle.Task
 import dev.edgekit.sample.engine.AnswerFormat
 import dev.edgekit.sample.engine.Backend
 import dev.edgekit.sample.tasks.HostState
+import dev.edgekit.sample.tasks.callingOf
 import dev.edgekit.sample.tasks.contextTokens
 import dev.edgekit.sample.tasks.task
 
@@ -68,7 +69,7 @@ fun ModelScreen(state: ModelUiState, onBack: (() -> Unit)? = {}) = Frame(stringR
             Section(name) {
                 state.task.description?.let { Text(it) }
                 ModelFacts(state)
-                AnswerFact(bundle.manifest?.answerFormat)
+                AnswerFact(if (bundle.callingOf(state.task) != null) R.string.answers_calls else answerForm(bundle.manifest?.answerFormat))
                 EngineFacts(state)
             }
             Section(stringResource(R.string.quality)) { Verdict(state.task.quality) }
@@ -77,7 +78,7 @@ fun ModelScreen(state: ModelUiState, onBack: (() -> Unit)? = {}) = Frame(stringR
             Section(adapter.manifest.name) {
                 state.task.description?.let { Text(it) }
                 AdapterFacts(adapter.manifest, state.switchTime)
-                AnswerFact(adapter.manifest.answerFormat)
+                AnswerFact(answerForm(adapter.manifest.answerFormat))
             }
             Section(stringResource(R.string.quality)) { Verdict(state.task.quality) }
             Section(stringResource(R.string.base_model, name)) {
@@ -115,7 +116,7 @@ private fun ModelFacts(state: ModelUiState) {
 }
 
 @Composable
-private fun AnswerFact(format: AnswerFormat?) = Figure(stringResource(R.string.answers), stringResource(answerForm(format)))
+private fun AnswerFact(@StringRes form: Int) = Figure(stringResource(R.string.answers), stringResource(form))
 
 @Composable
 private fun EngineFacts(state: ModelUiState) {

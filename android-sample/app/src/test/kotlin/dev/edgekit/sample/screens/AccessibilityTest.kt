@@ -21,7 +21,11 @@ import dev.edgekit.sample.tasks.severalTasks
 import org.junit.Assert.assertTrue
 import androidx.compose.ui.test.SemanticsMatcher
 import androidx.compose.ui.test.assertCountEquals
-import dev.edgekit.sample.tasks.sampleBundle
+import androidx.activity.ComponentActivity
+import androidx.activity.compose.setContent
+import androidx.compose.runtime.mutableStateOf
+import dev.edgekit.sample.tasks.Answer
+import dev.edgekit.sample.tasks.Ending
 import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -80,13 +84,11 @@ class AccessibilityTest {
     @Test
     fun `an answer is read aloud once it is whole, not at each token`() {
         val live = SemanticsMatcher.keyIsDefined(SemanticsProperties.LiveRegion)
-        ApplicationProvider.getApplicationContext<AppUnderTest>().use(sampleBundle(), FakeEngine(answer = { "word ".repeat(20) }, pieceMillis = 30))
-        ActivityScenario.launch(MainActivity::class.java).use<_, Unit> {
-            app.awaitText("hello")
-            app.tap("hello")
-            app.awaitText("word word")
+        val turn = mutableStateOf(ShownTurn("hello", Answer.Plain("word"), ending = null))
+        ActivityScenario.launch(ComponentActivity::class.java).use { scenario ->
+            scenario.onActivity { it.setContent { EdgekitTheme { AnswerView(turn.value, isLatest = true, onAction = {}) } } }
             compose.onAllNodes(live).assertCountEquals(0)
-            app.await(hasTestTag("figures"))
+            turn.value = turn.value.copy(ending = Ending.Stopped)
             compose.onAllNodes(live).assertCountEquals(1)
         }
     }

@@ -17,6 +17,8 @@ import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.sample.MainActivity
+import dev.edgekit.sample.calls.WISH
+import dev.edgekit.sample.calls.callingAssets
 import dev.edgekit.sample.calls.sampleCalling
 import dev.edgekit.sample.engine.Message
 import dev.edgekit.sample.tasks.FakeEngine
@@ -26,6 +28,7 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Rule
 import org.junit.Test
+import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
@@ -36,6 +39,9 @@ import org.robolectric.annotation.Config
 class ActionsTest {
     @get:Rule
     val compose = createEmptyComposeRule()
+
+    @get:Rule
+    val folder = TemporaryFolder()
 
     private val app = AppDriver(compose)
     private val application get() = ApplicationProvider.getApplicationContext<AppUnderTest>()
@@ -64,6 +70,23 @@ class ActionsTest {
         val other = ComponentName("other", "other.${filter.getAction(0)}")
         addActivityIfNotPresent(other)
         addIntentFilterForActivity(other, filter.apply { addCategory(Intent.CATEGORY_DEFAULT) })
+    }
+
+    /** The real engine, whose answers are held to calls; what the demo's model says of them is no matter. */
+    @Test
+    fun `a model's answer becomes cards, and what came of them goes back into its conversation`() {
+        application.useAssets(callingAssets(folder.newFolder()))
+        ActivityScenario.launch(MainActivity::class.java).use {
+            app.awaitText(WISH)
+            app.tap(WISH)
+            app.awaitText("Turn on the flashlight")
+            app.awaitText("New event: D")
+            app.tap("Do it")
+            app.awaitText("This phone cannot do this at the moment.")
+            app.tap("Skip")
+            app.awaitText("Skipped")
+            compose.waitUntil(30_000) { compose.onAllNodes(hasTestTag("figures")).fetchSemanticsNodes().size == 2 }
+        }
     }
 
     @Test

@@ -14,6 +14,8 @@ import androidx.test.espresso.Espresso
 import dev.edgekit.sample.R
 import dev.edgekit.sample.bundle.BundleFailure
 import dev.edgekit.sample.bundle.InstallState
+import dev.edgekit.sample.calls.WISH
+import dev.edgekit.sample.calls.callingAssets
 import dev.edgekit.sample.engine.Demo
 import dev.edgekit.sample.tasks.HostState
 import java.io.File
@@ -116,6 +118,14 @@ class ScreenshotTest {
             app.open(Destination.MODEL)
             app.awaitText("q_proj")
             shoot("adapter-card")
+        }
+        application.useAssets(callingAssets(folder.newFolder()))
+        shown({ EdgekitApp() }) {
+            app.awaitText(WISH)
+            app.tap(WISH)
+            app.await(hasTestTag("call card"))
+            app.await(hasTestTag("figures"))
+            shoot("actions")
         }
         val assets = folder.newFolder().also { Demo.severalTasks.copyRecursively(it, overwrite = true) }
         File(assets, "adapters/sentiment/sentiment.lora.tflite").appendText("!")

@@ -10,7 +10,7 @@ from typing import Any
 from edgekit.conversion.adapter.making import AdapterBundle, adapter
 from edgekit.conversion.convert import Conversion, convert
 from edgekit.conversion.options import GraphOptions, TextOptions
-from edgekit.examples import sentiment, settings_navigator, support_triage
+from edgekit.examples import phone_actions, sentiment, settings_navigator, support_triage
 from edgekit.packaging.presets import PRESETS_NAME
 from edgekit.progress import Progress
 from edgekit.runtime.ask.protocol import Reply
@@ -23,6 +23,15 @@ PROMPTS = (
     "gjør skjermen lysere",
     "字が小さくて読めない",
 )
+
+TOOL_PROMPTS = (
+    "turn on the flashlight",
+    "timer for 5 minutes and volume to 30",
+    "legg tannlegen i kalenderen i morgen klokka 14:30",
+    "連絡先に田中陽子を入れて、番号は555-0142",
+    "tell me a joke",
+)
+"""What the model that calls is asked; of the last, nothing can be called."""
 
 BASE = "base"
 SENTIMENT = "sentiment"
@@ -78,11 +87,34 @@ def show_one(output: Path, recipe: str, progress: Progress) -> Demo:
     output: the bundle's directory; a bundle that is there is replaced. Raises EdgekitError.
     """
     conversion = _convert(output, recipe, progress, GraphOptions())
+    return Demo(conversion, (), _answers(conversion.bundle, PROMPTS))
+
+
+def show_tools(output: Path, recipe: str, progress: Progress) -> Demo:
+    """Convert the model that calls functions and ask it, each prompt in a conversation of its own.
+
+    output: the bundle's directory; a bundle that is there is replaced. Raises EdgekitError.
+    """
+    example = phone_actions()
+    conversion = convert(
+        example / "checkpoint",
+        output,
+        name="phone-actions",
+        recipe=recipe,
+        text=TextOptions(tools=example / "tools.json"),
+        force=True,
+        progress=progress,
+    )
+    _copy_presets(example, conversion.bundle)
+    return Demo(conversion, (), _answers(conversion.bundle, TOOL_PROMPTS))
+
+
+def _answers(bundle: Path, prompts: tuple[str, ...]) -> tuple[Answer, ...]:
     answers = []
-    for prompt in PROMPTS:
-        with open_chat(conversion.bundle) as chat:
+    for prompt in prompts:
+        with open_chat(bundle) as chat:
             answers.append(Answer(BASE, prompt, chat.say(prompt)))
-    return Demo(conversion, (), tuple(answers))
+    return tuple(answers)
 
 
 def show_adapters(output: Path, recipe: str, progress: Progress) -> Demo:

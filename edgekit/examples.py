@@ -24,6 +24,11 @@ def support_triage() -> Path:
     return _example("support-triage")
 
 
+def phone_actions() -> Path:
+    """The directory of the demo model that calls functions: its checkpoint, data and tools."""
+    return _example("phone-actions")
+
+
 def _example(name: str) -> Path:
     for place in _PLACES:
         if (directory := place / name).is_dir():

@@ -16,30 +16,35 @@ from edgekit_converters.gemma3 import capture
 
 _PERIOD = ("sliding_attention",) * 5 + ("full_attention",)
 
+_DEMO = Architecture(
+    hidden_size=256,
+    intermediate_size=384,
+    num_attention_heads=4,
+    num_key_value_heads=1,
+    head_dim=32,
+    layer_types=_PERIOD,
+    sliding_window=64,
+    query_pre_attn_scalar=32,
+    rms_norm_eps=1e-6,
+    hidden_activation="gelu_pytorch_tanh",
+    rope_theta=1_000_000.0,
+    rope_local_base_freq=10_000.0,
+    rope_scaling_factor=1.0,
+    tied_embedding=True,
+)
 ARCHITECTURES = {
     "270m": GEMMA_3_270M.free(),
-    "demo": Architecture(
-        hidden_size=256,
-        intermediate_size=384,
-        num_attention_heads=4,
-        num_key_value_heads=1,
-        head_dim=32,
-        layer_types=_PERIOD,
-        sliding_window=64,
-        query_pre_attn_scalar=32,
-        rms_norm_eps=1e-6,
-        hidden_activation="gelu_pytorch_tanh",
-        rope_theta=1_000_000.0,
-        rope_local_base_freq=10_000.0,
-        rope_scaling_factor=1.0,
-        tied_embedding=True,
-    ),
+    "demo": _DEMO,
+    "actions": dataclasses.replace(_DEMO, sliding_window=128),
 }
-"""Gemma 3 270M, and the demo model of `examples/settings-navigator`."""
+"""Gemma 3 270M, the demo model of `examples/settings-navigator`, and that of `examples/phone-actions`."""
 
 
 def shipped_keys(name: str) -> dict[str, GraphKey]:
-    """The graphs that ship of an architecture, by "name-form"."""
+    """The graphs that ship of an architecture, by "name-form"; of "actions" those that its demo needs."""
+    if name == "actions":
+        key = GraphKey(ARCHITECTURES[name], "dynamic")
+        return {f"{name}-dynamic": key, f"{name}-scoring": dataclasses.replace(key, scoring=True)}
     forms: tuple[Form, ...] = ("dynamic", "static")
     keys = {
         f"{name}-{form}": GraphKey(

@@ -14,6 +14,7 @@ from edgekit.errors import InputError
 
 if TYPE_CHECKING:
     from edgekit.calling.calls import Call
+    from edgekit.calling.tools import Calling
     from edgekit.records.documents import Json
     from edgekit.runtime.ask.protocol import Reply
     from edgekit.runtime.chat import Chat
@@ -114,13 +115,25 @@ def converse(
         reply = talk.say(result_message(told, talk.calling.dialect))
 
 
+def written(text: str, calling: Calling | None) -> str:
+    """An answer as people read it: a line for each call, or the text as it is."""
+    from edgekit.calling.calls import parse
+
+    answer = None if calling is None else parse(text, calling.dialect)
+    if answer is None or answer.problem is not None or not answer.calls:
+        return text
+    return "\n".join(map(_written, answer.calls))
+
+
+def _written(call: Call) -> str:
+    values = (f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in call.arguments.items())
+    return f"{call.name}({', '.join(values)})"
+
+
 def show(one: Round) -> None:
     """Print calls as people read them, and what is said in words."""
     for call in one.calls:
-        arguments = ", ".join(
-            f"{key}: {json.dumps(value, ensure_ascii=False)}" for key, value in call.arguments.items()
-        )
-        say(f"{call.name}({arguments})")
+        say(_written(call))
     if one.problem is not None:
         error_console().print(
             f"a call that cannot be read: {one.problem}", style="yellow", markup=False, highlight=False

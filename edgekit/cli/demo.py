@@ -36,14 +36,19 @@ def demo(
     adapters: Annotated[
         bool, typer.Option("--adapters", help="One base doing three jobs: it takes two adapters at run time.")
     ] = False,
+    tools: Annotated[
+        bool, typer.Option("--tools", help="A model that calls functions: nine things that a phone can do.")
+    ] = False,
     as_json: JsonOption = False,
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
     """Convert the bundled settings navigator, load it in the engine, and let it answer."""
-    from edgekit.demo import show_adapters, show_one
+    from edgekit.demo import show_adapters, show_one, show_tools
 
-    show = show_adapters if adapters else show_one
+    if adapters and tools:
+        raise typer.BadParameter("--adapters and --tools are two demos: name one")
+    show = show_tools if tools else show_adapters if adapters else show_one
     made = show(output, recipe, progress_for(quiet=quiet or as_json))
     if as_json:
         print_json(made.to_json())
@@ -58,7 +63,10 @@ def _print_one(made: Demo) -> None:
 
     print_result(made.conversion)
     _print_answers(made)
-    say(f"next: edgekit package {shlex.quote(str(made.conversion.bundle))} --to apk")
+    bundle = shlex.quote(str(made.conversion.bundle))
+    if made.conversion.manifest.calling is not None:
+        say(f"next: edgekit chat {bundle} --tools")
+    say(f"next: edgekit package {bundle} --to apk")
 
 
 def _print_adapters(made: Demo) -> None:
@@ -79,11 +87,15 @@ def _print_answers(made: Demo) -> None:
     """Show who answered what to what; without a column for who, where it is always the same."""
     from rich.table import Table
 
+    from edgekit.cli.calls import written
+
     table = Table(box=None, pad_edge=False)
-    several = bool(made.adapters)
+    several, calling = bool(made.adapters), made.conversion.manifest.calling
     for column in (*(("",) if several else ()), "you say", "it answers", "tokens/s"):
         table.add_column(column)
     for answer in made.answers:
         speed = f"{answer.reply.stats.decode_tokens_per_second:.0f}"
-        table.add_row(*((answer.speaker,) if several else ()), answer.prompt, answer.reply.text, speed)
+        table.add_row(
+            *((answer.speaker,) if several else ()), answer.prompt, written(answer.reply.text, calling), speed
+        )
     output_console().print(table)

@@ -18,7 +18,7 @@ from edgekit_converters.ship import ARCHITECTURES, shipped_keys
 SHIPPED_GRAPHS = sorted(SHIPPED.glob("*.graph"))
 
 
-def test_exactly_the_named_graphs_of_both_architectures_ship_and_each_takes_at_most_a_megabyte() -> None:
+def test_exactly_the_named_graphs_of_all_architectures_ship_and_each_takes_at_most_a_megabyte() -> None:
     keys = [key for name in ARCHITECTURES for key in shipped_keys(name).values()]
     assert [path.name for path in SHIPPED_GRAPHS] == sorted(key.file_name() for key in keys)
     assert {read_graph(path).key for path in SHIPPED_GRAPHS} == set(keys)

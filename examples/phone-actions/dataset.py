@@ -1,0 +1,294 @@
+"""Write the phone-actions data: what people ask of a phone, each with the calls it takes, or with none.
+
+    python dataset.py            # writes train.jsonl and eval.jsonl beside this file
+
+The phrasings stand in grammar/en.toml, nb.toml and ja.toml, the tools in tools.json. Rows are conversations as TRL
+takes them, except that all share the tools. Same seed, same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from training.phrases import (
+    ASKING,
+    LANGUAGES,
+    SEED,
+    Intent,
+    Split,
+    bare,
+    split_sentences,
+    vary,
+    write_splits,
+)
+
+HERE = Path(__file__).resolve().parent
+TOOLS: list[dict[str, Any]] = json.loads((HERE / "tools.json").read_text("utf-8"))
+
+ROWS = {
+    "turn_on_flashlight": (60, 8),
+    "turn_off_flashlight": (60, 8),
+    "open_wifi_settings": (60, 8),
+    "create_contact": (180, 14),
+    "send_email": (210, 14),
+    "show_map": (130, 12),
+    "create_calendar_event": (240, 16),
+    "set_timer": (90, 10),
+    "set_volume": (90, 8),
+    "set_volume level=0": (40, 3),
+    "set_volume level=100": (40, 3),
+}
+"""Rows of one call per language: to train, and to measure."""
+PARALLEL_ROWS = (400, 30)
+NO_CALL_ROWS = (300, 34)
+
+HELD_OUT = 2  # phrasings of a request
+HELD_OUT_NO_CALL = 10
+SAME_TOOL = 0.25  # share of the parallel rows that call one tool twice
+RESULTS = 0.2  # share of the train rows that go on with the results of the calls
+
+MAILBOXES = (
+    *("anna", "ben", "clara", "david", "emma", "frank", "grace", "hans", "ida", "jon", "kari", "lars"),
+    *("maria", "nina", "ola", "paul", "rosa", "siri", "tor", "vera", "taro", "hanako", "ken", "yuki"),
+)
+DOMAINS = ("example.com", "example.org")
+WELL = ({"status": "done"}, {"status": "opened"}, {"status": "ok"}, {"result": "ok"}, {"success": True})
+ILL = (
+    {"reason": "no app on this phone can do it", "status": "error"},
+    {"reason": "the phone cannot do it", "status": "error"},
+    {"reason": "the system does not allow it", "status": "error"},
+    {"error": "no permission"},
+    {"success": False},
+)
+DECLINED = {"status": "declined"}
+
+Call = tuple[str, dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Row:
+    """A conversation and its language."""
+
+    messages: list[dict[str, Any]]
+    language: str
+
+
+@cache
+def read_grammar(language: str) -> dict[str, Any]:
+    """The grammar file of a language."""
+    return tomllib.loads((HERE / "grammar" / f"{language}.toml").read_text("utf-8"))
+
+
+@cache
+def frames(language: str, request: str, split: Split) -> tuple[tuple[str, ...], ...]:
+    """The phrasings of a request that one split may use, slots unfilled. request: a key of `ROWS`, or none."""
+    written = tuple(read_grammar(language)[request]["frames"])
+    if request == "none":
+        intent = Intent(
+            language, request, own=(), shared=written, held_out_own=0, held_out_shared=HELD_OUT_NO_CALL
+        )
+    else:
+        intent = Intent(language, request, own=written, held_out_own=HELD_OUT)
+    train, evaluation = split_sentences(intent)
+    return train if split == "train" else evaluation
+
+
+def one_frame(language: str, request: str, split: Split, rng: random.Random) -> str:
+    """A phrasing: each frame as often as another, however many sentences it stands for."""
+    return rng.choice(rng.choice(frames(language, request, split)))
+
+
+# ---- what stands in the slots --------------------------------------------------------------------
+
+
+def clock(language: str, rng: random.Random) -> tuple[str, str]:
+    """How somebody says a time, and the time as HH:MM."""
+    said = read_grammar(language)["time"]
+    how = rng.choice(("clock", "clock", "morning", "evening"))
+    if how == "clock":
+        hour, minute = rng.randrange(7, 23), rng.randrange(0, 60, 5)
+    else:
+        hour, minute = rng.randrange(6, 12) if how == "morning" else rng.randrange(1, 12), 0
+    text = rng.choice(said[how]).format(h=hour, mm=f"{minute:02}")
+    return text, f"{hour + 12 if how == 'evening' else hour:02}:{minute:02}"
+
+
+def fill_slots(frame: str, language: str, split: Split, rng: random.Random) -> tuple[str, dict[str, Any]]:
+    """A phrasing with its slots filled, and what they mean.
+
+    First and last names meet in train or in eval, never in both.
+    """
+    slots = read_grammar(language)["slots"]
+    said: dict[str, str] = {}
+    meant: dict[str, Any] = {}
+    while True:
+        first, last = rng.randrange(len(slots["first"])), rng.randrange(len(slots["last"]))
+        if ((first + last) % 5 == 0) == (split == "eval"):
+            break
+    said["first"] = meant["first_name"] = slots["first"][first]
+    said["last"] = meant["last_name"] = slots["last"][last]
+    said["phone"] = meant["phone_number"] = f"555-01{rng.randrange(100):02}"
+    said["address"] = meant["to"] = f"{rng.choice(MAILBOXES)}@{rng.choice(DOMAINS)}"
+    for slot, key in (("place", "query"), ("subject", "subject"), ("body", "body"), ("title", "title")):
+        said[slot] = meant[key] = rng.choice(slots[slot])
+    meant["day"] = rng.choice(list(slots["day"]))
+    said["day"] = rng.choice(slots["day"][meant["day"]])
+    said["time"], meant["time"] = clock(language, rng)
+    meant["minutes"], meant["level"] = rng.randrange(1, 61), rng.randrange(5, 100, 5)
+    said["minutes"], said["level"] = str(meant["minutes"]), str(meant["level"])
+    keys = {
+        "first": "first_name",
+        "last": "last_name",
+        "phone": "phone_number",
+        "address": "to",
+        "place": "query",
+    }
+    arguments = {}
+    for slot, text in said.items():
+        if f"{{{slot}}}" in frame:
+            arguments[keys.get(slot, slot)] = meant[keys.get(slot, slot)]
+            frame = frame.replace(f"{{{slot}}}", text)
+    return frame, arguments
+
+
+def call_of(request: str, arguments: dict[str, Any]) -> Call:
+    """The call for a request, with the arguments that its key fixes."""
+    name, *fixed = request.split()
+    for pair in fixed:
+        key, value = pair.split("=")
+        arguments = {**arguments, key: int(value)}
+    return name, dict(sorted(arguments.items()))
+
+
+# ---- rows ----------------------------------------------------------------------------------------
+
+
+def single(language: str, request: str, split: Split, rng: random.Random) -> tuple[str, list[Call]]:
+    """What somebody types, and the one call for it."""
+    frame = vary(one_frame(language, request, split, rng), language, ASKING, rng)
+    prompt, arguments = fill_slots(frame, language, split, rng)
+    return prompt, [call_of(request, arguments)]
+
+
+def parallel(language: str, split: Split, rng: random.Random) -> tuple[str, list[Call]]:
+    """Two requests in one sentence, and both calls in the order they are said."""
+    requests = list(ROWS)
+    one = rng.choice([r for r in requests if r.startswith(("create", "send", "show", "set"))])
+    two = one if rng.random() < SAME_TOOL else rng.choice(requests)
+    parts, calls = [], []
+    for request in (one, two) if rng.random() < 0.5 else (two, one):
+        part, arguments = fill_slots(one_frame(language, request, split, rng), language, split, rng)
+        parts.append(part)
+        calls.append(call_of(request, arguments))
+    if len({json.dumps(call) for call in calls}) == 1:
+        return parallel(language, split, rng)
+    said = rng.choice(read_grammar(language)["joins"]).format(one=parts[0], two=parts[1])
+    return (said[0].upper() + said[1:] if rng.random() < 0.35 else said), calls
+
+
+def no_call(language: str, split: Split, rng: random.Random) -> tuple[str, list[Call]]:
+    """What no tool can do."""
+    grammar = read_grammar(language)
+    words = {key: grammar["none"][key] for key in ("country", "thing")} | {"first": grammar["slots"]["first"]}
+    frame = vary(one_frame(language, "none", split, rng), language, ASKING, rng)
+    while "{number}" in frame:
+        frame = frame.replace("{number}", str(rng.randrange(1, 100)), 1)
+    for slot, values in words.items():
+        frame = frame.replace(f"{{{slot}}}", rng.choice(values))
+    return frame, []
+
+
+def results_of(calls: list[Call], language: str, rng: random.Random) -> list[dict[str, Any]]:
+    """What the phone answers to calls, and what the model then says."""
+    grammar = read_grammar(language)
+    results = [rng.choices((rng.choice(WELL), rng.choice(ILL), DECLINED), (6, 2, 1))[0] for _ in calls]
+    messages = [
+        {"role": "tool", "name": name, "content": result}
+        for (name, _), result in zip(calls, results, strict=True)
+    ]
+    if any(result in ILL for result in results):
+        said = grammar["none"]["error"]
+    elif DECLINED in results:
+        said = grammar["none"]["declined"]
+    else:
+        said = ("" if language == "ja" else " ").join(
+            dict.fromkeys(grammar[name]["answer"] for name, _ in calls)
+        )
+    return [*messages, {"role": "assistant", "content": said}]
+
+
+def conversation(prompt: str, calls: list[Call], language: str, split: Split, rng: random.Random) -> Row:
+    """A row: what the user says, the calls or the refusal, and now and then how it goes on."""
+    messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
+    if not calls:
+        messages.append({"role": "assistant", "content": read_grammar(language)["none"]["answer"]})
+        return Row(messages, language)
+    tool_calls = [
+        {"type": "function", "function": {"name": name, "arguments": arguments}} for name, arguments in calls
+    ]
+    messages.append({"role": "assistant", "tool_calls": tool_calls})
+    if split == "train" and rng.random() < RESULTS:
+        messages += results_of(calls, language, rng)
+    return Row(messages, language)
+
+
+def draw(split: Split, taken: set[str], seed: int) -> Iterator[Row]:
+    """The rows of one split.
+
+    taken: bare prompts that must not come; the new ones are added. The split never depends on the seed.
+    """
+    column = ("train", "eval").index(split)
+    for language in LANGUAGES:
+        kinds = {request: rows[column] for request, rows in ROWS.items()}
+        for kind, count in (
+            *kinds.items(),
+            ("parallel", PARALLEL_ROWS[column]),
+            ("none", NO_CALL_ROWS[column]),
+        ):
+            rng = random.Random(f"{seed}/{split}/{language}/{kind}")
+            produced = attempt = 0
+            while produced < count and attempt < count * 20:
+                attempt += 1
+                if kind == "parallel":
+                    prompt, calls = parallel(language, split, rng)
+                elif kind == "none":
+                    prompt, calls = no_call(language, split, rng)
+                else:
+                    prompt, calls = single(language, kind, split, rng)
+                if bare(prompt) not in taken:
+                    taken.add(bare(prompt))
+                    produced += 1
+                    yield conversation(prompt, calls, language, split, rng)
+
+
+def draw_train(taken: set[str], seed: int) -> list[Row]:
+    """Train rows that are not in `taken`, others with each seed."""
+    return list(draw("train", taken, seed))
+
+
+def generate() -> tuple[list[Row], list[Row]]:
+    """(train rows, eval rows) as they are committed."""
+    taken: set[str] = set()
+    evaluation = list(draw("eval", taken, SEED))
+    train = draw_train(taken, SEED)
+    random.Random(SEED).shuffle(train)
+    return train, evaluation
+
+
+def read_rows(path: Path) -> list[Row]:
+    """The rows of a JSON lines file."""
+    return [Row(**json.loads(line)) for line in path.read_text("utf-8").splitlines()]
+
+
+if __name__ == "__main__":
+    write_splits("phone-actions", generate, HERE)

@@ -1,0 +1,117 @@
+"""The demo model that calls: its data, its tokenizers and what it calls."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import sentencepiece
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
+
+from edgekit.calling.calls import Call
+from edgekit.calling.fit import misfits
+from edgekit.calling.tokens import writes_calls
+from edgekit.calling.tools import check_dialect, read_tools
+from edgekit.examples import phone_actions
+from tests.examples.scripts import load_script
+from training.phrases import bare, write_examples
+
+pytestmark = pytest.mark.slow
+
+EXAMPLE = phone_actions()
+CHECKPOINT = EXAMPLE / "checkpoint"
+TOOLS = read_tools(EXAMPLE / "tools.json")
+LANGUAGES = ("en", "nb", "ja")
+
+
+@pytest.fixture(scope="module")
+def dataset() -> ModuleType:
+    return load_script(EXAMPLE / "dataset.py")
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> PreTrainedTokenizerBase:
+    return AutoTokenizer.from_pretrained(CHECKPOINT, local_files_only=True)
+
+
+def rows(split: str) -> Iterator[dict[str, Any]]:
+    return map(json.loads, (EXAMPLE / f"{split}.jsonl").read_text("utf-8").splitlines())
+
+
+def calls(row: dict[str, Any]) -> list[Call]:
+    said = row["messages"][1].get("tool_calls", [])
+    return [Call(call["function"]["name"], call["function"]["arguments"]) for call in said]
+
+
+def test_generator_reproduces_the_committed_bytes(dataset: ModuleType, tmp_path: Path) -> None:
+    train, evaluation = dataset.generate()
+    for name, generated in (("train.jsonl", train), ("eval.jsonl", evaluation)):
+        write_examples(generated, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == (EXAMPLE / name).read_bytes()
+
+
+def test_no_prompt_is_in_both_splits() -> None:
+    train, evaluation = ([bare(row["messages"][0]["content"]) for row in rows(s)] for s in ("train", "eval"))
+    assert not set(train) & set(evaluation)
+    assert len(set(evaluation)) == len(evaluation)
+
+
+def test_held_out_phrasings_never_train(dataset: ModuleType) -> None:
+    for language in LANGUAGES:
+        for request in (*dataset.ROWS, "none"):
+            train, evaluation = (
+                set(sum(dataset.frames(language, request, s), ())) for s in ("train", "eval")
+            )
+            assert train and evaluation and not train & evaluation
+
+
+@pytest.mark.parametrize("split", ["train", "eval"])
+def test_every_call_is_one_that_the_tools_allow_and_its_texts_stand_in_the_prompt(split: str) -> None:
+    for row in rows(split):
+        prompt = row["messages"][0]["content"].lower()
+        for call in calls(row):
+            assert not misfits(call, TOOLS)
+            for key, value in call.arguments.items():
+                if isinstance(value, str) and key not in ("day", "time"):
+                    assert value.lower() in prompt
+
+
+def test_rows_of_every_kind_are_measured_in_every_language() -> None:
+    for language in LANGUAGES:
+        some = [calls(row) for row in rows("eval") if row["language"] == language]
+        assert {call.name for one in some for call in one} == {tool.name for tool in TOOLS}
+        assert sum(not one for one in some) == 34
+        assert sum(len(one) == 2 for one in some) == 30
+
+
+def test_its_tools_can_be_said() -> None:
+    check_dialect(TOOLS, "function_gemma", where="tools.json")
+
+
+def test_control_tokens_are_one_id_each(tokenizer: PreTrainedTokenizerBase) -> None:
+    control = load_script(EXAMPLE / "build_tokenizer.py").CONTROL
+    for token in control:
+        assert tokenizer(token, add_special_tokens=False)["input_ids"] == [
+            tokenizer.convert_tokens_to_ids(token)
+        ]
+    assert writes_calls(dict.fromkeys(control, 1), (EXAMPLE / "chat_template.jinja").read_text("utf-8"))
+
+
+def test_both_tokenizers_say_the_same_ids(tokenizer: PreTrainedTokenizerBase) -> None:
+    pieces = sentencepiece.SentencePieceProcessor(model_file=str(CHECKPOINT / "tokenizer.model"))
+    for row in rows("eval"):
+        text = tokenizer.apply_chat_template(row["messages"], tokenize=False).removeprefix("<bos>")
+        assert tokenizer(text, add_special_tokens=False)["input_ids"] == pieces.encode(text)
+
+
+def test_results_continue_the_models_turn(tokenizer: PreTrainedTokenizerBase) -> None:
+    row = next(row for row in rows("train") if len(calls(row)) == 2 and len(row["messages"]) > 2)
+    text = tokenizer.apply_chat_template(row["messages"], tokenize=False)
+    assert text.count("<start_of_turn>model") == 1
+    assert len(re.findall("<start_function_response>response:", text)) == 2
+    assert not re.search("(<start_function_response>){2}", text)

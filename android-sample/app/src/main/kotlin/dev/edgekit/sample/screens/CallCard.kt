@@ -122,12 +122,12 @@ private fun OutcomeLine(outcome: Outcome) = Remark(
             Outcome.FORBIDDEN -> R.string.call_forbidden
         },
     ),
-    isError = outcome in listOf(Outcome.NO_APP, Outcome.UNAVAILABLE, Outcome.FORBIDDEN),
     Modifier.testTag("outcome"),
+    isError = outcome in listOf(Outcome.NO_APP, Outcome.UNAVAILABLE, Outcome.FORBIDDEN),
 )
 
 @Composable
-private fun Remark(text: String, isError: Boolean = false, modifier: Modifier = Modifier) = Text(
+private fun Remark(text: String, modifier: Modifier = Modifier, isError: Boolean = false) = Text(
     text,
     modifier,
     color = if (isError) MaterialTheme.colorScheme.error else MaterialTheme.colorScheme.onSurfaceVariant,

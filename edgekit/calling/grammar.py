@@ -38,7 +38,9 @@ def regex(tools: Sequence[Tool], dialect: Dialect, choice: Choice, *, longest: i
         text = f"{_literal(ESCAPE)}{_WORD}{{0,{longest}}}<?{_literal(ESCAPE)}"
         named = _any([_literal(tool.name) + _function_gemma_object(tool.parameters, text) for tool in tools])
         one = f"{_literal(CALL_BEGIN)}call:{named}{_literal(CALL_END)}"
-        calls = f"(?:{one}){{1,{_MOST_CALLS}}}{_literal(RESPONSE_BEGIN)}"
+        # Were the end not left open, "<start_function_" would be forced behind a call: written as plain text, it can
+        # become no control token any more, and a second call never comes.
+        calls = f"(?:{one}){{1,{_MOST_CALLS}}}(?:{_literal(RESPONSE_BEGIN)})?"
     else:
         words = rf"[^{{\[`\s]{_WORD}*"
         text = f'"{_JSON_CHARACTER}{{0,{longest}}}"'

@@ -170,13 +170,13 @@ def convert(
 def _hold_against_checkpoint(
     job: Job, smoke: SmokeResult | None, prompts: Sequence[Sequence[Message]], progress: Progress
 ) -> tuple[Tried, ...]:
-    from edgekit.runtime.ask.smoke import HELLO
+    from edgekit.runtime.ask.smoke import greeting
 
     if smoke is None:
         return ()
     answered: list[tuple[Sequence[Message], str]] = list(zip(prompts, smoke.answers, strict=True))
     if job.settings.answer is None and looks_wrong(smoke.text):
-        answered.append((HELLO, smoke.text))
+        answered.append((greeting(job.calling), smoke.text))
     if not answered:
         return ()
     with progress.step("hold answers against the checkpoint"):

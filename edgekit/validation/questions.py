@@ -24,7 +24,10 @@ def questions_for(bundle: Summary, adapter: Adapter | None, data: Data, max_toke
         prompts=tuple(_begun(row.messages, system, calling) for row in data.rows),
         max_tokens=max_tokens,
         answers=_answer_format(bundle, adapter),
-        second=None if bundle.manifest is None or bundle.manifest.turns == "one" else SECOND,
+        # Behind a call comes its result, not another message.
+        second=None
+        if bundle.manifest is None or bundle.manifest.turns == "one" or calling is not None
+        else SECOND,
     )
 
 

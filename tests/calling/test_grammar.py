@@ -119,3 +119,11 @@ def test_texts_end():
     pattern = regex(TOOLS, "json", "required", longest=3)
     assert re.fullmatch(pattern, '{"name": "all_optional", "arguments": {"a": "123"}}')
     assert not re.fullmatch(pattern, '{"name": "all_optional", "arguments": {"a": "1234"}}')
+
+
+def test_another_call_may_follow_where_nothing_is_forced():
+    """A forced beginning of a control token is written as plain text, and a second call could never begin."""
+    call = render([Call("lamp_on", {})], "function_gemma")
+    allowed = re.compile(regex(TOOLS, "function_gemma", "required"))
+    for said in (call, call * 2, call + "<start_function_response>"):
+        assert allowed.fullmatch(said)

@@ -80,7 +80,7 @@ def smoke(
         if calling is not None:
             _verify_calls(session, calling)
         if answer is None:
-            reply = session.say(Turn(HELLO, decoding))
+            reply = session.say(Turn(greeting(calling), decoding))
         else:
             reply = verify_answers(session, answer, decoding, where=answer_schema)
         freely = replace(decoding, answers=None, sampler=GREEDY, max_tokens=ANSWER_TOKENS)
@@ -96,6 +96,12 @@ def smoke(
     )
 
 
+def greeting(calling: Calling | None) -> tuple[Message, ...]:
+    """The first thing to say, behind the tools where there are some."""
+    first = None if calling is None else calling.first()
+    return (*(() if first is None else (first,)), *HELLO)
+
+
 def _verify_calls(session: Session, calling: Calling) -> None:
     """Make the engine call; raises BundleError when what comes out is no call that the tools allow.
 
@@ -103,10 +109,8 @@ def _verify_calls(session: Session, calling: Calling) -> None:
     """
     _refuse_bytes(session, enumerated(calling.tools), "--tools", "use other words in the enum")
     short = regex(calling.tools, calling.dialect, "required", longest=8)
-    first = calling.first()
-    prompt = (*(() if first is None else (first,)), *HELLO)
     held = Decoding(sampler=GREEDY, max_tokens=CALL_TOKENS, answers=AnswerFormat("regex", short))
-    reply = session.say(Turn(prompt, held))
+    reply = session.say(Turn(greeting(calling), held))
     answer = parse(reply.text, calling.dialect)
     wrong = [problem for call in answer.calls for problem in misfits(call, calling.tools)]
     if reply.ending == "length" and answer.calls:

@@ -1,6 +1,6 @@
-"""The assets of the app under test, made by `edgekit package`: the demo bundle, and one base with two adapters.
+"""The assets of the app under test, made by `edgekit package`: the demo bundles, and one base with two adapters.
 
-Both are signed, by a key that is no secret.
+All are signed, by a key that is no secret.
 """
 
 from __future__ import annotations
@@ -19,11 +19,12 @@ from android_build.process import run
 
 _EXAMPLES: Final = ROOT / "examples"
 _NAVIGATOR: Final = _EXAMPLES / "settings-navigator"
+_CALLER: Final = _EXAMPLES / "phone-actions"
 _SIGNER: Final = "signer.pem"
 _ADAPTERS: Final = ("sentiment", "support-triage")
 PRESETS: Final = _NAVIGATOR / "edgekit.toml"
 _MADE_BY: Final = (
-    *("bundle", "checkpoint", "conversion", "families", "files", "graph", "packaging", "quantize"),
+    *("bundle", "calling", "checkpoint", "conversion", "families", "files", "graph", "packaging", "quantize"),
     *("recipes", "records", "runtime", "text", "examples.py"),
 )
 
@@ -37,6 +38,17 @@ def demo_assets() -> Path:
         _package(bundle, directory)
 
     return made("demo", [*_made_by(), _NAVIGATOR], build) / "assets"
+
+
+def calling_assets() -> Path:
+    """Return such a directory of the demo that calls functions."""
+
+    def build(directory: Path) -> None:
+        bundle = directory / "bundle"
+        _edgekit("demo", "--tools", "--output", bundle)
+        _package(bundle, directory, presets=_CALLER / PRESETS.name)
+
+    return made("demo-calls", [*_made_by(), _CALLER], build) / "assets"
 
 
 def demo_signer() -> Path:
@@ -73,11 +85,11 @@ def _answers(example: Path) -> tuple[str | Path, ...]:
     return ("--answer-schema", example / "answer-schema.json")
 
 
-def _package(bundle: Path, directory: Path, *options: str | Path) -> None:
+def _package(bundle: Path, directory: Path, *options: str | Path, presets: Path = PRESETS) -> None:
     """Leave the bundle's assets in a directory, and nothing of the bundle."""
     package = directory / "package"
     key = _signing_key(directory)
-    options = ("--presets", PRESETS, "--sign", key, *options)
+    options = ("--presets", presets, "--sign", key, *options)
     _edgekit("package", bundle, "--to", "assets", *options, "--output", package)
     (package / "assets").rename(directory / "assets")
     shutil.rmtree(package)

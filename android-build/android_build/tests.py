@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from android_build.demo import adapter_assets, demo_assets, demo_signer
+from android_build.demo import adapter_assets, calling_assets, demo_assets, demo_signer
 from android_build.engine import host_engine
 from android_build.kotlin import app_classes, classes_for_tests
 from android_build.layout import NAMESPACE, SCREENSHOTS, TEST_KOTLIN, TEST_RESOURCES
@@ -60,6 +60,7 @@ def properties_of_tests(screenshots: Path = SCREENSHOTS) -> dict[str, Path]:
     return {
         "edgekit.bundle": demo_assets() / "edgekit",
         "edgekit.adapters": adapter_assets() / "edgekit",
+        "edgekit.calls": calling_assets() / "edgekit",
         "edgekit.signer": demo_signer(),
         "edgekit.engine": host_engine(),
         "edgekit.shim": host_shim(),

@@ -4,7 +4,6 @@ import dev.edgekit.sample.bundle.Calling
 import dev.edgekit.sample.bundle.parseManifest
 import dev.edgekit.sample.engine.Demo
 import java.io.File
-import org.json.JSONArray
 import org.json.JSONObject
 
 /** Seven tools, and one that no app carries out, as a manifest holds them. */
@@ -36,23 +35,3 @@ const val CALLING = """{"dialect": "json", "choice": "auto", "tools": [
 fun demoManifest(change: JSONObject.() -> Unit): String = JSONObject(File(Demo.assets, "edgekit.json").readText()).apply(change).toString()
 
 fun sampleCalling(json: String = CALLING): Calling = parseManifest(demoManifest { put("calling", JSONObject(json)) }).calling!!
-
-/** What is said in it, and a pattern of the answers: two calls, or a sentence after their results. */
-const val WISH = "Some light, and the dentist on Thursday at ten"
-private const val FORMAT = """\[\{"name": "turn_on_flashlight", "arguments": \{\}\}, \{"name": "create_calendar_event", "arguments": """ +
-    """\{"title": "(Dentist|Doctor)", "datetime": "2026-03-05T10:00:00"\}\}\]"""
-
-/** The demo's model as one that calls: its answers are held to the form of calls, as a bundle's that was trained for it. */
-fun callingAssets(directory: File): File = directory.apply {
-    Demo.assets.copyRecursively(this, overwrite = true)
-    val calling = JSONObject(CALLING).put("format", FORMAT)
-    File(this, "edgekit.json").writeText(demoManifest { put("answer", JSONObject.NULL).put("calling", calling) })
-    val tasks = JSONObject(File(this, "tasks.json").readText())
-    tasks.getJSONArray("tasks").getJSONObject(0)
-        .put("title", "Actions")
-        .put("description", JSONObject.NULL)
-        .put("examples", JSONArray(listOf(WISH, "Wi-Fi please", "Five minutes for the tea")))
-        .put("golden", JSONArray())
-        .put("actions", JSONArray())
-    File(this, "tasks.json").writeText(tasks.toString())
-}

@@ -10,7 +10,10 @@ object Demo {
     /** Likewise, with a base that takes adapters, its own task and those of two adapters. */
     val severalTasks: File by lazy { place("edgekit.adapters") }
 
-    /** The public key, in PEM, with which both are signed. */
+    /** Likewise, with a model that calls what a phone can do. */
+    val calls: File by lazy { place("edgekit.calls") }
+
+    /** The public key, in PEM, with which all are signed. */
     val signer: File by lazy { place("edgekit.signer") }
 
     val model: File by lazy { modelIn(assets) }

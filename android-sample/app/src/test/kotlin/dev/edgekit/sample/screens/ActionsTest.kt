@@ -6,6 +6,7 @@ import android.content.IntentFilter
 import android.provider.CalendarContract
 import android.provider.Settings
 import androidx.compose.ui.test.assertIsNotEnabled
+import androidx.compose.ui.test.assertTextContains
 import androidx.compose.ui.test.hasTestTag
 import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
@@ -17,9 +18,8 @@ import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.sample.MainActivity
-import dev.edgekit.sample.calls.WISH
-import dev.edgekit.sample.calls.callingAssets
 import dev.edgekit.sample.calls.sampleCalling
+import dev.edgekit.sample.engine.Demo
 import dev.edgekit.sample.engine.Message
 import dev.edgekit.sample.tasks.FakeEngine
 import dev.edgekit.sample.tasks.sampleBundle
@@ -28,7 +28,6 @@ import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Rule
 import org.junit.Test
-import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
@@ -39,9 +38,6 @@ import org.robolectric.annotation.Config
 class ActionsTest {
     @get:Rule
     val compose = createEmptyComposeRule()
-
-    @get:Rule
-    val folder = TemporaryFolder()
 
     private val app = AppDriver(compose)
     private val application get() = ApplicationProvider.getApplicationContext<AppUnderTest>()
@@ -72,20 +68,33 @@ class ActionsTest {
         addIntentFilterForActivity(other, filter.apply { addCategory(Intent.CATEGORY_DEFAULT) })
     }
 
-    /** The real engine, whose answers are held to calls; what the demo's model says of them is no matter. */
+    /** The demo's own model in the real engine. */
     @Test
-    fun `a model's answer becomes cards, and what came of them goes back into its conversation`() {
-        application.useAssets(callingAssets(folder.newFolder()))
+    fun `a model's answer becomes cards, and it speaks of what came of them`() {
+        application.useAssets(Demo.calls)
         ActivityScenario.launch(MainActivity::class.java).use {
-            app.awaitText(WISH)
-            app.tap(WISH)
-            app.awaitText("Turn on the flashlight")
-            app.awaitText("New event: D")
+            app.await(hasTestTag("prompt"))
+            app.say("timer for 5 minutes and volume to 30")
+            app.awaitText("Timer: 5:00")
+            app.awaitText("Set the volume to 30 %")
+            app.await(hasTestTag("figures"))
             app.tap("Do it")
-            app.awaitText("This phone cannot do this at the moment.")
-            app.tap("Skip")
-            app.awaitText("Skipped")
+            app.awaitText("Done")
+            app.tap("Open")
+            app.awaitText("No app on this phone can do this.")
             compose.waitUntil(30_000) { compose.onAllNodes(hasTestTag("figures")).fetchSemanticsNodes().size == 2 }
+            compose.onNode(hasTestTag("answer text")).assertTextContains("not", substring = true)
+        }
+    }
+
+    @Test
+    fun `what the model has no tool for is an answer in words`() {
+        application.useAssets(Demo.calls)
+        ActivityScenario.launch(MainActivity::class.java).use {
+            app.await(hasTestTag("prompt"))
+            app.say("tell me a joke")
+            app.awaitText("no tool")
+            compose.onNode(hasTestTag("call card")).assertDoesNotExist()
         }
     }
 

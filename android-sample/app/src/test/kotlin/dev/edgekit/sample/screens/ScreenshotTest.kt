@@ -14,8 +14,6 @@ import androidx.test.espresso.Espresso
 import dev.edgekit.sample.R
 import dev.edgekit.sample.bundle.BundleFailure
 import dev.edgekit.sample.bundle.InstallState
-import dev.edgekit.sample.calls.WISH
-import dev.edgekit.sample.calls.callingAssets
 import dev.edgekit.sample.engine.Demo
 import dev.edgekit.sample.tasks.HostState
 import java.io.File
@@ -103,11 +101,11 @@ class ScreenshotTest {
             tool(Destination.SETTINGS) { shoot("settings") }
             tool(Destination.ABOUT) { shoot("about") }
         }
-        walkTasks(shoot)
+        walkTasks(variant, shoot)
     }
 
     /** One base and two adapters, of which one is damaged in the end. */
-    private fun walkTasks(shoot: (String) -> Unit) {
+    private fun walkTasks(variant: String, shoot: (String) -> Unit) {
         application.useAssets(Demo.severalTasks)
         shown({ EdgekitApp() }) {
             app.await(hasTestTag("tasks"))
@@ -119,10 +117,10 @@ class ScreenshotTest {
             app.awaitText("q_proj")
             shoot("adapter-card")
         }
-        application.useAssets(callingAssets(folder.newFolder()))
+        application.useAssets(Demo.calls)
         shown({ EdgekitApp() }) {
-            app.awaitText(WISH)
-            app.tap(WISH)
+            app.await(hasTestTag("prompt"))
+            app.say(if (variant == "ja") "まず音を消してください、次にライトを止めて" else "volume to 30 and put piano lessons on sunday at 7 am")
             app.await(hasTestTag("call card"))
             app.await(hasTestTag("figures"))
             shoot("actions")

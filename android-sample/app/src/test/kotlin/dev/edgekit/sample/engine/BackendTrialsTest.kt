@@ -153,7 +153,7 @@ private class ShoutingEngine(private val engine: Engine) : Engine by engine {
     override fun converse(settings: ConversationSettings): Conversation {
         val conversation = engine.converse(settings)
         return object : Conversation by conversation {
-            override fun send(message: Message): Flow<Piece> = conversation.send(message).map { piece ->
+            override fun send(text: String): Flow<Piece> = conversation.send(text).map { piece ->
                 if (piece is Piece.Text) Piece.Text(piece.text.uppercase()) else piece
             }
         }

@@ -232,6 +232,7 @@ class HomeScreenTest {
 
     @Test
     fun `the open task and both conversations outlive the process`() {
+        val bundle = severalTasks("mood", "topic", form = null)
         application.use(bundle, engine)
         val saved = SavedState()
         Robolectric.buildActivity(MainActivity::class.java).setup().use { first ->

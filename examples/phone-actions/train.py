@@ -30,7 +30,7 @@ from training.phrases import bare
 
 HERE = Path(__file__).resolve().parent
 CHECKPOINT = HERE / "checkpoint"
-EPOCHS = 10
+EPOCHS = 8
 LEARNING_RATE = 3e-3
 WINDOW = 128  # tokens: two requests and both calls
 NOTICE = """\

@@ -13,6 +13,7 @@ import pytest
 import sentencepiece
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
+import edgekit
 from edgekit.calling.calls import Call
 from edgekit.calling.fit import misfits
 from edgekit.calling.tokens import writes_calls
@@ -115,3 +116,20 @@ def test_results_continue_the_models_turn(tokenizer: PreTrainedTokenizerBase) ->
     assert text.count("<start_of_turn>model") == 1
     assert len(re.findall("<start_function_response>response:", text)) == 2
     assert not re.search("(<start_function_response>){2}", text)
+
+
+@pytest.mark.nightly
+def test_the_bundle_calls_as_the_reference_does_and_cannot_call_anything_else(tmp_path: Path) -> None:
+    made = edgekit.convert(
+        CHECKPOINT, tmp_path / "bundle", text=edgekit.TextOptions(tools=EXAMPLE / "tools.json")
+    )
+    parity = edgekit.validate(
+        made.bundle, CHECKPOINT, data=EXAMPLE / "eval.jsonl", limit=None, max_tokens=128, positions=200
+    )
+    scored = parity.sections["task"]
+    assert (scored.rows, scored.held) == (504, True)
+    found = {metric.name: metric for metric in scored.metrics}
+    assert found["can be read"].bundle.value == found["known names"].bundle.value == 1
+    exact = found["exact calls"]
+    assert exact.bundle.value >= exact.reference.value - 0.01
+    assert exact.reference.value >= 0.95

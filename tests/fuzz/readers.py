@@ -262,7 +262,7 @@ def states() -> bytes:
 
 
 def llama(directory: Path) -> None:
-    read_llama_bench(CASE, [(directory / "x").read_text(errors="replace")])
+    read_llama_bench(CASE.prefill, CASE.decode, [(directory / "x").read_text(errors="replace")])
 
 
 READERS: dict[str, Reader] = {

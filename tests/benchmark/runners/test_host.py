@@ -157,9 +157,10 @@ def test_memory_does_not_depend_on_the_number_of_runs(
     """The engine keeps the inputs of every session (1.3 MB here): so each run has a process of its own."""
     (result,) = here(replace(ALONE, runs=6), adapter_ready_bundle, adapters=[sentiment_adapter])
     (alone,) = here(replace(ALONE, warmup=0), adapter_ready_bundle, adapters=[sentiment_adapter])
-    private = [run.private for run in result.cases[0].measured if run.private]
-    assert len(private) == 6
-    assert max(private) - min(private) < 1e6
+    # Not private memory: pages of the engine's library are none while another process has them, too.
+    peaks = [run.rss_peak for run in result.cases[0].measured if run.rss_peak]
+    assert len(peaks) == 6
+    assert max(peaks) - min(peaks) < 5e6
     assert next(note for note in result.notes if "memory" in note).startswith(
         "memory holds the adapter inputs of 2 sessions"
     )

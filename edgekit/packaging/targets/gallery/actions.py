@@ -1,7 +1,7 @@
 """The Gallery's task Mobile Actions: whether a bundle's tools are those that the Gallery has compiled in.
 
-Its tools cannot be changed, so a model that knows others calls what the Gallery does not have. Names and arguments:
-MobileActionsTools.kt of the app 1.0.18, as the engine writes them (in snake case).
+Its tools cannot be changed, so a model that knows others calls what the Gallery does not have. Names and arguments
+are those that were described of the Gallery in August 2026, in snake case; its source was not at hand to compare.
 """
 
 from __future__ import annotations

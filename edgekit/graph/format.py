@@ -125,6 +125,7 @@ class GraphKey:
         if self.adapters is not None:
             letters = "".join(target[0] for target in self.adapters.targets)
             purpose += f"-adapter{self.adapters.rank}-{letters}"
+        purpose += f"-rotated{self.rotation}" if self.rotation else ""
         name = f"{self.architecture.family}-{fingerprint(self.architecture)}"
         return f"{name}-{self.form}{lengths}{purpose}{GRAPH_SUFFIX}"
 
@@ -229,6 +230,8 @@ class _Table:
     cache: KvLayout = "full"
     kv_cache: KvPrecision = "float32"
     adapters: AdapterInputs | None = None
+    rotation: int = 0
+    captured: str | None = None
 
 
 def write_graph(graph: Graph, file: Path | IO[bytes]) -> None:
@@ -285,6 +288,7 @@ def _to_json(graph: Graph) -> dict[str, Any]:
         **({"cache": graph.key.kv_layout} if graph.key.kv_layout != "full" else {}),
         **({"kv_cache": graph.key.kv_precision} if graph.key.kv_precision != "float32" else {}),
         **({"adapters": asdict(graph.key.adapters)} if graph.key.adapters is not None else {}),
+        **({"rotation": graph.key.rotation, "captured": graph.captured} if graph.key.rotation else {}),
         "vocabulary": graph.vocabulary,
         "kv_length": graph.kv_length,
         "constants": [
@@ -315,6 +319,7 @@ def _from_table(table: _Table, flatbuffer: bytes) -> Graph:
             kv_layout=table.cache,
             adapters=table.adapters,
             kv_precision=table.kv_cache,
+            rotation=table.rotation,
         ),
         vocabulary=table.vocabulary,
         kv_length=table.kv_length,
@@ -327,6 +332,7 @@ def _from_table(table: _Table, flatbuffer: bytes) -> Graph:
         spare_buffers=table.spare_buffers,
         made_with=dict(table.made_with),
         flatbuffer=flatbuffer,
+        captured=table.captured,
     )
 
 

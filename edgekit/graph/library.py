@@ -29,6 +29,7 @@ from edgekit.graph.format import (
 from edgekit.progress import SILENT, Progress
 
 SHIPPED = Path(__file__).parent / "shipped"
+"""Captured graphs, and rotated ones of the 270M shape, which its first conversion need not make."""
 _ROTATING = Path(rotating.__file__)
 STATIC_PREFILL_LENGTHS = (32, 128, 512)
 
@@ -45,11 +46,11 @@ def find_graph(key: GraphKey, progress: Progress = SILENT) -> Graph:
 
     Raises MissingToolError when it must be captured and the `convert` extra is not installed.
     """
-    if key.rotation:
-        return _rotated(find_graph(replace(key, rotation=0), progress), key.rotation, progress)
     shipped = SHIPPED / key.file_name()
     if shipped.exists():
         return read_graph(shipped)
+    if key.rotation:
+        return _rotated(find_graph(replace(key, rotation=0), progress), key.rotation, progress)
     cached = cache_directory() / key.file_name()
     return _read_cached(cached, key, progress) or _capture_once(cached, key, progress)
 

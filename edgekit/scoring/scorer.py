@@ -149,7 +149,7 @@ def _linked_graphs(graph_id: str) -> Iterator[Graph]:
                 graph = read_graph(path)
             except GraphError:  # in the cache, which whoever needs that one makes anew
                 continue
-            if not graph.key.scoring and graph.digest().startswith(graph_id):
+            if not graph.key.scoring and not graph.key.rotation and graph.digest().startswith(graph_id):
                 yield graph
 
 

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.graph import find_graph, graph_key
-from edgekit.graph.format import AdapterInputs
+from edgekit.graph.format import AdapterInputs, read_graph
+from edgekit.graph.library import SHIPPED
+from edgekit.graph.rotate import rotate
 from edgekit.graph.slots import TARGETS
 from edgekit.runtime.interpreter import GraphInterpreter
 from edgekit.runtime.reference import Reference
@@ -121,3 +123,10 @@ class _Changed:
 
     def raw(self) -> NDArray[np.float32]:
         return self._values
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*-rotated*.graph")), ids=lambda path: path.stem)
+def test_what_ships_rotated_is_what_the_captured_graph_gives(path: Path) -> None:
+    shipped = read_graph(path)
+    captured = read_graph(SHIPPED / replace(shipped.key, rotation=0).file_name())
+    assert rotate(captured, shipped.key.rotation) == shipped

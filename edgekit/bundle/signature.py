@@ -164,9 +164,16 @@ def _key(public: Ed25519PublicKey) -> Key:
 def signature_bytes(files: Mapping[str, str], key: SigningKey) -> bytes:
     """Sign a list of files, SHA-256 by name; the same list and key give the same bytes."""
     lines = [_FIRST, *(f"{files[name]}  {name}" for name in sorted(files))]
-    listed = ("\n".join(lines) + "\n").encode()
-    signature = base64.b64encode(key.private.sign(listed))
-    return b"\n".join([_FORM, b"key " + key.public.id.encode(), b"signature " + signature, listed])
+    return sealed(("\n".join(lines) + "\n").encode(), key)
+
+
+def sealed(text: bytes, key: SigningKey) -> bytes:
+    """Sign a text; it stands below its signature.
+
+    Its first line must say what kind of text it is, so that nothing else that the key has signed passes for it.
+    """
+    signature = base64.b64encode(key.private.sign(text))
+    return b"\n".join([_FORM, b"key " + key.public.id.encode(), b"signature " + signature, text])
 
 
 def read_signature(content: bytes, key: Key | None) -> Signed:
@@ -174,20 +181,26 @@ def read_signature(content: bytes, key: Key | None) -> Signed:
 
     Raises SignatureFaultError when it is no signature, another key's, or not over this list.
     """
+    named, listed = unsealed(content, key)
+    return Signed(named, _files(listed))
+
+
+def unsealed(content: bytes, key: Key | None) -> tuple[str, bytes]:
+    """Verify what `sealed` made; return the id of the key that it names, and the text. Raises as `read_signature`."""
     from cryptography.exceptions import InvalidSignature
 
     parts = content.split(b"\n", 3)
     if len(parts) < 4 or parts[0] != _FORM or parts[1][:4] != b"key " or parts[2][:10] != b"signature ":
         raise SignatureFaultError("it is no signature that this edgekit knows")
-    named, listed = parts[1][4:].decode(errors="replace"), parts[3]
+    named, text = parts[1][4:].decode(errors="replace"), parts[3]
     if key is not None:
         if named != key.id:
             raise SignatureFaultError(f"it is of another key, {named[:12]}…, and not of {key.id[:12]}…")
         try:
-            key.public.verify(base64.b64decode(parts[2][10:], validate=True), listed)
+            key.public.verify(base64.b64decode(parts[2][10:], validate=True), text)
         except (InvalidSignature, binascii.Error) as error:
             raise SignatureFaultError("it was changed since it was signed") from error
-    return Signed(named, _files(listed))
+    return named, text
 
 
 def _files(listed: bytes) -> dict[str, str]:

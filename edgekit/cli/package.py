@@ -46,6 +46,8 @@ edgekit package my-bundle --to apk --keystore release.p12 --version 1.2.0+34 --a
 
 edgekit package my-bundle --to ai-pack --delivery on-demand
 
+edgekit package my-bundle --to delivery --sign signing.key -o public
+
 edgekit package my-bundle --to gallery --push --open"""
 
 
@@ -82,7 +84,7 @@ def package(
     debug: DebugOption = False,
     **given: Any,
 ) -> None:
-    """Put a bundle into an app: a signed APK, a Gradle project, assets, a Play pack, or the AI Edge Gallery."""
+    """Put a bundle into an app, or where apps fetch it: APK, project, assets, Play pack, delivery, AI Edge Gallery."""
     from edgekit.packaging import targets
     from edgekit.packaging.package import package as run
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from edgekit.cli.console import DebugOption, JsonOption, QuietOption, print_json, say
+from edgekit.cli.console import DebugOption, JsonOption, QuietOption, print_json, progress_for, say
+
+if TYPE_CHECKING:
+    from edgekit.bundle.verify import Verification
 
 SIGN_EXAMPLES = """Examples:
 
@@ -23,7 +26,9 @@ openssl pkey -in signing.key -pubout -out signing.pub
 
 edgekit verify my-bundle --key signing.pub
 
-edgekit verify downloaded --json"""
+edgekit verify downloaded --json
+
+edgekit verify https://models.example/navigator --key signing.pub"""
 
 
 def sign(
@@ -49,9 +54,10 @@ def sign(
 
 def verify(
     bundle: Annotated[
-        Path,
+        str,
         typer.Argument(
-            help="A bundle directory, an adapter bundle, or the assets/edgekit of a package.",
+            help="A bundle directory, an adapter bundle, the assets/edgekit of a package; or a delivery: its folder, "
+            "or its address.",
             show_default=False,
         ),
     ],
@@ -60,15 +66,23 @@ def verify(
     quiet: QuietOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Check a bundle's signature, its manifest, and the digest of every file; exit 1 when it does not verify."""
+    """Check a signature, manifests, and every file's digest, of a bundle or a delivery; exit 1 when one is wrong."""
+    from edgekit.bundle.delivery.place import is_delivery
+    from edgekit.bundle.delivery.verify import DeliveryVerification, verify_delivery
     from edgekit.bundle.verify import verify as run
 
-    found = run(bundle, key)
+    found: Verification | DeliveryVerification
+    if is_delivery(bundle):
+        found = verify_delivery(bundle, key, progress_for(quiet=quiet or as_json))
+    else:
+        found = run(bundle, key)
     if as_json:
         print_json(found.to_json())
     elif found.passed:
         if not quiet:
             say(f"{len(found.checked)} files are unchanged: {', '.join(found.checked)}")
+            if isinstance(found, DeliveryVerification):
+                say(f"version {found.version} of {found.channel}")
         if found.signature:
             say(f"signed by the key {found.signed_by}")
         elif found.signed_by is not None:

@@ -50,7 +50,7 @@ def package(
 ) -> Package:
     """Put a bundle into an Android app, or into what an app, Google Play or the AI Edge Gallery needs of it.
 
-    bundle: a bundle directory. to: "apk", "project", "assets", "ai-pack", "asset-pack" or "gallery".
+    bundle: a bundle directory. to: "apk", "project", "assets", "ai-pack", "asset-pack", "delivery" or "gallery".
     output: a directory; by default "NAME-TARGET" in the current one.
     options: the target's own, such as `ApkOptions(version="1.2.0+34")`; its defaults without.
     adapters: bundles that `edgekit.adapter` made for this one; the app has a task for each, in this order. An
@@ -129,7 +129,10 @@ def _write_file(
     assert written.path is not None
     bom = written.path.with_suffix(".cdx.json")
     write_whole(bom, _bill(target, job.source, options, written.path))
-    return written, tuple(PackagedFile(path.name, path.stat().st_size) for path in (written.path, bom))
+    files = (written.path, *written.beside, bom)
+    return written, tuple(
+        PackagedFile(path.relative_to(place).as_posix(), path.stat().st_size) for path in files
+    )
 
 
 def _bill(target: PackageTarget[Any], source: Source, options: object, made: Path | None = None) -> bytes:

@@ -40,12 +40,13 @@ class Written:
     """What a target tells of what it wrote.
 
     next_steps: commands to type, in which {output} is the output directory. path: the one file that was made, None for
-    a directory. notes: what the user should know. problems: why it will not do. facts: JSON values, under keys of the
-    target's own. told: the same for people, each under a word.
+    a directory. beside: other files that belong to it. notes: what the user should know. problems: why it will not do.
+    facts: JSON values, under keys of the target's own. told: the same for people, each under a word.
     """
 
     next_steps: tuple[str, ...]
     path: Path | None = None
+    beside: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
     problems: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)

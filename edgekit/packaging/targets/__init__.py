@@ -1,4 +1,4 @@
-"""What a bundle is packaged for: an APK, a project, assets, packs, the Gallery. One module or package each.
+"""What a bundle is packaged for: an APK, a project, assets, packs, a delivery, the Gallery. One module or package each.
 
 A target imports no other; what all need to know of the bundle is in `packaging.source`.
 """
@@ -11,11 +11,20 @@ from edgekit.errors import InputError
 from edgekit.packaging.target import PackageTarget
 from edgekit.packaging.targets.apk.target import APK
 from edgekit.packaging.targets.assets import ASSETS
+from edgekit.packaging.targets.delivery import DELIVERY
 from edgekit.packaging.targets.gallery.target import GALLERY
 from edgekit.packaging.targets.packs import AI_PACK, ASSET_PACK
 from edgekit.packaging.targets.project import PROJECT
 
-TARGETS: Final[tuple[PackageTarget[Any], ...]] = (APK, PROJECT, ASSETS, AI_PACK, ASSET_PACK, GALLERY)
+TARGETS: Final[tuple[PackageTarget[Any], ...]] = (
+    APK,
+    PROJECT,
+    ASSETS,
+    AI_PACK,
+    ASSET_PACK,
+    DELIVERY,
+    GALLERY,
+)
 
 
 def find_target(name: str) -> PackageTarget[Any]:

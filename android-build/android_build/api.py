@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 from android_build.catalog import levels
 from android_build.kotlin import app_classes
-from android_build.layout import NAMESPACE, TOOLS
+from android_build.layout import TOOLS
 from android_build.maven import fetch
-from android_build.process import BuildError, java
+from android_build.process import BuildError, java, joined
 
 _PROGRAM: Final = TOOLS / "java" / "ApiLevel.java"
 _NOT_PLATFORM: Final = (
-    f"{NAMESPACE}.*",
-    NAMESPACE,
+    "dev.edgekit.*",
     "androidx.*",
     "kotlin.*",
     "kotlin",
@@ -24,7 +24,7 @@ _NOT_PLATFORM: Final = (
 )
 
 
-def check_api(classes: Path | None = None) -> None:
+def check_api(classes: Sequence[Path] | None = None) -> None:
     """Check the app's classes, or others. Raises BuildError with every call that is too new."""
     files = fetch("api-check")
     signatures = next(path for path in files if path.suffix == ".signature")
@@ -35,6 +35,7 @@ def check_api(classes: Path | None = None) -> None:
         )
     jars = [path for path in files if path.suffix == ".jar"]
     try:
-        java(jars, str(_PROGRAM), signatures, classes or app_classes(), *_NOT_PLATFORM)
+        places = joined(classes or app_classes())
+        java(jars, str(_PROGRAM), signatures, places, *_NOT_PLATFORM)
     except BuildError as error:
         raise BuildError(f"the app calls what API {level} does not have\n{error}") from error

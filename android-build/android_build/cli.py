@@ -22,12 +22,11 @@ def main() -> None:
         "compile", help="compile the app's Kotlin and check its API level; a warning is an error"
     )
     step.add_argument("--old", action="store_true", help="against AndroidX of December 2024")
-    _add_only(step)
     step.set_defaults(run=_compile)
 
     step = steps.add_parser("test", help="run the app's tests on the JVM, with the real engine")
     step.add_argument(
-        "names", nargs="*", metavar="CLASS", help="such as tasks.BenchmarkTest; all unless named"
+        "names", nargs="*", metavar="CLASS", help="such as tasks.BenchmarkTest, or a module; all unless named"
     )
     step.add_argument(
         "--screenshots",
@@ -36,7 +35,6 @@ def main() -> None:
         metavar="DIR",
         help="where the tests put what they drew",
     )
-    _add_only(step)
     step.set_defaults(run=_test)
 
     step = steps.add_parser(
@@ -68,16 +66,6 @@ def main() -> None:
         sys.exit(f"{error}\n{parser.prog}: failed")
 
 
-def _add_only(step: argparse.ArgumentParser) -> None:
-    step.add_argument(
-        "--only",
-        nargs="+",
-        default=(),
-        metavar="PACKAGE",
-        help="packages below the app's own; leave out the others",
-    )
-
-
 def _fetch(arguments: argparse.Namespace) -> None:
     from android_build.layout import COORDINATES
     from android_build.maven import fetch
@@ -91,13 +79,13 @@ def _compile(arguments: argparse.Namespace) -> None:
     from android_build.kotlin import app_classes
     from android_build.libraries import old_libraries
 
-    check_api(app_classes(arguments.only, old_libraries() if arguments.old else None))
+    check_api(app_classes(old_libraries() if arguments.old else None))
 
 
 def _test(arguments: argparse.Namespace) -> None:
     from android_build.tests import run_tests
 
-    run_tests(arguments.names, arguments.only, arguments.screenshots.resolve())
+    run_tests(arguments.names, arguments.screenshots.resolve())
 
 
 def _properties(arguments: argparse.Namespace) -> None:

@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from android_build.catalog import version
 from android_build.engine import engine_version
-from android_build.layout import MAIN
+from android_build.layout import APP
 from android_build.maven import Artifact, fetch, listed
 from android_build.process import BuildError
 
-SHOWN: Final = MAIN / "res" / "raw" / "components.json"
+SHOWN: Final = APP.resources / "raw" / "components.json"
 """What the app's page lists; the texts of the licences lie beside it."""
 
 _LICENCES: Final = {

@@ -1,4 +1,4 @@
-"""Compiles Kotlin with the Compose plugin; a warning is an error."""
+"""Compiles Kotlin, module by module, with the Compose plugin; a warning is an error."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from android_build.layout import KOTLIN, TEST_KOTLIN
+from android_build.layout import IN_APP, TESTING, Module
 from android_build.libraries import Libraries, app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java, joined
@@ -17,25 +17,35 @@ _COMPILER: Final = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
 _OPTIONS: Final = ("-no-stdlib", "-no-reflect", "-jvm-target", "17", "-Werror")
 
 
-def app_classes(only: Sequence[str] = (), libraries: Libraries | None = None) -> Path:
-    """Return the directory of the app's classes.
+def app_classes(libraries: Libraries | None = None) -> list[Path]:
+    """Return the directories of the classes that the app consists of. libraries: others than the app's own set."""
+    return [classes_of(module, libraries) for module in IN_APP]
 
-    only: packages below the app's own, to leave out what does not compile at the moment. libraries: others than the
-    app's own set.
-    """
+
+def classes_of(module: Module, libraries: Libraries | None = None) -> Path:
+    """Return the directory of a module's classes. libraries: as in `app_classes`."""
     against = libraries or app_libraries()
-    classpath = [app_resources().r_classes, *against.classpath, platform()]
-    step = "classes" if libraries is None else libraries.directory.parent.name.replace("libraries", "classes")
-    return _compiled(step, KOTLIN, only, classpath, against, ("-module-name", "app"))
+    places = [classes_of(used, libraries) for used in module.uses]
+    if module.resources.is_dir():
+        places.append(app_resources().r_classes)
+    places += against.classpath
+    if module is TESTING:
+        places += libraries_for_tests().classpath
+    step = f"classes-{module.name}"
+    if libraries is not None:
+        step += libraries.directory.parent.name.removeprefix("libraries")
+    return _compiled(step, module.kotlin, [*places, platform()], against, ("-module-name", module.name))
 
 
-def classes_for_tests(only: Sequence[str] = ()) -> Path:
-    """Return the directory of the tests' classes; they see what is internal in the app."""
+def tests_of(module: Module) -> Path:
+    """Return the directory of the classes of a module's tests; they see what is internal in it."""
     app, tests = app_libraries(), libraries_for_tests()
-    classes = app_classes(only)
-    classpath = [classes, app_resources().r_classes, *app.classpath, *tests.classpath, platform()]
-    options = ("-module-name", "app_test", f"-Xfriend-paths={classes}")
-    return _compiled("classes-test", TEST_KOTLIN, only, classpath, tests, options)
+    classes = classes_of(module)
+    used = [classes_of(each) for each in (*module.uses, TESTING)]
+    resources = [app_resources().r_classes] if module.resources.is_dir() else []
+    classpath = [classes, *used, *resources, *app.classpath, *tests.classpath, platform()]
+    options = ("-module-name", f"{module.name}_test", f"-Xfriend-paths={classes}")
+    return _compiled(f"tests-{module.name}", module.test_kotlin, classpath, tests, options)
 
 
 def compile_kotlin(sources: Iterable[Path], directory: Path) -> None:
@@ -52,15 +62,10 @@ def compile_kotlin(sources: Iterable[Path], directory: Path) -> None:
 
 
 def _compiled(
-    step: str,
-    root: Path,
-    only: Sequence[str],
-    classpath: Iterable[Path],
-    libraries: Libraries,
-    options: Sequence[str],
+    step: str, root: Path, classpath: Iterable[Path], libraries: Libraries, options: Sequence[str]
 ) -> Path:
     places = list(classpath)
-    sources = _sources(root, only)
+    sources = _sources(root)
 
     def compile_all(directory: Path) -> None:
         java(
@@ -82,12 +87,8 @@ def _compiled(
     )
 
 
-def _sources(root: Path, only: Sequence[str]) -> list[Path]:
-    package = root / "dev" / "edgekit" / "sample"
-    missing = [name for name in only if not (package / name).is_dir()]
-    if missing and root == KOTLIN:
-        raise BuildError(f"no such package of the app: {', '.join(missing)}")
-    sources = sorted(path for name in only or [""] for path in (package / name).rglob("*.kt"))
+def _sources(root: Path) -> list[Path]:
+    sources = sorted(root.rglob("*.kt"))
     if not sources:
         raise BuildError(f"no Kotlin sources in {root}")
     return sources

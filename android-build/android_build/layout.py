@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 PROJECT: Final = ROOT / "android-sample"
-MAIN: Final = PROJECT / "app" / "src" / "main"
-KOTLIN: Final = MAIN / "kotlin"
-TEST_KOTLIN: Final = PROJECT / "app" / "src" / "test" / "kotlin"
-TEST_RESOURCES: Final = PROJECT / "app" / "src" / "test" / "resources"
 CATALOG: Final = PROJECT / "gradle" / "libs.versions.toml"
 BASE: Final = ROOT / "edgekit" / "packaging" / "base"
 
@@ -21,5 +19,65 @@ BUILD: Final = ROOT / "build" / "android"
 SCREENSHOTS: Final = BUILD / "screenshots"
 CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "edgekit" / "android-build"
 
-NAMESPACE: Final = "dev.edgekit.sample"
+
+@dataclass(frozen=True)
+class Module:
+    """A module of the Gradle project.
+
+    namespace: package of its own classes, its R among them. uses: the modules that it is compiled against.
+    """
+
+    name: str
+    namespace: str
+    uses: tuple[Module, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        """Where the module lies."""
+        return PROJECT / self.name
+
+    @property
+    def main(self) -> Path:
+        """What it is made from."""
+        return self.directory / "src" / "main"
+
+    @property
+    def kotlin(self) -> Path:
+        """Its Kotlin."""
+        return self.main / "kotlin"
+
+    @property
+    def resources(self) -> Path:
+        """Its Android resources; not every module has some."""
+        return self.main / "res"
+
+    @property
+    def manifest(self) -> Path:
+        """Its part of the manifest."""
+        return self.main / "AndroidManifest.xml"
+
+    @property
+    def test_kotlin(self) -> Path:
+        """Its tests; not every module has some."""
+        return self.directory / "src" / "test" / "kotlin"
+
+
+CORE: Final = Module("edgekit-core", "dev.edgekit.core")
+COMPOSE: Final = Module("edgekit-compose", "dev.edgekit.compose", (CORE,))
+TESTING: Final = Module("edgekit-testing", "dev.edgekit.testing", (CORE,))
+"""What tests use; no part of an app."""
+APP: Final = Module("app", "dev.edgekit.sample", (CORE, COMPOSE))
+
+IN_APP: Final = (CORE, COMPOSE, APP)
+"""What the app consists of, each after those it uses."""
+MODULES: Final = (CORE, COMPOSE, TESTING, APP)
+
+TEST_RESOURCES: Final = APP.directory / "src" / "test" / "resources"
+NAMESPACE: Final = APP.namespace
 """Package of the app's own classes, its R among them."""
+
+
+def sources_of(modules: Sequence[Module] = IN_APP) -> Iterator[Path]:
+    """Yield the Kotlin files of modules."""
+    for module in modules:
+        yield from sorted(module.kotlin.rglob("*.kt"))

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from android_build.catalog import levels
-from android_build.layout import CACHE, KOTLIN, MAIN, PROJECT
+from android_build.layout import APP, CACHE, IN_APP, PROJECT, sources_of
 from android_build.libraries import app_libraries
 from android_build.manifest import completed_manifest
 from android_build.maven import fetch
@@ -22,7 +22,7 @@ from android_build.process import BuildError, java, java_home
 from android_build.resources import app_resources
 from android_build.toolchain import platform
 
-_CONFIGURATION: Final = PROJECT / "app" / "lint.xml"
+_CONFIGURATION: Final = APP.directory / "lint.xml"
 
 
 def check_lint(sources: Sequence[Path] | None = None) -> None:
@@ -30,7 +30,7 @@ def check_lint(sources: Sequence[Path] | None = None) -> None:
 
     sources: Kotlin files to check in place of the app's.
     """
-    checked = sorted(KOTLIN.rglob("*.kt")) if sources is None else list(sources)
+    checked = list(sources_of()) if sources is None else list(sources)
 
     def check(directory: Path) -> None:
         sdk, manifest, description = levels(), directory / "AndroidManifest.xml", directory / "project.xml"
@@ -52,13 +52,17 @@ def check_lint(sources: Sequence[Path] | None = None) -> None:
 
     inputs = [
         *checked,
-        MAIN / "res",
-        MAIN / "AndroidManifest.xml",
+        *_resources(),
+        APP.manifest,
         _CONFIGURATION,
         app_libraries().directory,
         Path(__file__),
     ]
     made("lint", [*inputs, fetch("lint")[0].parent.name], check)
+
+
+def _resources() -> list[Path]:
+    return [module.resources for module in IN_APP if module.resources.is_dir()]
 
 
 def _described(manifest: Path, sources: Sequence[Path]) -> Element:
@@ -72,7 +76,8 @@ def _described(manifest: Path, sources: Sequence[Path]) -> Element:
         {"name": "app", "android": "true", "library": "false", "compile-sdk-version": str(levels().compile)},
     )
     SubElement(module, "manifest", file=str(manifest))
-    SubElement(module, "resource", dir=str(MAIN / "res"))
+    for directory in _resources():
+        SubElement(module, "resource", dir=str(directory))
     for path in sources:
         SubElement(module, "src", file=str(path))
     for path in [app_resources().r_classes, *libraries.classpath, platform()]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from android_build.catalog import levels, version
-from android_build.layout import CATALOG, MAIN, NAMESPACE
+from android_build.layout import APP, CATALOG, IN_APP, NAMESPACE, Module
 from android_build.libraries import Libraries
 from android_build.maven import fetch
 from android_build.outputs import made
@@ -16,8 +16,6 @@ from android_build.process import java, joined
 APPLICATION_ID: Final = "dev.edgekit.app"
 """Of the prebuilt base; `edgekit package` puts the developer's own in its place."""
 
-_SOURCE: Final = MAIN / "AndroidManifest.xml"
-
 
 def merged_manifest(step: str, libraries: Sequence[Libraries]) -> Path:
     """Return the merged manifest: application id and API levels filled in, every class name spelled out."""
@@ -25,12 +23,13 @@ def merged_manifest(step: str, libraries: Sequence[Libraries]) -> Path:
     def merge(directory: Path) -> None:
         completed = directory / "main.xml"
         completed.write_text(completed_manifest(), encoding="utf-8")
+        parts = [_written(module, directory) for module in IN_APP if module is not APP]
         sdk = levels()
         java(
             fetch("manifest-merger"),
             "com.android.manifmerger.Merger",
             *("--main", completed, "--out", directory / "AndroidManifest.xml", "--log", "WARNING"),
-            *("--libs", joined(path for part in libraries for path in part.manifests)),
+            *("--libs", joined([*parts, *(path for part in libraries for path in part.manifests)])),
             *("--property", f"PACKAGE={APPLICATION_ID}"),
             *(
                 "--property",
@@ -41,7 +40,7 @@ def merged_manifest(step: str, libraries: Sequence[Libraries]) -> Path:
             "--remove-tools-declarations",
         )
 
-    inputs = [_SOURCE, CATALOG, Path(__file__), *(part.directory for part in libraries)]
+    inputs = [*_manifests(), CATALOG, Path(__file__), *(part.directory for part in libraries)]
     return made(step, inputs, merge) / "AndroidManifest.xml"
 
 
@@ -57,5 +56,24 @@ def completed_manifest(uses_sdk: str = "") -> str:
         "android:versionName": version("versionName"),
     }
     written = " ".join(f'{name}="{value}"' for name, value in attributes.items())
-    manifest = _SOURCE.read_text(encoding="utf-8").replace("<manifest ", f"<manifest {written} ", 1)
+    manifest = APP.manifest.read_text(encoding="utf-8").replace("<manifest ", f"<manifest {written} ", 1)
     return manifest.replace("<application", f'{uses_sdk}<application android:extractNativeLibs="false"', 1)
+
+
+def library_manifest(module: Module) -> str:
+    """Return a library's own manifest with what Gradle's plugin puts in from the build file."""
+    manifest = module.manifest.read_text(encoding="utf-8")
+    uses = f'<uses-sdk android:minSdkVersion="{levels().minimum}" />'
+    head, _, rest = manifest.partition("<manifest ")
+    attributes, _, inside = rest.partition(">")
+    return f'{head}<manifest package="{module.namespace}" {attributes}>\n    {uses}\n{inside}'
+
+
+def _written(module: Module, directory: Path) -> Path:
+    path = directory / f"{module.name}.xml"
+    path.write_text(library_manifest(module), encoding="utf-8")
+    return path
+
+
+def _manifests() -> list[Path]:
+    return [module.manifest for module in IN_APP]

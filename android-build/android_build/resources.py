@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from android_build.catalog import levels, version
-from android_build.layout import CATALOG, MAIN, NAMESPACE
+from android_build.layout import APP, CATALOG, IN_APP, NAMESPACE
 from android_build.libraries import Libraries, app_libraries, libraries_for_tests
 from android_build.manifest import merged_manifest
 from android_build.outputs import made
@@ -16,7 +16,6 @@ from android_build.process import java_home, run
 from android_build.toolchain import aapt2, platform
 
 LANGUAGES: Final = ("en", "nb", "ja")
-_SOURCE: Final = MAIN / "res"
 
 
 @dataclass(frozen=True)
@@ -48,8 +47,9 @@ def resources_for_tests() -> Resources:
 
 
 def _linked(step: str, libraries: Sequence[Libraries], manifest: Path, stable_ids: Path | None) -> Resources:
-    compiled = [*(path for part in libraries for path in _compiled_library(part)), _compiled_app()]
-    packages = sorted({name for part in libraries for name in part.resource_packages})
+    compiled = [*(path for part in libraries for path in _compiled_library(part)), *_compiled_own()]
+    own = [module.namespace for module in IN_APP if module.resources.is_dir() and module is not APP]
+    packages = [*own, *sorted({name for part in libraries for name in part.resource_packages})]
 
     def link(directory: Path) -> None:
         sdk = levels()
@@ -87,8 +87,13 @@ def _compiled_library(libraries: Libraries) -> list[Path]:
     return sorted(made(f"{name}-libraries", [libraries.directory], compile_all).iterdir())
 
 
-def _compiled_app() -> Path:
-    def compile_all(directory: Path) -> None:
-        run(aapt2(), "compile", "--dir", _SOURCE, "-o", directory / "app.zip")
+def _compiled_own() -> list[Path]:
+    """Compile the modules' own resources, the app's last: what comes later holds."""
+    sources = {module.name: module.resources for module in IN_APP if module.resources.is_dir()}
 
-    return made("resources-own", [_SOURCE], compile_all) / "app.zip"
+    def compile_all(directory: Path) -> None:
+        for name, source in sources.items():
+            run(aapt2(), "compile", "--dir", source, "-o", directory / f"{name}.zip")
+
+    directory = made("resources-own", [*sources, *sources.values()], compile_all)
+    return [directory / f"{name}.zip" for name in sources]

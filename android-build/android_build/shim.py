@@ -14,12 +14,12 @@ from typing import Final
 
 from android_build.catalog import levels
 from android_build.engine import LIBRARY, android_engine, host_engine
-from android_build.layout import MAIN, TOOLS
+from android_build.layout import CORE, TOOLS
 from android_build.outputs import made
 from android_build.process import BuildError, java_home, run, tool
 
 SHIM: Final = "libedgekit.so"
-_SOURCE: Final = MAIN / "cpp"
+_SOURCE: Final = CORE.main / "cpp"
 _INCLUDE: Final = TOOLS / "native" / "include"
 _MACHINES: Final = {"arm64-v8a": "aarch64", "x86_64": "x86_64"}
 _PAGE: Final = 16384
@@ -62,7 +62,11 @@ def android_shim(abi: str) -> Path:
             run(
                 *(clang, target, *_WARNINGS, "-Oz", "-fPIC", "-fvisibility=hidden", "-ffunction-sections"),
                 *("-nostdinc", "-isystem", resources, "-isystem", _INCLUDE, *_jni(), *_sources()),
-                *("-fno-stack-protector", "-fno-asynchronous-unwind-tables", f"-ffile-prefix-map={MAIN}=."),
+                *(
+                    "-fno-stack-protector",
+                    "-fno-asynchronous-unwind-tables",
+                    f"-ffile-prefix-map={CORE.main}=.",
+                ),
                 *("-shared", "-nostdlib", "-fuse-ld=lld", "-o", directory / SHIM, f"-Wl,-soname,{SHIM}"),
                 *(
                     "-Wl,--no-undefined,--gc-sections,--strip-all,--build-id=none,--as-needed",

@@ -7,7 +7,7 @@ from typing import Final
 
 from android_build.catalog import levels
 from android_build.kotlin import app_classes
-from android_build.layout import PROJECT
+from android_build.layout import IN_APP
 from android_build.libraries import app_libraries
 from android_build.maven import fetch
 from android_build.outputs import made
@@ -15,7 +15,6 @@ from android_build.process import java, java_home, run
 from android_build.resources import app_resources
 from android_build.toolchain import platform
 
-RULES: Final = PROJECT / "app" / "proguard-rules.pro"
 _MAPPING: Final = "mapping.txt"
 
 
@@ -23,13 +22,15 @@ def shrunk() -> Path:
     """Return a directory with classes.dex and META-INF/services. The same classes make the same bytes."""
     classes, resources, libraries = app_classes(), app_resources(), app_libraries()
     minimum = levels().minimum
+    own_rules = [path for module in IN_APP for path in sorted(module.directory.glob("*-rules.pro"))]
 
     def shrink(directory: Path) -> None:
         jars = []
-        for name, source in (("app", classes), ("r", resources.r_classes)):
+        parts = {module.name: path for module, path in zip(IN_APP, classes, strict=True)}
+        for name, source in (parts | {"r": resources.r_classes}).items():
             jars.append(directory / f"{name}.jar")
             run(java_home() / "bin" / "jar", "--create", "--file", jars[-1], "-C", source, ".")
-        rules = [resources.rules, RULES, *libraries.rules]
+        rules = [resources.rules, *own_rules, *libraries.rules]
         java(
             fetch("r8"),
             "com.android.tools.r8.R8",
@@ -54,10 +55,10 @@ def shrunk() -> Path:
             jar.unlink()
 
     inputs: list[Path | str] = [
-        classes,
+        *classes,
         resources.r_classes.parent,
         libraries.directory,
-        RULES,
+        *own_rules,
         str(minimum),
         fetch("r8")[0].name,
     ]

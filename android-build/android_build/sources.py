@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from android_build.layout import CATALOG, COORDINATES, MAIN, PROJECT, ROOT, TOOLS
+from android_build.layout import CATALOG, COORDINATES, IN_APP, ROOT, TOOLS
 
 _GENERATED: Final = ("assets", "jniLibs")
 _LISTS: Final = ("app", "kotlin", "aapt2", "android", "manifest-merger", "r8")
@@ -24,10 +24,11 @@ def source_digest() -> str:
 
 
 def _files() -> Iterator[Path]:
-    for path in MAIN.rglob("*"):
-        if path.is_file() and path.relative_to(MAIN).parts[0] not in _GENERATED:
-            yield path
-    yield PROJECT / "app" / "proguard-rules.pro"
+    for module in IN_APP:
+        for path in module.main.rglob("*"):
+            if path.is_file() and path.relative_to(module.main).parts[0] not in _GENERATED:
+                yield path
+        yield from module.directory.glob("*-rules.pro")
     yield CATALOG
     yield from (TOOLS / "native" / "include").glob("*.h")
     yield from (COORDINATES / f"{name}.txt" for name in _LISTS)

@@ -14,8 +14,8 @@ from typing import Final
 
 from android_build.demo import adapter_assets, calling_assets, demo_assets, demo_signer
 from android_build.engine import host_engine
-from android_build.kotlin import app_classes, classes_for_tests
-from android_build.layout import NAMESPACE, SCREENSHOTS, TEST_KOTLIN, TEST_RESOURCES
+from android_build.kotlin import app_classes, classes_of, tests_of
+from android_build.layout import MODULES, NAMESPACE, SCREENSHOTS, TEST_RESOURCES, TESTING, Module
 from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java_command, show
@@ -31,16 +31,21 @@ _JVM: Final = (
 )
 
 
-def run_tests(names: Sequence[str] = (), only: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> None:
-    """Run test classes, all of them unless named. names: as the class is called below the app's package.
+def run_tests(names: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> None:
+    """Run test classes, all of them unless named. names: the ends of classes' names, or modules.
 
     Raises BuildError when one fails; what the tests print goes to the terminal.
     """
     app, tests, resources = app_libraries(), libraries_for_tests(), resources_for_tests()
-    classes = classes_for_tests(only)
-    chosen = [_full_name(name) for name in names] or _classes_with_tests(only)
+    chosen = _chosen(names)
     screenshots.mkdir(parents=True, exist_ok=True)
-    classpath = [_robolectric_settings(), classes, app_classes(only), resources.r_classes]
+    classpath = [
+        _robolectric_settings(),
+        *(tests_of(module) for module, _ in chosen),
+        classes_of(TESTING),
+        *app_classes(),
+        resources.r_classes,
+    ]
     if TEST_RESOURCES.is_dir():
         classpath.append(TEST_RESOURCES)
     # Android last: it has classes of its own that JUnit and Robolectric bring newer.
@@ -51,7 +56,9 @@ def run_tests(names: Sequence[str] = (), only: Sequence[str] = (), screenshots: 
         **properties_of_tests(screenshots),
     }
     options = [*_JVM, *(f"-D{name}={value}" for name, value in properties.items())]
-    if show(*java_command(classpath, _RUNNER, *chosen, options=options)):
+    if show(
+        *java_command(classpath, _RUNNER, *(name for _, names in chosen for name in names), options=options)
+    ):
         raise BuildError("tests of the app failed")
 
 
@@ -68,19 +75,34 @@ def properties_of_tests(screenshots: Path = SCREENSHOTS) -> dict[str, Path]:
     }
 
 
-def _full_name(name: str) -> str:
-    return name if name.startswith(NAMESPACE) else f"{NAMESPACE}.{name}"
+def _chosen(names: Sequence[str]) -> list[tuple[Module, list[str]]]:
+    """Return the modules whose tests are meant, with the full names of the classes.
+
+    Raises BuildError for a name of none.
+    """
+    there = {module: _classes_with_tests(module) for module in MODULES}
+    if not names:
+        return [(module, classes) for module, classes in there.items() if classes]
+    chosen: dict[Module, list[str]] = {}
+    for name in names:
+        found = {
+            module: classes
+            if module.name == name
+            else [each for each in classes if each.endswith(f".{name}")]
+            for module, classes in there.items()
+        }
+        if not any(found.values()):
+            raise BuildError(f"there is no test class {name}")
+        for module, classes in found.items():
+            chosen.setdefault(module, []).extend(classes)
+    return [(module, classes) for module, classes in chosen.items() if classes]
 
 
-def _classes_with_tests(only: Sequence[str]) -> list[str]:
+def _classes_with_tests(module: Module) -> list[str]:
     """Return the names of the classes that have tests, in the sources' order; a class is called as its file."""
-    package = TEST_KOTLIN.joinpath(*NAMESPACE.split("."))
-    places = [package / name for name in only] or [TEST_KOTLIN]
-    sources = sorted(path for place in places for path in place.rglob("*.kt"))
+    sources = sorted(module.test_kotlin.rglob("*.kt"))
     files = [path for path in sources if re.search(r"^\s*@Test\b", path.read_text(encoding="utf-8"), re.M)]
-    if not files:
-        raise BuildError(f"no tests in {', '.join(map(str, places))}")
-    return [".".join(path.relative_to(TEST_KOTLIN).with_suffix("").parts) for path in files]
+    return [".".join(path.relative_to(module.test_kotlin).with_suffix("").parts) for path in files]
 
 
 def _robolectric_settings() -> Path:

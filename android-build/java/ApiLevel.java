@@ -24,7 +24,9 @@ public final class ApiLevel {
       SignatureChecker checker = new SignatureChecker(signatures, others, new PrintWriterLogger(System.out));
       checker.setSourcePath(List.of());
       checker.setAnnotationTypes(List.of("androidx.annotation.RequiresApi"));
-      checker.process(new File(arguments[1]));
+      for (String place : arguments[1].split(File.pathSeparator)) {
+        checker.process(new File(place));
+      }
       System.exit(checker.isSignatureBroken() ? 1 : 0);
     }
   }

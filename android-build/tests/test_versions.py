@@ -12,12 +12,13 @@ import pytest
 from android_build import catalog
 from android_build.components import SHOWN, shown_text
 from android_build.engine import ABIS, engine_version
-from android_build.layout import KOTLIN, MAIN, NAMESPACE, PROJECT
+from android_build.layout import APP, CORE, IN_APP, MODULES, NAMESPACE, PROJECT, Module
 from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.manifest import APPLICATION_ID
 from android_build.maven import Artifact, fetch_artifacts, listed
 
-BUILD_FILE = (PROJECT / "app" / "build.gradle").read_text(encoding="utf-8")
+BUILD_FILES = {module: (module.directory / "build.gradle").read_text(encoding="utf-8") for module in MODULES}
+BUILD_FILE = BUILD_FILES[APP]
 POM = {"": "http://maven.apache.org/POM/4.0.0"}
 
 
@@ -62,7 +63,7 @@ def test_the_app_lists_what_it_carries() -> None:
 
 
 def test_every_licence_of_it_has_its_text_in_the_app() -> None:
-    about = (KOTLIN / "dev/edgekit/sample/screens/AboutScreen.kt").read_text(encoding="utf-8")
+    about = (APP.kotlin / "dev/edgekit/sample/screens/AboutScreen.kt").read_text(encoding="utf-8")
     texts = dict(re.findall(r'\("([^"]+)", R\.string\.\w+, R\.raw\.(\w+)\)', about))
     assert {each["licence"] for each in json.loads(SHOWN.read_text(encoding="utf-8"))} == set(texts)
     assert all((SHOWN.with_name(f"{name}.txt")).stat().st_size > 1000 for name in texts.values())
@@ -109,9 +110,15 @@ def test_every_aar_is_content_with_the_project() -> None:
 
 
 def test_the_build_file_has_the_same_names_and_abis() -> None:
-    assert re.search(r"namespace = '(.*)'", BUILD_FILE)[1] == NAMESPACE  # type: ignore[index]
+    for module, text in BUILD_FILES.items():
+        assert re.search(r"namespace = '(.*)'", text)[1] == module.namespace  # type: ignore[index]
+        used = re.findall(r"(?:api|implementation) project\(':(.*)'\)", text)
+        assert {each.name for each in module.uses} >= set(used)
+    assert APP.namespace == NAMESPACE
     assert re.search(r"applicationId = '(.*)'", BUILD_FILE)[1] == APPLICATION_ID  # type: ignore[index]
-    assert tuple(re.findall(r"'([^']*)'", re.search(r"abiFilters\.(.*)", BUILD_FILE)[1])) == ABIS  # type: ignore[index]
+    for module in (APP, CORE):
+        said = re.search(r"abiFilters\.(.*)", BUILD_FILES[module])
+        assert said is not None and tuple(re.findall(r"'([^']*)'", said[1])) == ABIS
     assert all(
         f"{name} = libs.versions.{name}.get()" in BUILD_FILE
         for name in ("compileSdk", "minSdk", "targetSdk", "versionCode", "versionName")
@@ -120,18 +127,34 @@ def test_the_build_file_has_the_same_names_and_abis() -> None:
 
 def test_both_builds_compile_the_same_files() -> None:
     """Gradle's own places are not changed, so what lies there is what it compiles."""
-    assert "sourceSets" not in BUILD_FILE
-    assert not (MAIN / "java").exists()
-    native = Path(re.search(r"path = file\('(.*)'\)", BUILD_FILE)[1])  # type: ignore[index]
-    assert (PROJECT / "app" / native).parent == MAIN / "cpp"
-    assert 'CMAKE_CURRENT_SOURCE_DIR}/*.c"' in (PROJECT / "app" / native).read_text()
+    assert re.findall(r":([\w-]+)'", (PROJECT / "settings.gradle").read_text()) == [
+        "app", *(module.name for module in MODULES if module is not APP)
+    ]  # fmt: skip
+    for module, text in BUILD_FILES.items():
+        assert "sourceSets" not in text
+        assert not (module.main / "java").exists()
+    native = Path(re.search(r"path = file\('(.*)'\)", BUILD_FILES[CORE])[1])  # type: ignore[index]
+    assert (CORE.directory / native).parent == CORE.main / "cpp"
+    assert 'CMAKE_CURRENT_SOURCE_DIR}/*.c"' in (CORE.directory / native).read_text()
+
+
+@pytest.mark.parametrize("module", [module for module in IN_APP if module.resources.is_dir()])
+def test_a_module_names_its_own_resources_only(module: Module) -> None:
+    """Gradle's R has a module's own names; here one R has all of them."""
+    values = "".join(path.read_text("utf-8") for path in module.resources.glob("values*/*.xml"))
+    there = {(kind, name) for kind, name in re.findall(r'<(string|plurals) name="(\w+)"', values)}
+    files = (path for path in module.resources.glob("*/*.*") if not path.parent.name.startswith("values"))
+    there |= {(path.parent.name.split("-")[0], path.stem) for path in files}
+    sources = "".join(path.read_text("utf-8") for path in module.kotlin.rglob("*.kt"))
+    named = set(re.findall(r"(?<![\w.])R\.(\w+)\.(\w+)", sources))
+    assert named and named <= there
 
 
 def test_every_library_of_the_catalog_is_used() -> None:
-    used = set(re.findall(r"libs\.([a-z0-9.]+)\b", BUILD_FILE))
+    used = set(re.findall(r"libs\.([a-z0-9.]+)\b", "".join(BUILD_FILES.values())))
     assert {name.replace("-", ".") for name in catalog.catalog()["libraries"]} <= used
 
 
 def test_the_app_says_the_release_of_the_engine_that_it_is_built_with() -> None:
-    source = (KOTLIN / "dev/edgekit/sample/engine/LiteRtLm.kt").read_text()
+    source = (CORE.kotlin / "dev/edgekit/core/engine/LiteRtLm.kt").read_text()
     assert f'RUNTIME_VERSION = "{engine_version()}"' in source

@@ -1,9 +1,9 @@
 """`--to project`: the sample app as a Gradle project of the developer's own.
 
-Everything that carries a name of ours is renamed: application id, namespace, Kotlin packages, the names of the JNI
-functions, label, icon and version. A project that keeps somebody else's packages is not one's own, and renaming later
-is where JNI breaks. It can be done safely because the sample app writes its package in three spellings only, dotted,
-as folders, and mangled by JNI, each in one place or in lines that begin with `package` or `import`.
+What is the app's own is renamed: application id, namespace, Kotlin packages, label, icon and version. The libraries
+that it is built on, with the names that JNI looks for, stay as they are. Renaming is safe because the sample app writes
+its package in two spellings only, dotted and as folders, in one place each or in lines that begin with `package` or
+`import`.
 """
 
 from __future__ import annotations
@@ -41,8 +41,13 @@ SAMPLE_PROJECT: Final = "edgekit-sample"
 
 _PLACES: Final = (Path(__file__).parents[2] / "shipped_sample", Path(__file__).parents[3] / "android-sample")
 _BUILD_OUTPUT: Final = (".gradle", ".idea", ".cxx", ".kotlin", "build", "local.properties")
-_FILLED: Final = ("app/src/main/assets", "app/src/main/jniLibs")
-_NOT_TAKEN: Final = ("README.md", "app/src/test", *_FILLED)
+_ASSETS: Final = "app/src/main/assets"
+_ENGINE: Final = "edgekit-core/src/main/jniLibs"
+_NOT_TAKEN: Final = ("README.md", "edgekit-testing", _ASSETS, _ENGINE)
+_TESTS: Final = "src/test"
+_WITH_TESTS: Final = ("app", "edgekit-core")
+"""Modules whose build files speak of tests."""
+
 _SOURCES: Final = (".kt", ".java", ".gradle", ".xml", ".pro", ".toml", ".c", ".h", ".txt", ".properties")
 _FOREGROUND: Final = "app/src/main/res/drawable-nodpi/ic_launcher_foreground.png"
 _LAUNCHER: Final = "app/src/main/res/mipmap-anydpi/ic_launcher.xml"
@@ -67,13 +72,13 @@ def write_project(job: Job, directory: Path, options: AppOptions) -> Written:
     _set_up(directory, job.source.name, identity, options.each_abi)
     if (icon := icon_of(job.source, options)) is not None:
         _put_icon(directory, icon)
-    place_assets(job.source.contents, directory / "app/src/main/assets/edgekit", job.progress)
+    place_assets(job.source.contents, directory / _ASSETS / "edgekit", job.progress)
     if (signer := signer_of(options)) is not None:
-        (directory / "app/src/main/assets" / SIGNER_NAME).write_bytes(signer)
+        (directory / _ASSETS / SIGNER_NAME).write_bytes(signer)
     size = sum(library.stat().st_size for library in libraries.values())
     with job.progress.step("copy the engine", size, "bytes") as advance:
         for abi, library in libraries.items():
-            place = directory / "app/src/main/jniLibs" / abi
+            place = directory / _ENGINE / abi
             place.mkdir(parents=True)
             copy_file(library, place / LIBRARY, advance)
     write_text(directory / "README.md", _readme(job.source, identity, options.each_abi))
@@ -91,14 +96,16 @@ def write_project(job: Job, directory: Path, options: AppOptions) -> Written:
 def _copy_sample(sample: Path, directory: Path) -> None:
     def left_out(folder: str, names: list[str]) -> set[str]:
         inside = Path(folder).relative_to(sample)
-        return {name for name in names if name in _BUILD_OUTPUT or (inside / name).as_posix() in _NOT_TAKEN}
+        paths = {name: (inside / name).as_posix() for name in names}
+        left = {name for name, path in paths.items() if path in _NOT_TAKEN or path.endswith(_TESTS)}
+        return left | {name for name in names if name in _BUILD_OUTPUT}
 
     shutil.copytree(sample, directory, ignore=left_out, dirs_exist_ok=True)
     (directory / "gradlew").chmod(0o755)  # a wheel may have lost it
 
 
 def _rename(directory: Path, package: str) -> None:
-    """Rename the sample's package, in all three spellings, and its application id."""
+    """Rename the sample's package, in both spellings, and its application id."""
     for path in sorted(directory.rglob("*")):
         if path.suffix in _SOURCES and path.is_file():
             text = path.read_text(encoding="utf-8")
@@ -133,13 +140,7 @@ def rename_source(text: str, package: str, *, kotlin: bool) -> str:
         )
     text = re.sub(rf"\b{re.escape(SAMPLE_PACKAGE)}\b", package, text)
     text = re.sub(rf"\b{re.escape(SAMPLE_ID)}\b", package, text)
-    text = text.replace(SAMPLE_PACKAGE.replace(".", "/"), package.replace(".", "/"))
-    return text.replace(f"Java_{jni_name(SAMPLE_PACKAGE)}_", f"Java_{jni_name(package)}_")
-
-
-def jni_name(package: str) -> str:
-    """A package as it stands in the names of JNI functions: a _ of its own becomes _1."""
-    return package.replace("_", "_1").replace(".", "_")
+    return text.replace(SAMPLE_PACKAGE.replace(".", "/"), package.replace(".", "/"))
 
 
 # ---------------------------------------- settings
@@ -151,13 +152,15 @@ def _set_up(directory: Path, name: str, identity: Identity, each_abi: Sequence[s
     _change(catalog, r'^versionCode = ".*"$', f'versionCode = "{identity.version_code}"')
     _change(catalog, r'^versionName = ".*"$', f"versionName = {_literal(toml_string(identity.version_name))}")
     _change(catalog, r"^# Read by Gradle.*$", "# Versions and API levels.")
-    build = directory / "app/build.gradle"
     abis = ", ".join(map(groovy_string, each_abi))
-    _change(build, r"abiFilters\.addAll\(\[.*?\]\)", f"abiFilters.addAll([{abis}])")
-    # The sample's own tests stay behind, and with them what only they need.
-    _change(build, r"^    testOptions \{\n(?:.*\n)*?    \}\n\n?", "")
-    _change(build, r"^    testImplementation .*\n", "")
-    _change(build, r"\n+\}\n\Z", "\n}\n")
+    _change(directory / "settings.gradle", r", ':edgekit-testing'", "")
+    for module in _WITH_TESTS:
+        build = directory / module / "build.gradle"
+        _change(build, r"abiFilters\.addAll\(\[.*?\]\)", f"abiFilters.addAll([{abis}])")
+        # The sample's own tests stay behind, and with them what only they need.
+        _change(build, r"^    testOptions \{\n(?:.*\n)*?    \}\n\n?", "")
+        _change(build, r"^    testImplementation .*\n", "")
+        _change(build, r"\n+\}\n", "\n}\n")
     strings = directory / "app/src/main/res/values/strings.xml"
     text = android_string(identity.label)
     _change(strings, r'(<string name="app_name"[^>]*>).*?(</string>)', rf"\g<1>{_literal(text)}\g<2>")
@@ -190,16 +193,18 @@ def _readme(source: Source, identity: Identity, each_abi: Sequence[str]) -> str:
 
 An Android app around the model `{source.manifest.model.file}`: Kotlin, Jetpack Compose and LiteRT-LM
 {engine_version()}, made by `edgekit package --to project`. It is yours: application id and packages are
-`{identity.application_id}`.
+`{identity.application_id}`; `edgekit-core` and `edgekit-compose` are libraries, which keep theirs.
 
     ./gradlew assembleDebug      # needs JDK 17 and the Android SDK with NDK and CMake; Android Studio brings them
 
 | where | what |
 | --- | --- |
 | `app/src/main/assets/edgekit` | {models}, `edgekit.json`, `NOTICE`, and in `{TASKS_NAME}` examples and buttons |
-| `app/src/main/jniLibs` | the engine, for {", ".join(each_abi)}, from the official wheel |
-| `app/src/main/cpp` | the shim between Kotlin and the engine's C interface |
-| `app/src/main/kotlin` | `engine`, `bundle`, `tasks` without Compose, `screens` with it |
+| `app/src/main/kotlin` | what the app does, and its screens |
+| `edgekit-compose` | cards and fields for answers and calls, in Compose |
+| `edgekit-core` | bundle, engine and answers, without a user interface |
+| `edgekit-core/src/main/jniLibs` | the engine, for {", ".join(each_abi)}, from the official wheel |
+| `edgekit-core/src/main/cpp` | the shim between Kotlin and the engine's C interface |
 
 Bundle and engine are in `.gitignore`, as they are large: another machine gets them with the same command again, or from
 wherever you keep large files. A new bundle goes into `assets/edgekit` under its own name, with its `edgekit.json`; the

@@ -9,7 +9,7 @@ import pytest
 
 import edgekit
 from edgekit.packaging.app import AppOptions
-from edgekit.packaging.targets.project import SAMPLE_ID, SAMPLE_PACKAGE, jni_name, rename_source
+from edgekit.packaging.targets.project import SAMPLE_ID, SAMPLE_PACKAGE, rename_source
 from tests.packaging.conftest import MODEL
 
 pytestmark = pytest.mark.slow
@@ -30,13 +30,16 @@ def test_the_project_is_the_developers_own(navigator: Path, tmp_path: Path) -> N
         if path.is_file()
         and path.suffix in (".kt", ".gradle", ".xml", ".c", ".h", ".toml", ".pro", ".txt", ".md")
     }
-    spellings = (SAMPLE_PACKAGE, SAMPLE_ID, SAMPLE_PACKAGE.replace(".", "/"), jni_name(SAMPLE_PACKAGE))
+    spellings = (SAMPLE_PACKAGE, SAMPLE_ID, SAMPLE_PACKAGE.replace(".", "/"))
     assert [name for name, text in texts.items() if any(spelling in text for spelling in spellings)] == []
     build = texts["app/build.gradle"]
     assert "namespace = 'com.example.my_app'" in build
     assert "applicationId = 'com.example.my_app'" in build
-    assert "abiFilters.addAll(['arm64-v8a'])" in build
-    assert "testOptions" not in build and "testImplementation" not in build
+    for module in ("app", "edgekit-core"):
+        assert "abiFilters.addAll(['arm64-v8a'])" in texts[f"{module}/build.gradle"]
+        assert "testOptions" not in texts[f"{module}/build.gradle"]
+        assert "testImplementation" not in texts[f"{module}/build.gradle"]
+    assert "include ':app', ':edgekit-core', ':edgekit-compose'\n" in texts["settings.gradle"]
     assert "rootProject.name = 'settings-navigator'" in texts["settings.gradle"]
     assert 'versionCode = "3"' in texts["gradle/libs.versions.toml"]
     assert 'versionName = "1.2"' in texts["gradle/libs.versions.toml"]
@@ -53,17 +56,17 @@ def test_the_project_is_the_developers_own(navigator: Path, tmp_path: Path) -> N
         if re.search(r"^\s*(private |internal )?external fun", text, re.M)
     ]
     assert natives
-    assert "Java_com_example_my_1app_engine_Native_" in texts["app/src/main/cpp/shim.h"]
-    assert (folder / "app/src/main/jniLibs/arm64-v8a/liblitert-lm.so").stat().st_size > 30e6
+    assert "Java_dev_edgekit_core_engine_Native_" in texts["edgekit-core/src/main/cpp/shim.h"]
+    assert (folder / "edgekit-core/src/main/jniLibs/arm64-v8a/liblitert-lm.so").stat().st_size > 30e6
     assert (folder / "app/src/main/assets/edgekit" / MODEL).read_bytes() == (navigator / MODEL).read_bytes()
-    assert not (folder / "app/src/test").exists()
+    assert not list(folder.glob("*/src/test")) and not (folder / "edgekit-testing").exists()
     assert (folder / "gradlew").stat().st_mode & 0o111
 
 
 def test_words_of_kotlin_in_an_id_are_quoted_where_kotlin_reads_them() -> None:
-    source = "package dev.edgekit.sample.engine\n\nimport dev.edgekit.sample.R\n"
+    source = "package dev.edgekit.sample.tasks\n\nimport dev.edgekit.sample.R\n"
     assert rename_source(source, "com.example.fun", kotlin=True) == (
-        "package com.example.`fun`.engine\n\nimport com.example.`fun`.R\n"
+        "package com.example.`fun`.tasks\n\nimport com.example.`fun`.R\n"
     )
     assert rename_source("namespace = 'dev.edgekit.sample'", "com.example.fun", kotlin=False) == (
         "namespace = 'com.example.fun'"

@@ -2,19 +2,19 @@ package dev.edgekit.sample
 
 import android.app.Application
 import androidx.core.net.toUri
-import dev.edgekit.sample.bundle.BundleInstaller
-import dev.edgekit.sample.bundle.PickedDocument
-import dev.edgekit.sample.engine.EngineLoader
-import dev.edgekit.sample.engine.LiteRtLm
+import dev.edgekit.core.bundle.BundleInstaller
+import dev.edgekit.core.bundle.PickedDocument
+import dev.edgekit.core.engine.EngineLoader
+import dev.edgekit.core.engine.LiteRtLm
+import dev.edgekit.core.tasks.AndroidDevice
+import dev.edgekit.core.tasks.Benchmark
+import dev.edgekit.core.tasks.TryingOpener
 import dev.edgekit.sample.screens.HasSources
 import dev.edgekit.sample.screens.Sources
-import dev.edgekit.sample.tasks.AndroidDevice
-import dev.edgekit.sample.tasks.Benchmark
 import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.BundleSource
 import dev.edgekit.sample.tasks.ModelHost
 import dev.edgekit.sample.tasks.SharedPreferencesChoices
-import dev.edgekit.sample.tasks.TryingOpener
 import java.io.File
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers

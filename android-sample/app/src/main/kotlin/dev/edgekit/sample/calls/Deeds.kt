@@ -1,5 +1,7 @@
 package dev.edgekit.sample.calls
 
+import dev.edgekit.core.calls.Call
+import dev.edgekit.core.calls.momentOf
 import java.time.DateTimeException
 import java.time.DayOfWeek
 import java.time.Duration

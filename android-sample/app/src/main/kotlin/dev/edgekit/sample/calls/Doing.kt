@@ -6,28 +6,8 @@ import android.hardware.camera2.CameraAccessException
 import android.hardware.camera2.CameraCharacteristics
 import android.hardware.camera2.CameraManager
 import android.media.AudioManager
+import dev.edgekit.core.calls.Outcome
 import kotlin.math.roundToInt
-
-/** What became of a call. */
-enum class Outcome {
-    /** The phone did it. */
-    DONE,
-
-    /** Another app was opened, which has what it needs. */
-    HANDED_OVER,
-
-    /** Its user did not want it. */
-    SKIPPED,
-
-    /** No app on this phone can do it. */
-    NO_APP,
-
-    /** The phone has no such part, or something else is using it. */
-    UNAVAILABLE,
-
-    /** The system does not let this app do it. */
-    FORBIDDEN,
-}
 
 /** Does it, now. Only called for a tap. */
 fun carryOut(deed: Deed, context: Context): Outcome = try {

@@ -20,8 +20,8 @@ import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
+import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.sample.R
-import dev.edgekit.sample.bundle.Bundle
 import org.json.JSONArray
 
 /** Something that the app carries and others made. */

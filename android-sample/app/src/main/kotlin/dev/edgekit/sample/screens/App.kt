@@ -42,8 +42,8 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import androidx.lifecycle.viewmodel.compose.viewModel
+import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.sample.R
-import dev.edgekit.sample.bundle.Bundle
 import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.HostState
 import kotlinx.coroutines.CancellationException

@@ -34,12 +34,12 @@ import androidx.compose.ui.semantics.liveRegion
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import dev.edgekit.core.tasks.BenchmarkPlan
+import dev.edgekit.core.tasks.BenchmarkResult
+import dev.edgekit.core.tasks.BenchmarkStep
+import dev.edgekit.core.tasks.BenchmarkUpdate
+import dev.edgekit.core.tasks.Spread
 import dev.edgekit.sample.R
-import dev.edgekit.sample.tasks.BenchmarkPlan
-import dev.edgekit.sample.tasks.BenchmarkResult
-import dev.edgekit.sample.tasks.BenchmarkStep
-import dev.edgekit.sample.tasks.BenchmarkUpdate
-import dev.edgekit.sample.tasks.Spread
 
 /** What the benchmark screen asks for. */
 data class BenchmarkActions(

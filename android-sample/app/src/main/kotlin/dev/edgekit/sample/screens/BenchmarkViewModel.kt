@@ -2,15 +2,15 @@ package dev.edgekit.sample.screens
 
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
-import dev.edgekit.sample.engine.EngineFailure
-import dev.edgekit.sample.tasks.Benchmark
-import dev.edgekit.sample.tasks.BenchmarkPlan
-import dev.edgekit.sample.tasks.BenchmarkResult
-import dev.edgekit.sample.tasks.BenchmarkUpdate
+import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.tasks.Benchmark
+import dev.edgekit.core.tasks.BenchmarkPlan
+import dev.edgekit.core.tasks.BenchmarkResult
+import dev.edgekit.core.tasks.BenchmarkUpdate
+import dev.edgekit.core.tasks.contextTokens
+import dev.edgekit.core.tasks.task
 import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.sample.tasks.ModelHost
-import dev.edgekit.sample.tasks.contextTokens
-import dev.edgekit.sample.tasks.task
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow

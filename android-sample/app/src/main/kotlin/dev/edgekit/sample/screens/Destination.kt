@@ -3,8 +3,8 @@ package dev.edgekit.sample.screens
 import androidx.annotation.DrawableRes
 import androidx.annotation.StringRes
 import androidx.compose.runtime.saveable.listSaver
+import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.sample.R
-import dev.edgekit.sample.bundle.Bundle
 
 /**
  * The screens that a ready model has.

@@ -4,10 +4,10 @@ import androidx.compose.runtime.Composable
 import androidx.compose.runtime.ReadOnlyComposable
 import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
+import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.engine.EngineFailure
 import dev.edgekit.sample.R
-import dev.edgekit.sample.bundle.BundleFailure
-import dev.edgekit.sample.engine.Backend
-import dev.edgekit.sample.engine.EngineFailure
 
 /**
  * A failure in the user's words.

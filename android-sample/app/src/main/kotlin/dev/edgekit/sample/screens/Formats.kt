@@ -7,9 +7,6 @@ import androidx.compose.ui.res.stringResource
 import dev.edgekit.sample.R
 import java.text.NumberFormat
 import java.time.Duration
-import java.time.LocalDateTime
-import java.time.format.DateTimeFormatter
-import java.time.format.FormatStyle
 import java.util.Locale
 
 /** A number as it is written in the language of the texts around it, with at most so many decimals. */
@@ -55,16 +52,6 @@ fun speed(tokensPerSecond: Double): String =
     stringResource(R.string.tokens_per_second, number(tokensPerSecond, speedDecimals(tokensPerSecond)))
 
 fun speedDecimals(tokensPerSecond: Double) = if (tokensPerSecond < 100) 1 else 0
-
-/** A day as it is written in the language of the texts around it. */
-@Composable
-@ReadOnlyComposable
-fun day(moment: LocalDateTime): String = moment.format(DateTimeFormatter.ofLocalizedDate(FormatStyle.FULL).withLocale(localeOfTexts()))
-
-@Composable
-@ReadOnlyComposable
-fun timeOfDay(moment: LocalDateTime): String =
-    moment.format(DateTimeFormatter.ofLocalizedTime(FormatStyle.SHORT).withLocale(localeOfTexts()))
 
 /** Hours, minutes and seconds: 1:30:00, or 5:00. */
 @Composable

@@ -36,9 +36,9 @@ import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.Dp
 import androidx.compose.ui.unit.dp
+import dev.edgekit.core.bundle.Bundle
+import dev.edgekit.core.bundle.Task
 import dev.edgekit.sample.R
-import dev.edgekit.sample.bundle.Bundle
-import dev.edgekit.sample.bundle.Task
 
 /**
  * What the home screen asks for.

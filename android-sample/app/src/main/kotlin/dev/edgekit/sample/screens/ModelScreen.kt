@@ -19,18 +19,18 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import dev.edgekit.core.bundle.AdapterManifest
+import dev.edgekit.core.bundle.Bundle
+import dev.edgekit.core.bundle.Quality
+import dev.edgekit.core.bundle.QualityCheck
+import dev.edgekit.core.bundle.Task
+import dev.edgekit.core.engine.AnswerFormat
+import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.tasks.callingOf
+import dev.edgekit.core.tasks.contextTokens
+import dev.edgekit.core.tasks.task
 import dev.edgekit.sample.R
-import dev.edgekit.sample.bundle.AdapterManifest
-import dev.edgekit.sample.bundle.Bundle
-import dev.edgekit.sample.bundle.Quality
-import dev.edgekit.sample.bundle.QualityCheck
-import dev.edgekit.sample.bundle.Task
-import dev.edgekit.sample.engine.AnswerFormat
-import dev.edgekit.sample.engine.Backend
 import dev.edgekit.sample.tasks.HostState
-import dev.edgekit.sample.tasks.callingOf
-import dev.edgekit.sample.tasks.contextTokens
-import dev.edgekit.sample.tasks.task
 
 /**
  * @property runtimeVersion null while the engine is lent to a benchmark

@@ -37,8 +37,8 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.semantics.stateDescription
 import androidx.compose.ui.text.input.KeyboardType
 import androidx.compose.ui.unit.dp
+import dev.edgekit.core.engine.Sampling
 import dev.edgekit.sample.R
-import dev.edgekit.sample.engine.Sampling
 import kotlin.math.roundToInt
 
 /** Settings while they are edited: the figures of top-p are kept while greedy is chosen. */

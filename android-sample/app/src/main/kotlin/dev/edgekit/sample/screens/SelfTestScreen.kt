@@ -22,8 +22,8 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import dev.edgekit.core.tasks.Comparison
 import dev.edgekit.sample.R
-import dev.edgekit.sample.tasks.Comparison
 
 @Composable
 fun SelfTestRoute(task: String, onBack: (() -> Unit)?, viewModel: SelfTestViewModel = viewModelOf(task)) {

@@ -2,11 +2,11 @@ package dev.edgekit.sample.screens
 
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
-import dev.edgekit.sample.tasks.Comparison
+import dev.edgekit.core.tasks.Comparison
+import dev.edgekit.core.tasks.OpenModel
+import dev.edgekit.core.tasks.selfTest
+import dev.edgekit.core.tasks.task
 import dev.edgekit.sample.tasks.ModelHost
-import dev.edgekit.sample.tasks.OpenModel
-import dev.edgekit.sample.tasks.selfTest
-import dev.edgekit.sample.tasks.task
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow

@@ -25,8 +25,8 @@ import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.unit.dp
+import dev.edgekit.core.engine.Backend
 import dev.edgekit.sample.R
-import dev.edgekit.sample.engine.Backend
 
 /**
  * @property backend what the user asked for

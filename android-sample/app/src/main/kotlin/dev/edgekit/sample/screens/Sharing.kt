@@ -4,10 +4,10 @@ import android.content.ClipData
 import android.content.Context
 import android.content.Intent
 import androidx.core.content.FileProvider
+import dev.edgekit.core.tasks.BenchmarkResult
+import dev.edgekit.core.tasks.toCsv
+import dev.edgekit.core.tasks.toJson
 import dev.edgekit.sample.R
-import dev.edgekit.sample.tasks.BenchmarkResult
-import dev.edgekit.sample.tasks.toCsv
-import dev.edgekit.sample.tasks.toJson
 import java.io.File
 
 enum class ExportFormat(val extension: String, val mimeType: String) {

@@ -32,10 +32,10 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
+import dev.edgekit.core.bundle.InstallState
+import dev.edgekit.core.tasks.OpeningPhase
 import dev.edgekit.sample.R
-import dev.edgekit.sample.bundle.InstallState
 import dev.edgekit.sample.tasks.HostState
-import dev.edgekit.sample.tasks.OpeningPhase
 
 /**
  * What is seen until the model is ready.

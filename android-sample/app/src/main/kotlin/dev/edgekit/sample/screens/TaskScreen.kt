@@ -59,11 +59,13 @@ import androidx.compose.ui.text.input.KeyboardCapitalization
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import dev.edgekit.compose.CallActions
+import dev.edgekit.core.calls.Outcome
+import dev.edgekit.core.calls.Settled
+import dev.edgekit.core.engine.Sampling
 import dev.edgekit.sample.R
-import dev.edgekit.sample.calls.Outcome
-import dev.edgekit.sample.calls.Settled
 import dev.edgekit.sample.calls.carryOut
-import dev.edgekit.sample.engine.Sampling
+import dev.edgekit.sample.calls.deedOf
 import dev.edgekit.sample.tasks.Refusal
 import kotlinx.coroutines.launch
 
@@ -221,7 +223,7 @@ private fun Turns(state: TaskUiState, actions: TaskActions, modifier: Modifier) 
             Column(verticalArrangement = Arrangement.spacedBy(8.dp)) {
                 val isLatest = index == state.turns.lastIndex
                 if (turn.prompt != null) Prompt(turn.prompt)
-                AnswerView(turn, isLatest, actions.openSettingsPage, callActions(actions.settle).takeIf { isLatest && !state.answering })
+                TurnView(turn, isLatest, actions.openSettingsPage, callActions(actions.settle).takeIf { isLatest && !state.answering })
             }
         }
     }
@@ -311,7 +313,7 @@ private fun callActions(settle: (Int, Settled) -> Unit): (Int) -> CallActions {
     val context = LocalContext.current
     return { index ->
         CallActions(
-            carryOut = { call, deed -> settle(index, Settled(call, carryOut(deed, context))) },
+            carryOut = { call -> deedOf(call)?.let { settle(index, Settled(call, carryOut(it, context))) } },
             skip = { call -> settle(index, Settled(call, Outcome.SKIPPED)) },
         )
     }

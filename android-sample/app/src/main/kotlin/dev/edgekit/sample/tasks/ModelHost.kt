@@ -1,11 +1,14 @@
 package dev.edgekit.sample.tasks
 
-import dev.edgekit.sample.bundle.Bundle
-import dev.edgekit.sample.bundle.BundleFailure
-import dev.edgekit.sample.bundle.InstallState
-import dev.edgekit.sample.engine.Backend
-import dev.edgekit.sample.engine.ChosenEngine
-import dev.edgekit.sample.engine.EngineFailure
+import dev.edgekit.core.bundle.Bundle
+import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.bundle.InstallState
+import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.engine.ChosenEngine
+import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.tasks.EngineOpener
+import dev.edgekit.core.tasks.OpenModel
+import dev.edgekit.core.tasks.OpeningPhase
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
@@ -36,18 +39,6 @@ sealed interface BundleChoice {
 /** Brings the file of a bundle into the app's storage. */
 fun interface BundleSource {
     fun install(choice: BundleChoice): Flow<InstallState>
-}
-
-/** What takes time while an engine starts. */
-enum class OpeningPhase { LOADING, COMPARING }
-
-/** Opens the engine for a bundle. */
-fun interface EngineOpener {
-    /** [wanted] is what the user asked for; [onPhase] is called when a phase begins. Throws [EngineFailure]. */
-    suspend fun open(bundle: Bundle, wanted: Backend, onPhase: (OpeningPhase) -> Unit): ChosenEngine
-
-    /** Gives the GPU another chance that was found unfit for this bundle. */
-    fun forgetTrial(bundle: Bundle) = Unit
 }
 
 sealed interface HostState {

@@ -1,14 +1,14 @@
 package dev.edgekit.sample.tasks
 
-import dev.edgekit.sample.calls.Settled
-import dev.edgekit.sample.calls.settledFrom
-import dev.edgekit.sample.calls.toJson
-import dev.edgekit.sample.engine.EngineFailure
-import dev.edgekit.sample.engine.Message
-import dev.edgekit.sample.engine.Role
-import dev.edgekit.sample.engine.Sampling
-import dev.edgekit.sample.engine.StopReason
-import dev.edgekit.sample.engine.TurnStats
+import dev.edgekit.core.calls.Settled
+import dev.edgekit.core.calls.settledFrom
+import dev.edgekit.core.calls.toJson
+import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.engine.Message
+import dev.edgekit.core.engine.Role
+import dev.edgekit.core.engine.Sampling
+import dev.edgekit.core.engine.StopReason
+import dev.edgekit.core.engine.TurnStats
 import org.json.JSONArray
 import org.json.JSONObject
 

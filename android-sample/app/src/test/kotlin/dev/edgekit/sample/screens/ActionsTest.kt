@@ -17,12 +17,12 @@ import androidx.compose.ui.test.performTextReplacement
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.engine.Message
 import dev.edgekit.sample.MainActivity
-import dev.edgekit.sample.calls.sampleCalling
-import dev.edgekit.sample.engine.Demo
-import dev.edgekit.sample.engine.Message
-import dev.edgekit.sample.tasks.FakeEngine
-import dev.edgekit.sample.tasks.sampleBundle
+import dev.edgekit.testing.Demo
+import dev.edgekit.testing.FakeEngine
+import dev.edgekit.testing.sampleBundle
+import dev.edgekit.testing.sampleCalling
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull

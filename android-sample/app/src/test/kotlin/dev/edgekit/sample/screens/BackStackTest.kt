@@ -1,8 +1,8 @@
 package dev.edgekit.sample.screens
 
 import androidx.compose.runtime.saveable.SaverScope
-import dev.edgekit.sample.bundle.BundleFailure
-import dev.edgekit.sample.bundle.InstalledAdapter
+import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.bundle.InstalledAdapter
 import dev.edgekit.sample.screens.Destination.ABOUT
 import dev.edgekit.sample.screens.Destination.BENCHMARK
 import dev.edgekit.sample.screens.Destination.HOME
@@ -10,8 +10,8 @@ import dev.edgekit.sample.screens.Destination.MODEL
 import dev.edgekit.sample.screens.Destination.SELF_TEST
 import dev.edgekit.sample.screens.Destination.SETTINGS
 import dev.edgekit.sample.screens.Destination.TASK
-import dev.edgekit.sample.tasks.only
-import dev.edgekit.sample.tasks.sampleBundle
+import dev.edgekit.testing.only
+import dev.edgekit.testing.sampleBundle
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Test

@@ -1,6 +1,8 @@
 package dev.edgekit.sample.screens
 
 import android.os.Bundle
+import androidx.activity.BackEventCompat
+import androidx.activity.OnBackPressedDispatcher
 import androidx.compose.ui.test.assertTextContains
 import androidx.compose.ui.test.hasTestTag
 import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
@@ -10,8 +12,6 @@ import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.sample.MainActivity
-import androidx.activity.BackEventCompat
-import androidx.activity.OnBackPressedDispatcher
 import org.junit.Rule
 import org.junit.Test
 import org.junit.runner.RunWith

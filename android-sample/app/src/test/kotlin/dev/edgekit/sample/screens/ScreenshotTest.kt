@@ -9,13 +9,13 @@ import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
 import androidx.compose.ui.test.performScrollTo
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
-import androidx.test.ext.junit.runners.AndroidJUnit4
 import androidx.test.espresso.Espresso
+import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.bundle.InstallState
 import dev.edgekit.sample.R
-import dev.edgekit.sample.bundle.BundleFailure
-import dev.edgekit.sample.bundle.InstallState
-import dev.edgekit.sample.engine.Demo
 import dev.edgekit.sample.tasks.HostState
+import dev.edgekit.testing.Demo
 import java.io.File
 import org.junit.After
 import org.junit.Rule

@@ -8,11 +8,11 @@ import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.espresso.Espresso
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.bundle.Task
+import dev.edgekit.core.bundle.parseTasks
 import dev.edgekit.sample.MainActivity
 import dev.edgekit.sample.R
-import dev.edgekit.sample.bundle.Task
-import dev.edgekit.sample.bundle.parseTasks
-import dev.edgekit.sample.engine.Demo
+import dev.edgekit.testing.Demo
 import java.io.File
 import org.json.JSONObject
 import org.junit.Assert.assertEquals

@@ -1,10 +1,14 @@
 package dev.edgekit.sample.tasks
 
-import dev.edgekit.sample.bundle.BundleFailure
-import dev.edgekit.sample.bundle.InstallState
-import dev.edgekit.sample.engine.Backend
-import dev.edgekit.sample.engine.ChosenEngine
-import dev.edgekit.sample.engine.EngineFailure
+import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.bundle.InstallState
+import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.engine.ChosenEngine
+import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.tasks.EngineOpener
+import dev.edgekit.testing.FakeEngine
+import dev.edgekit.testing.only
+import dev.edgekit.testing.sampleBundle
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart

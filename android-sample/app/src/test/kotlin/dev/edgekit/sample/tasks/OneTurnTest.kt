@@ -2,8 +2,11 @@ package dev.edgekit.sample.tasks
 
 import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
-import dev.edgekit.sample.bundle.parseManifest
-import dev.edgekit.sample.engine.Demo
+import dev.edgekit.core.bundle.parseManifest
+import dev.edgekit.testing.Demo
+import dev.edgekit.testing.only
+import dev.edgekit.testing.openModel
+import dev.edgekit.testing.sampleBundle
 import java.io.File
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.flow.first

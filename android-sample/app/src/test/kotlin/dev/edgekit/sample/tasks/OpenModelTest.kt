@@ -1,10 +1,19 @@
 package dev.edgekit.sample.tasks
 
-import dev.edgekit.sample.bundle.Golden
-import dev.edgekit.sample.engine.AnswerFormat
-import dev.edgekit.sample.engine.Message
-import dev.edgekit.sample.engine.Role
-import dev.edgekit.sample.engine.Sampling
+import dev.edgekit.core.bundle.Golden
+import dev.edgekit.core.engine.AnswerFormat
+import dev.edgekit.core.engine.Message
+import dev.edgekit.core.engine.Role
+import dev.edgekit.core.engine.Sampling
+import dev.edgekit.core.tasks.OpenModel
+import dev.edgekit.core.tasks.contextTokens
+import dev.edgekit.core.tasks.identity
+import dev.edgekit.core.tasks.identityOf
+import dev.edgekit.core.tasks.selfTest
+import dev.edgekit.core.tasks.task
+import dev.edgekit.testing.FakeEngine
+import dev.edgekit.testing.openModel
+import dev.edgekit.testing.severalTasks
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async

@@ -1,7 +1,10 @@
 package dev.edgekit.sample.tasks
 
 import androidx.test.ext.junit.runners.AndroidJUnit4
-import dev.edgekit.sample.engine.Demo
+import dev.edgekit.testing.Demo
+import dev.edgekit.testing.only
+import dev.edgekit.testing.openModel
+import dev.edgekit.testing.sampleBundle
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking

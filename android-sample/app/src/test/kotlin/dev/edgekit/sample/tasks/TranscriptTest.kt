@@ -1,11 +1,11 @@
 package dev.edgekit.sample.tasks
 
-import dev.edgekit.sample.engine.EngineFailure
-import dev.edgekit.sample.engine.Message
-import dev.edgekit.sample.engine.Role
-import dev.edgekit.sample.engine.Sampling
-import dev.edgekit.sample.engine.StopReason
-import dev.edgekit.sample.engine.TurnStats
+import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.engine.Message
+import dev.edgekit.core.engine.Role
+import dev.edgekit.core.engine.Sampling
+import dev.edgekit.core.engine.StopReason
+import dev.edgekit.core.engine.TurnStats
 import org.junit.Assert.assertEquals
 import org.junit.Test
 import org.junit.runner.RunWith

@@ -1,0 +1,55 @@
+package dev.edgekit.sample.screens
+
+import androidx.compose.foundation.layout.Arrangement
+import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.fillMaxWidth
+import androidx.compose.foundation.layout.padding
+import androidx.compose.material3.MaterialTheme
+import androidx.compose.material3.Text
+import androidx.compose.runtime.Composable
+import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.testTag
+import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.LiveRegionMode
+import androidx.compose.ui.semantics.liveRegion
+import androidx.compose.ui.semantics.semantics
+import androidx.compose.ui.unit.dp
+import dev.edgekit.compose.AnswerView
+import dev.edgekit.compose.CallActions
+import dev.edgekit.core.engine.StopReason
+import dev.edgekit.core.engine.TurnStats
+import dev.edgekit.sample.R
+import dev.edgekit.sample.tasks.Ending
+
+/** An answer and how it ended. The latest is read aloud once it is whole: not again for each of its tokens. */
+@Composable
+fun TurnView(turn: ShownTurn, isLatest: Boolean, onAction: (String) -> Unit, calls: ((Int) -> CallActions)? = null) = Column(
+    Modifier.fillMaxWidth().padding(end = 24.dp).semantics { if (isLatest && turn.ending != null) liveRegion = LiveRegionMode.Polite },
+    verticalArrangement = Arrangement.spacedBy(4.dp),
+) {
+    AnswerView(turn.answer, isWhole = turn.ending != null, { onAction(it.intent) }, AppPlan, calls)
+    when (val ending = turn.ending) {
+        null -> Unit
+        is Ending.Finished -> Figures(ending.stats)
+        is Ending.Stopped -> Note(stringResource(R.string.stopped))
+        is Ending.Failed -> {
+            val what = explain(ending.failure)
+            Note("${what.title}. ${what.remedy}", isError = true)
+        }
+    }
+}
+
+@Composable
+private fun Figures(stats: TurnStats) {
+    val figures = stringResource(R.string.turn_figures, seconds(stats.timeToFirstToken), speed(stats.decodeSpeed))
+    val whole = if (stats.stopReason == StopReason.CONTEXT_FULL) "$figures · ${stringResource(R.string.context_full)}" else figures
+    Note(whole, Modifier.testTag("figures"))
+}
+
+@Composable
+private fun Note(text: String, modifier: Modifier = Modifier, isError: Boolean = false) = Text(
+    text,
+    modifier.padding(horizontal = 4.dp),
+    color = if (isError) MaterialTheme.colorScheme.error else MaterialTheme.colorScheme.onSurfaceVariant,
+    style = MaterialTheme.typography.bodySmall,
+)

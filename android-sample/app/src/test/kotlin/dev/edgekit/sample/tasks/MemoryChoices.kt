@@ -1,0 +1,5 @@
+package dev.edgekit.sample.tasks
+
+import dev.edgekit.core.engine.Backend
+
+class MemoryChoices(override var bundle: BundleChoice = BundleChoice.BuiltIn, override var backend: Backend = Backend.CPU) : Choices

@@ -1,0 +1,56 @@
+package dev.edgekit.core.tasks
+
+import dev.edgekit.core.bundle.Bundle
+import dev.edgekit.core.bundle.Task
+import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.engine.Measurement
+import java.time.Instant
+
+/** @property peakMemory bytes that the process has held at most so far, null when the system does not tell */
+data class BenchmarkRun(val warmup: Boolean, val figures: Measurement, val peakMemory: Long?)
+
+/**
+ * What was measured; starts and switches in seconds.
+ *
+ * @property switches to the adapter of [task]; none when it has none
+ * @property cacheBytes what the engine keeps for the next start
+ */
+data class BenchmarkResult(
+    val bundle: Bundle,
+    val task: Task,
+    val backend: Backend,
+    val plan: BenchmarkPlan,
+    val runtimeVersion: String,
+    val device: DeviceInfo,
+    val before: Conditions,
+    val after: Conditions,
+    val coldStart: Double,
+    val warmStart: Double,
+    val runs: List<BenchmarkRun>,
+    val switches: List<Double>,
+    val cacheBytes: Long,
+    val began: Instant,
+) {
+    /** The runs that count. */
+    val measured: List<BenchmarkRun> get() = runs.filterNot { it.warmup }
+
+    val timeToFirstToken: Spread get() = spread { it.timeToFirstToken }
+    val prefillSpeed: Spread get() = spread { it.prefillSpeed }
+    val decodeSpeed: Spread get() = spread { it.decodeSpeed }
+    val switchTime: Spread? get() = if (switches.isEmpty()) null else Spread(switches)
+    val peakMemory: Long? get() = runs.mapNotNull { it.peakMemory }.maxOrNull()
+
+    private fun spread(figure: (Measurement) -> Double) = Spread(measured.map { figure(it.figures) })
+}
+
+/** @property values in the order in which they were measured, at least one */
+data class Spread(val values: List<Double>) {
+    val minimum: Double get() = values.min()
+    val maximum: Double get() = values.max()
+    val median: Double
+        get() {
+            val sorted = values.sorted()
+            val middle = sorted.size / 2
+            return if (sorted.size % 2 == 1) sorted[middle] else (sorted[middle - 1] + sorted[middle]) / 2
+        }
+}

@@ -1,0 +1,137 @@
+package dev.edgekit.core.tasks
+
+import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.engine.EngineLoader
+import dev.edgekit.testing.FakeEngine
+import dev.edgekit.testing.only
+import dev.edgekit.testing.sampleBundle
+import dev.edgekit.testing.severalTasks
+import java.io.File
+import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.take
+import kotlinx.coroutines.flow.toList
+import kotlinx.coroutines.runBlocking
+import org.json.JSONObject
+import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
+import org.junit.Assert.assertThrows
+import org.junit.Assert.assertTrue
+import org.junit.Rule
+import org.junit.Test
+import org.junit.rules.TemporaryFolder
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
+
+@RunWith(RobolectricTestRunner::class)
+class BenchmarkTest {
+    @get:Rule
+    val folder = TemporaryFolder()
+
+    private val engines = mutableListOf<FakeEngine>()
+    private val cache by lazy { File(folder.root, "cache") }
+    private val bundle by lazy { sampleBundle(model = folder.newFile("sample.litertlm")) }
+    private val plan = BenchmarkPlan(prefill = 64, decode = 32, runs = 3)
+
+    private fun benchmark(failure: EngineFailure? = null) =
+        Benchmark({ FakeEngine(failure = failure).also { engines += it } }, cache, PlainDevice)
+
+    private fun result() = runBlocking {
+        benchmark().run(bundle, bundle.only, Backend.CPU, plan).filterIsInstance<BenchmarkUpdate.Finished>().toList().single().result
+    }
+
+    @Test
+    fun `starts cold and warm, warms up, and runs as often as was asked`() = runBlocking {
+        val steps = benchmark().run(bundle, bundle.only, Backend.CPU, plan).filterIsInstance<BenchmarkUpdate.Progress>().toList()
+        assertEquals(
+            listOf(BenchmarkStep.COLD_START, BenchmarkStep.WARM_START, BenchmarkStep.WARM_UP) + List(3) { BenchmarkStep.RUN },
+            steps.map { it.step },
+        )
+        assertTrue(result().switchTime == null && engines.all { it.conversations.isEmpty() })
+        assertEquals((0..5).toList(), steps.map { it.done })
+        assertTrue(steps.all { it.of == 6 })
+    }
+
+    @Test
+    fun `a task with an adapter is measured with it, and the switch to it`() = runBlocking {
+        val several = severalTasks("mood").copy(model = bundle.model)
+        val mood = several.task("mood")!!
+        val updates = benchmark().run(several, mood, Backend.CPU, plan).toList()
+        val steps = updates.filterIsInstance<BenchmarkUpdate.Progress>()
+        assertEquals(BenchmarkStep.SWITCH, steps.last().step)
+        assertTrue(steps.all { it.of == 7 } && steps.last().done == 6)
+        val result = (updates.last() as BenchmarkUpdate.Finished).result
+        assertEquals(3, result.switchTime!!.values.size)
+        assertEquals(List(4) { "mood.lora.tflite" }, engines.last().measured.map { it?.name })
+        assertEquals(List(3) { listOf(null, "mood.lora.tflite") }.flatten(), engines.last().conversations.map { it.adapter?.name })
+        assertEquals(1, engines.last().mostOpen)
+        val notes = JSONObject(result.toJson("dev.edgekit.app")).getJSONArray("notes")
+        assertTrue(notes.getString(0), "mood" in notes.getString(0) && "ab".repeat(32) in notes.getString(0))
+    }
+
+    @Test
+    fun `leaves the warm-up out of the figures`() {
+        val result = result()
+        assertEquals(4, result.runs.size)
+        assertEquals(3, result.decodeSpeed.values.size)
+    }
+
+    @Test
+    fun `the cold start finds no cache of an earlier benchmark`() = runBlocking<Unit> {
+        File(cache.apply { mkdirs() }, "weights").writeText("old")
+        val seen = mutableListOf<Int>()
+        val loader = EngineLoader { settings ->
+            seen += settings.cacheDir!!.list()!!.size
+            File(settings.cacheDir, "weights").writeText("packed")
+            FakeEngine()
+        }
+        Benchmark(loader, cache, PlainDevice).run(bundle, bundle.only, Backend.CPU, plan).toList()
+        assertEquals(listOf(0, 1), seen)
+        assertFalse(cache.exists())
+    }
+
+    @Test
+    fun `closes its engines, also when one fails`() {
+        assertThrows(EngineFailure.OutOfMemory::class.java) {
+            runBlocking { benchmark(EngineFailure.OutOfMemory("no memory")).run(bundle, bundle.only, Backend.CPU, plan).toList() }
+        }
+        assertEquals(2, engines.size)
+        assertTrue(engines.all { it.isClosed })
+    }
+
+    @Test
+    fun `can be left in the middle`() = runBlocking {
+        benchmark().run(bundle, bundle.only, Backend.CPU, plan).take(4).toList()
+        assertTrue(engines.all { it.isClosed })
+    }
+
+    @Test
+    fun `the median of an even number of runs lies between the middle two`() {
+        assertEquals(2.5, Spread(listOf(4.0, 1.0, 3.0, 2.0)).median, 0.0)
+        assertEquals(3.0, Spread(listOf(9.0, 1.0, 3.0)).median, 0.0)
+    }
+
+    @Test
+    fun `CSV has a line for each run, with points whatever the language`() {
+        val lines = result().toCsv().trim().lines()
+        assertEquals(5, lines.size)
+        assertEquals("sample.litertlm,cpu,1,true,64,32,0.100000,1000.000000,100.000000,1048576", lines[1].split(",").take(10).joinToString(","))
+    }
+
+    @Test
+    fun `JSON says what is not known as null`() {
+        val json = JSONObject(result().toJson("dev.edgekit.app"))
+        assertEquals(1, json.getInt("schema_version"))
+        assertEquals("android", json.getJSONObject("device").getString("kind"))
+        assertTrue(json.getJSONObject("device").isNull("soc"))
+        assertTrue(json.getJSONArray("cases").getJSONObject(0).getJSONArray("runs").getJSONObject(0).getBoolean("warmup"))
+    }
+
+    private object PlainDevice : Device {
+        override fun describe() = DeviceInfo("Phone", null, "Android 15 (API 35)", "arm64-v8a", 8, emptyList(), null, null)
+
+        override fun conditions() = Conditions()
+
+        override fun peakMemory() = 1L shl 20
+    }
+}

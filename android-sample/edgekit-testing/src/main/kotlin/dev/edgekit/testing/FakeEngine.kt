@@ -1,0 +1,88 @@
+package dev.edgekit.testing
+
+import dev.edgekit.core.engine.Conversation
+import dev.edgekit.core.engine.ConversationSettings
+import dev.edgekit.core.engine.Engine
+import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.engine.Measurement
+import dev.edgekit.core.engine.Message
+import dev.edgekit.core.engine.Piece
+import dev.edgekit.core.engine.StopReason
+import dev.edgekit.core.engine.TurnStats
+import dev.edgekit.core.tasks.contextTokens
+import java.io.File
+import kotlinx.coroutines.delay
+import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.flow
+
+/**
+ * An engine for what the real one cannot be brought to: it says what it is told, at the pace it is told, or fails.
+ * A token is a character.
+ */
+class FakeEngine(
+    private val answer: (String) -> String = { "You said: $it" },
+    private val pieceMillis: Long = 0,
+    private val contextTokens: Int = 1000,
+    private val failure: Exception? = null,
+    private val measureMillis: Long = 0,
+) : Engine {
+    val conversations = mutableListOf<ConversationSettings>()
+
+    /** What was sent, in all conversations. */
+    val sent = mutableListOf<Message>()
+
+    /** The adapters that it was measured with. */
+    val measured = mutableListOf<File?>()
+    var isClosed = false
+        private set
+    private var open = 0
+
+    /** Conversations that were open at the same time. */
+    var mostOpen = 0
+        private set
+
+    override val runtimeVersion = "0.0.0"
+
+    override fun countTokens(text: String) = text.length
+
+    override fun converse(settings: ConversationSettings): Conversation {
+        conversations += settings
+        mostOpen = maxOf(mostOpen, ++open)
+        return FakeConversation(settings.history.sumOf { it.text.length })
+    }
+
+    override fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File?): Measurement {
+        measured += adapter
+        Thread.sleep(measureMillis)
+        failure?.let { throw it }
+        val stamps = List(decodeTokens) { 0.1 + it * 0.01 }
+        return Measurement(prefillTokens, decodeTokens, 0.1, stamps.last(), stamps, 1000.0, 100.0, 0.11)
+    }
+
+    override fun close() {
+        isClosed = true
+    }
+
+    private inner class FakeConversation(override var tokenCount: Int) : Conversation {
+        override fun promptTokens(text: String) = text.length
+
+        override fun send(message: Message): Flow<Piece> = flow {
+            val text = message.text
+            sent += message
+            val room = contextTokens - tokenCount
+            if (text.length > room) throw EngineFailure.PromptTooLong(text.length, room)
+            failure?.let { throw it }
+            val said = answer(text)
+            for (piece in said.chunked(3)) {
+                delay(pieceMillis)
+                emit(Piece.Text(piece))
+            }
+            tokenCount += text.length + said.length
+            emit(Piece.Done(TurnStats(text.length, said.length, 0.02, 1000.0, 100.0, StopReason.END_OF_TURN)))
+        }
+
+        override fun close() {
+            open--
+        }
+    }
+}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from litert_lm_builder.runtime.proto.llm_metadata_pb2 import LlmMetadata
+from transformers import AutoTokenizer
 
 from edgekit.bundle.container import SectionKind, read_container, section_bytes
 from edgekit.bundle.manifest import read_manifest
@@ -22,9 +23,6 @@ from edgekit.runtime.ask.protocol import Decoding
 from edgekit.runtime.ask.session import ask
 from edgekit.text.answers import AnswerFormat
 from edgekit.text.generation import GREEDY
-from edgekit.text.settle import read_text
-from edgekit.text.template.render import render as render_template
-from edgekit.text.template.render import render_for_device
 from tests.fixtures.bundles import Bundles, model_of
 from tests.fixtures.calling import MOBILE_ACTIONS, TEMPLATE, calling_checkpoint
 
@@ -90,42 +88,57 @@ def test_the_manifest_has_all_that_an_app_needs(bundle: Path) -> None:
     assert ends_call not in (manifest.suppressed_tokens or ())
 
 
-def test_prompts_are_those_of_the_checkpoints_template(checkpoint: Path, bundle: Path) -> None:
-    text = read_text(checkpoint, rows=2048)
+def test_prompts_are_those_of_transformers_token_by_token(checkpoint: Path, bundle: Path) -> None:
+    """Calls and results reach the engine as edgekit writes them, or as JSON from an app with tools of its own."""
     calling = read_manifest(bundle).calling
     assert calling is not None
-    calls = [Call("show_map", {"query": "Zürich"}), Call("open_wifi_settings", {})]
-    results = [("show_map", {"ok": True, "n": 3}), ("open_wifi_settings", {"ok": False})]
-    asked = {"role": "user", "content": "Go"}
+    calls = [Call("show_map", {"query": "Zürich", "Near": [1, 2.5, True]}), Call("open_wifi_settings", {})]
+    results = [("show_map", {"ok": True, "n": {"b": 3, "A": "x"}}), ("open_wifi_settings", {"ok": False})]
+    asked, goes_on = {"role": "user", "content": "Go"}, {"role": "user", "content": "Thanks"}
+    done = {"role": "assistant", "content": "Done."}
+    called = [
+        {"type": "function", "function": {"name": c.name, "arguments": dict(c.arguments)}} for c in calls
+    ]
+    first = calling.first("Be brief.")
+    assert first is not None
+
     theirs = [
         {"role": "developer", "content": "Be brief."},
         asked,
-        {
-            "role": "assistant",
-            "tool_calls": [{"function": {"name": c.name, "arguments": dict(c.arguments)}} for c in calls],
-        },
+        {"role": "assistant", "tool_calls": called},
         *({"role": "tool", "name": name, "content": result} for name, result in results),
-        {"role": "assistant", "content": "Done."},
-        {"role": "user", "content": "Thanks"},
+        done,
+        goes_on,
     ]
-    ours = [
-        calling.first("Be brief."),
+    as_text = [
+        first,
         asked,
         {"role": "assistant", "content": render(calls, "function_gemma")},
         result_message(results, "function_gemma"),
-        {"role": "assistant", "content": "Done."},
-        {"role": "user", "content": "Thanks"},
+        done,
+        goes_on,
     ]
-    for theirs_end, ours_end in ((2, 2), (5, 4), (7, 6)):
-        wanted = render_template(
-            text.template,
-            theirs[:theirs_end],
-            special_tokens=text.special_tokens,
-            add_generation_prompt=True,
-            tools=openai(TOOLS),
-        )
-        found = render_for_device(text.device, ours[:ours_end], add_generation_prompt=True)
-        assert "<bos>" + found == wanted
+    responses = [{"type": "tool_response", "name": name, "response": result} for name, result in results]
+    as_json = [
+        first,
+        asked,
+        {"role": "assistant", "tool_calls": called},
+        {"role": "tool", "content": responses},
+        done,
+        goes_on,
+    ]
+    apart = [*as_json[:3], *({"role": "tool", "content": [one]} for one in responses), done, goes_on]
+
+    tokenizer = AutoTokenizer.from_pretrained(checkpoint, local_files_only=True)
+
+    def wanted(turns: int) -> tuple[int, ...]:
+        told = {"tools": openai(TOOLS), "add_generation_prompt": True, "return_dict": False}
+        return tuple(tokenizer.apply_chat_template(theirs[:turns], **told))
+
+    with ask(model_of(bundle)) as session:
+        for messages, ends in ((as_text, (2, 4, 6)), (as_json, (2, 4, 6)), (apart, (2, 5, 7))):
+            for theirs_end, end in zip((2, 5, 7), ends, strict=True):
+                assert session.prompt_ids(messages[:end]) == wanted(theirs_end)
 
 
 def test_no_other_call_comes_out_and_the_turn_goes_on(bundle: Path) -> None:

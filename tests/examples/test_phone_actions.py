@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,7 @@ from edgekit.calling.tokens import writes_calls
 from edgekit.calling.tools import check_dialect, read_tools
 from edgekit.examples import phone_actions
 from tests.examples.scripts import load_script
+from tests.fixtures.bundles import Bundles, model_of
 from training.phrases import bare, write_examples
 
 pytestmark = pytest.mark.slow
@@ -116,6 +119,38 @@ def test_results_continue_the_models_turn(tokenizer: PreTrainedTokenizerBase) ->
     assert text.count("<start_of_turn>model") == 1
     assert len(re.findall("<start_function_response>response:", text)) == 2
     assert not re.search("(<start_function_response>){2}", text)
+
+
+APP = """
+import json, sys, litert_lm
+
+class Tool(litert_lm.Tool):
+    def __init__(self, description):
+        self.description = description
+
+    def get_tool_description(self):
+        return self.description
+
+    def execute(self, arguments):
+        print(json.dumps([self.description["function"]["name"], dict(arguments)]))
+        return {"status": "done"}
+
+tools = [Tool(one) for one in json.load(open(sys.argv[2]))]
+with litert_lm.Engine(sys.argv[1], backend=litert_lm.Backend.CPU()) as engine:
+    with engine.create_conversation(tools=tools) as conversation:
+        print(json.dumps(str(conversation.send_message("timer for 5 minutes and volume to 30"))))
+"""
+"""An app that knows the engine's own tools and nothing of edgekit."""
+
+
+def test_an_app_that_hands_the_engine_its_tools(bundles: Bundles, tmp_path: Path) -> None:
+    options = edgekit.TextOptions(tools=EXAMPLE / "tools.json")
+    model = model_of(bundles.copy(tmp_path / "bundle", CHECKPOINT, text=options))
+    app = [sys.executable, "-c", APP, model, EXAMPLE / "tools.json"]
+    ran = subprocess.run(app, capture_output=True, text=True, check=True)
+    *called, said = map(json.loads, ran.stdout.splitlines())
+    assert called == [["set_timer", {"minutes": 5}], ["set_volume", {"level": 30}]]
+    assert said.startswith("The timer is running.")
 
 
 @pytest.mark.nightly

@@ -1,13 +1,63 @@
 """What a bundle's template does so that calls and their results stand in one turn, as FunctionGemma learnt it.
 
 Results come as text, in messages of the role "tool" (`edgekit.calling.calls.result_message`), and calls as the model
-wrote them: so the checkpoint's template need not understand what the engine makes of either.
+wrote them: so the checkpoint's template need not understand what the engine makes of either. An app that hands the
+engine its tools gets both as JSON, which is written out first.
 """
 
 from __future__ import annotations
 
-from edgekit.calling.calls import CALL_END, RESPONSE_BEGIN, RESPONSE_END
+from edgekit.calling.calls import CALL_BEGIN, CALL_END, ESCAPE, RESPONSE_BEGIN, RESPONSE_END
 from edgekit.text.template.printer import quoted
+
+AS_TEXT = f"""\
+{{%- macro edgekit_value(it) -%}}
+  {{%- if it is string -%}}{{{{- {quoted(ESCAPE)} ~ it ~ {quoted(ESCAPE)} -}}}}
+  {{%- elif it is boolean -%}}{{{{- 'true' if it else 'false' -}}}}
+  {{%- elif it is mapping -%}}
+    {{{{- '{{' -}}}}
+    {{%- for key, inner in it | dictsort -%}}
+      {{{{- key ~ ':' ~ edgekit_value(inner) ~ ('' if loop.last else ',') -}}}}
+    {{%- endfor -%}}
+    {{{{- '}}' -}}}}
+  {{%- elif it is sequence -%}}
+    {{{{- '[' -}}}}
+    {{%- for inner in it -%}}{{{{- edgekit_value(inner) ~ ('' if loop.last else ',') -}}}}{{%- endfor -%}}
+    {{{{- ']' -}}}}
+  {{%- else -%}}{{{{- 'null' if it == none else it -}}}}
+  {{%- endif -%}}
+{{%- endmacro -%}}
+{{%- set edgekit_told = namespace(messages=[], text='', parts=[]) -%}}
+{{%- for edgekit_message in messages -%}}
+  {{%- set edgekit_told.parts = edgekit_message['content'] or [] -%}}
+  {{%- if edgekit_message['tool_calls'] or (edgekit_message['role'] == 'tool' and edgekit_told.parts is not string) -%}}
+    {{%- set edgekit_told.text = '' -%}}
+    {{%- if edgekit_told.parts is string -%}}
+      {{%- set edgekit_told.text = edgekit_told.parts -%}}
+      {{%- set edgekit_told.parts = [] -%}}
+    {{%- endif -%}}
+    {{%- for part in edgekit_told.parts -%}}
+      {{%- if 'response' in part -%}}
+        {{%- set edgekit_told.text = edgekit_told.text ~ '{RESPONSE_BEGIN}response:' ~ part['name']
+            ~ (edgekit_value(part['response']) if part['response'] is mapping
+               else '{{value:' ~ edgekit_value(part['response']) ~ '}}') ~ '{RESPONSE_END}' -%}}
+      {{%- elif 'text' in part -%}}
+        {{%- set edgekit_told.text = edgekit_told.text ~ part['text'] -%}}
+      {{%- endif -%}}
+    {{%- endfor -%}}
+    {{%- for call in edgekit_message['tool_calls'] or [] -%}}
+      {{%- set edgekit_told.text = edgekit_told.text ~ '{CALL_BEGIN}call:' ~ call['function']['name']
+          ~ edgekit_value(call['function']['arguments']) ~ '{CALL_END}' -%}}
+    {{%- endfor -%}}
+    {{%- set edgekit_told.messages = edgekit_told.messages
+        + [{{'role': edgekit_message['role'], 'content': edgekit_told.text}}] -%}}
+  {{%- else -%}}
+    {{%- set edgekit_told.messages = edgekit_told.messages + [edgekit_message] -%}}
+  {{%- endif -%}}
+{{%- endfor -%}}
+{{%- set messages = edgekit_told.messages -%}}
+"""
+"""Writes out calls and results that an app with tools of its own leaves as JSON: `tool_calls`, `tool_response`."""
 
 ONE_TURN = f"""\
 {{%- set edgekit_calls = namespace(messages=[], before='', text='') -%}}

@@ -27,7 +27,7 @@ from dataclasses import replace
 
 from edgekit.errors import TemplateError
 from edgekit.text.messages import Message
-from edgekit.text.template.calls import ONE_TURN, open_turn
+from edgekit.text.template.calls import AS_TEXT, ONE_TURN, open_turn
 from edgekit.text.template.parse import ChatTemplate, environment
 from edgekit.text.template.printer import Printer, quoted
 from edgekit.text.template.reach import Reach
@@ -108,7 +108,7 @@ def for_device(
         [
             *_token_definitions({**special_tokens, **({"bos_token": ""} if writes_bos else {})}, used),
             *_undefined(used),
-            *((_UNIFORM_CONTENT[STRINGS], ONE_TURN) if calls else ()),
+            *((AS_TEXT, _UNIFORM_CONTENT[STRINGS], ONE_TURN) if calls else ()),
             *(() if calls and form != PARTS else (_UNIFORM_CONTENT[form],)),
             _RENAMED if names_model else "",
             "{%- set edgekit_prompt -%}\n",

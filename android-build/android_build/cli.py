@@ -45,8 +45,20 @@ def main() -> None:
     step = steps.add_parser("check-api", help="find calls of the platform that minSdk does not have")
     step.set_defaults(run=_check_api)
 
+    step = steps.add_parser(
+        "api", help="compare what the libraries offer to apps with the files that keep it"
+    )
+    step.add_argument("--write", action="store_true", help="write the files anew")
+    step.set_defaults(run=_api)
+
     step = steps.add_parser("lint", help="run Android Lint; a warning is an error")
     step.set_defaults(run=_lint)
+
+    step = steps.add_parser("aar", help="build the libraries, as a Maven repository in a directory")
+    step.add_argument(
+        "--compare", type=Path, metavar="DIR", help="with those that Gradle built in this project"
+    )
+    step.set_defaults(run=_aar)
 
     step = steps.add_parser("components", help="write the list of libraries that the app shows")
     step.set_defaults(run=_components)
@@ -100,10 +112,29 @@ def _check_api(arguments: argparse.Namespace) -> None:
     check_api()
 
 
+def _api(arguments: argparse.Namespace) -> None:
+    from android_build.public_api import check_public_api, write_public_api
+
+    if arguments.write:
+        print("\n".join(map(str, write_public_api())))
+    else:
+        check_public_api()
+
+
 def _lint(arguments: argparse.Namespace) -> None:
     from android_build.lint import check_lint
 
     check_lint()
+
+
+def _aar(arguments: argparse.Namespace) -> None:
+    from android_build.aar import maven_repository
+    from android_build.gradle import compare_with_gradle
+
+    if arguments.compare:
+        compare_with_gradle(arguments.compare)
+    else:
+        print(maven_repository())
 
 
 def _components(arguments: argparse.Namespace) -> None:

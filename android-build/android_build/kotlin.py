@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from android_build.layout import IN_APP, TESTING, Module
+from android_build.layout import IN_APP, INSIDE, TESTING, Module
 from android_build.libraries import Libraries, app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java, joined
@@ -15,6 +15,8 @@ from android_build.toolchain import compose_plugin, kotlin_compiler, platform
 
 _COMPILER: Final = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
 _OPTIONS: Final = ("-no-stdlib", "-no-reflect", "-jvm-target", "17", "-Werror")
+_JVM: Final = ("-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""A compiler runs too briefly to earn more than the quick compiler."""
 
 
 def app_classes(libraries: Libraries | None = None) -> list[Path]:
@@ -34,7 +36,8 @@ def classes_of(module: Module, libraries: Libraries | None = None) -> Path:
     step = f"classes-{module.name}"
     if libraries is not None:
         step += libraries.directory.parent.name.removeprefix("libraries")
-    return _compiled(step, module.kotlin, [*places, platform()], against, ("-module-name", module.name))
+    options = ("-module-name", f"{module.name}_release", *module.options, *_plugin(module))
+    return _compiled(step, module.kotlin, [*places, platform()], against, options)
 
 
 def tests_of(module: Module) -> Path:
@@ -44,8 +47,12 @@ def tests_of(module: Module) -> Path:
     used = [classes_of(each) for each in (*module.uses, TESTING)]
     resources = [app_resources().r_classes] if module.resources.is_dir() else []
     classpath = [classes, *used, *resources, *app.classpath, *tests.classpath, platform()]
-    options = ("-module-name", f"{module.name}_test", f"-Xfriend-paths={classes}")
+    options = ("-module-name", f"{module.name}_test", f"-Xfriend-paths={classes}", INSIDE, *_plugin(module))
     return _compiled(f"tests-{module.name}", module.test_kotlin, classpath, tests, options)
+
+
+def _plugin(module: Module) -> list[str]:
+    return [f"-Xplugin={compose_plugin()}"] if module.has_screens else []
 
 
 def compile_kotlin(sources: Iterable[Path], directory: Path) -> None:
@@ -57,7 +64,7 @@ def compile_kotlin(sources: Iterable[Path], directory: Path) -> None:
         *_OPTIONS,
         *("-cp", joined(places), "-d", directory),
         *sources,
-        options=("-Xmx2g", "-XX:+UseSerialGC"),
+        options=_JVM,
     )
 
 
@@ -73,9 +80,9 @@ def _compiled(
             _COMPILER,
             *_OPTIONS,
             *options,
-            *(f"-Xplugin={compose_plugin()}", "-cp", joined(places), "-d", directory),
+            *("-cp", joined(places), "-d", directory),
             *sources,
-            options=("-Xmx2g", "-XX:+UseSerialGC"),
+            options=_JVM,
         )
 
     names = [path.relative_to(root).as_posix() for path in sources]

@@ -24,12 +24,15 @@ CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") 
 class Module:
     """A module of the Gradle project.
 
-    namespace: package of its own classes, its R among them. uses: the modules that it is compiled against.
+    namespace: package of its own classes, its R among them. uses: the modules that it is compiled against. options: of
+    the compiler, as the module's build file has them too. has_screens: its Kotlin has composable functions.
     """
 
     name: str
     namespace: str
     uses: tuple[Module, ...] = ()
+    options: tuple[str, ...] = ()
+    has_screens: bool = False
 
     @property
     def directory(self) -> Path:
@@ -62,15 +65,23 @@ class Module:
         return self.directory / "src" / "test" / "kotlin"
 
 
-CORE: Final = Module("edgekit-core", "dev.edgekit.core")
-COMPOSE: Final = Module("edgekit-compose", "dev.edgekit.compose", (CORE,))
-TESTING: Final = Module("edgekit-testing", "dev.edgekit.testing", (CORE,))
+EXPLICIT: Final = "-Xexplicit-api=strict"
+INTERNAL: Final = "dev.edgekit.core.InternalEdgekitApi"
+"""The annotation of what is no part of a library's interface."""
+INSIDE: Final = f"-opt-in={INTERNAL}"
+"""May use that all the same."""
+
+CORE: Final = Module("edgekit-core", "dev.edgekit.core", options=(EXPLICIT, INSIDE))
+COMPOSE: Final = Module("edgekit-compose", "dev.edgekit.compose", (CORE,), (EXPLICIT,), has_screens=True)
+TESTING: Final = Module("edgekit-testing", "dev.edgekit.testing", (CORE,), (EXPLICIT, INSIDE))
 """What tests use; no part of an app."""
-APP: Final = Module("app", "dev.edgekit.sample", (CORE, COMPOSE))
+APP: Final = Module("app", "dev.edgekit.sample", (CORE, COMPOSE), (INSIDE,), has_screens=True)
 
 IN_APP: Final = (CORE, COMPOSE, APP)
 """What the app consists of, each after those it uses."""
 MODULES: Final = (CORE, COMPOSE, TESTING, APP)
+LIBRARIES: Final = (CORE, COMPOSE, TESTING)
+"""What apps of others can be built with."""
 
 TEST_RESOURCES: Final = APP.directory / "src" / "test" / "resources"
 NAMESPACE: Final = APP.namespace

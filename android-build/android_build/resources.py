@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from android_build.catalog import levels, version
-from android_build.layout import APP, CATALOG, IN_APP, NAMESPACE
+from android_build.layout import APP, CATALOG, IN_APP, NAMESPACE, Module
 from android_build.libraries import Libraries, app_libraries, libraries_for_tests
-from android_build.manifest import merged_manifest
+from android_build.manifest import library_manifest, merged_manifest
 from android_build.outputs import made
 from android_build.process import java_home, run
 from android_build.toolchain import aapt2, platform
@@ -44,6 +45,27 @@ def resources_for_tests() -> Resources:
     libraries = [app_libraries(), libraries_for_tests()]
     manifest = merged_manifest("manifest-test", libraries)
     return _linked("resources-test", libraries, manifest, stable_ids=app_resources().apk.with_name("ids.txt"))
+
+
+def resource_names(module: Module) -> str:
+    """Return the names of a library's own resources as an AAR lists them, in R.txt; empty when it has none."""
+    if not module.resources.is_dir():
+        return ""
+
+    def link(directory: Path) -> None:
+        manifest, compiled = directory / "AndroidManifest.xml", directory / "own.zip"
+        manifest.write_text(library_manifest(module), encoding="utf-8")
+        run(aapt2(), "compile", "--dir", module.resources, "-o", compiled)
+        names = ("--output-text-symbols", directory / "R.txt", "--non-final-ids")
+        run(
+            *(aapt2(), "link", "-o", directory / "own.apk", "-I", platform()),
+            *("--manifest", manifest, *names, "-R", compiled, "--auto-add-overlay"),
+        )
+
+    inputs = [module.resources, module.manifest, Path(__file__)]
+    text = (made(f"names-{module.name}", inputs, link) / "R.txt").read_text(encoding="utf-8")
+    # Ids are given out by the app.
+    return re.sub(r"0x[0-9a-f]+", "0x0", text)
 
 
 def _linked(step: str, libraries: Sequence[Libraries], manifest: Path, stable_ids: Path | None) -> Resources:

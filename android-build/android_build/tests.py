@@ -88,7 +88,7 @@ def _chosen(names: Sequence[str]) -> list[tuple[Module, list[str]]]:
         found = {
             module: classes
             if module.name == name
-            else [each for each in classes if each.endswith(f".{name}")]
+            else [each for each in classes if f".{each}".endswith(f".{name}")]
             for module, classes in there.items()
         }
         if not any(found.values()):

@@ -43,7 +43,14 @@ _PLACES: Final = (Path(__file__).parents[2] / "shipped_sample", Path(__file__).p
 _BUILD_OUTPUT: Final = (".gradle", ".idea", ".cxx", ".kotlin", "build", "local.properties")
 _ASSETS: Final = "app/src/main/assets"
 _ENGINE: Final = "edgekit-core/src/main/jniLibs"
-_NOT_TAKEN: Final = ("README.md", "edgekit-testing", _ASSETS, _ENGINE)
+_NOT_TAKEN: Final = (
+    "README.md",
+    "edgekit-testing",
+    "edgekit-core/api",
+    "edgekit-compose/api",
+    _ASSETS,
+    _ENGINE,
+)
 _TESTS: Final = "src/test"
 _WITH_TESTS: Final = ("app", "edgekit-core")
 """Modules whose build files speak of tests."""

@@ -29,9 +29,9 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.text.font.FontWeight
 import androidx.compose.ui.unit.dp
-import dev.edgekit.core.bundle.Action
-import dev.edgekit.core.tasks.Answer
-import dev.edgekit.core.tasks.Field
+import dev.edgekit.core.answers.Action
+import dev.edgekit.core.answers.Answer
+import dev.edgekit.core.answers.Field
 
 /**
  * An answer, as far as it has come: a card of fields, a label, calls, or words.
@@ -42,13 +42,13 @@ import dev.edgekit.core.tasks.Field
  * @param calls what the card of a call asks for, by the call's place in the answer; null when it is too late for that
  */
 @Composable
-fun AnswerView(
+public fun AnswerView(
     answer: Answer,
     isWhole: Boolean,
     onAction: (Action) -> Unit,
     plan: CallPlan = NoPlan,
     calls: ((Int) -> CallActions)? = null,
-) = when (answer) {
+): Unit = when (answer) {
     is Answer.Card -> AnswerCard(answer, onAction)
     is Answer.Calls -> Column(verticalArrangement = Arrangement.spacedBy(4.dp)) {
         if (answer.text.isNotEmpty()) Words(answer.text, isWaiting = false, FontFamily.Default)

@@ -26,11 +26,11 @@ import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
+import dev.edgekit.core.answers.readable
 import dev.edgekit.core.calls.Asked
 import dev.edgekit.core.calls.Call
 import dev.edgekit.core.calls.Filled
 import dev.edgekit.core.calls.Outcome
-import dev.edgekit.core.tasks.readable
 
 /**
  * What a card of a call asks for.
@@ -38,16 +38,16 @@ import dev.edgekit.core.tasks.readable
  * @property carryOut does it, with the arguments as they are edited
  * @property skip leaves it
  */
-class CallActions(val carryOut: (Call) -> Unit, val skip: (Call) -> Unit)
+public class CallActions(public val carryOut: (Call) -> Unit, public val skip: (Call) -> Unit)
 
 /** What an app makes of the calls of its model. */
-interface CallPlan {
+public interface CallPlan {
     /** Whether the app does anything for a tool of this name. */
-    fun canDo(tool: String): Boolean
+    public fun canDo(tool: String): Boolean
 
     /** What it would do for a call; null when it can do nothing with these arguments. */
     @Composable
-    fun deedFor(call: Call): CallDeed?
+    public fun deedFor(call: Call): CallDeed?
 }
 
 /**
@@ -56,11 +56,11 @@ interface CallPlan {
  * @property title in the user's words
  * @property opensApp another app goes on with it
  */
-data class CallDeed(val title: String, val opensApp: Boolean)
+public data class CallDeed(val title: String, val opensApp: Boolean)
 
 /** Of an app that only shows what its model asks for. */
-object NoPlan : CallPlan {
-    override fun canDo(tool: String) = false
+public object NoPlan : CallPlan {
+    override fun canDo(tool: String): Boolean = false
 
     @Composable
     override fun deedFor(call: Call): CallDeed? = null
@@ -68,7 +68,7 @@ object NoPlan : CallPlan {
 
 /** A call with its arguments to be looked at, changed, and carried out. [actions] are null when it is too late for that. */
 @Composable
-fun CallCard(asked: Asked, plan: CallPlan, actions: CallActions?) {
+public fun CallCard(asked: Asked, plan: CallPlan, actions: CallActions?) {
     val filled = asked.filled
     if (filled == null) UnknownCall(asked.call) else KnownCall(filled, asked.settled?.outcome, plan, actions)
 }
@@ -114,7 +114,7 @@ private fun UnknownCall(call: Call) = CallFrame(readable(call.name)) {
 
 /** What the model said instead, for those who read its language. */
 @Composable
-fun GarbledCall(text: String, problem: String) = CallFrame(stringResource(R.string.edgekit_call_garbled)) {
+internal fun GarbledCall(text: String, problem: String) = CallFrame(stringResource(R.string.edgekit_call_garbled)) {
     SelectionContainer { Text(text, fontFamily = FontFamily.Monospace, style = MaterialTheme.typography.bodySmall) }
     Remark(problem, isError = true)
 }

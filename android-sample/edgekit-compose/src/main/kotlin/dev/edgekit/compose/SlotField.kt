@@ -26,17 +26,17 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.text.input.KeyboardType
 import androidx.compose.ui.unit.dp
-import dev.edgekit.core.bundle.ParameterKind
+import dev.edgekit.core.answers.readable
+import dev.edgekit.core.calls.ParameterKind
 import dev.edgekit.core.calls.Slot
 import dev.edgekit.core.calls.SlotProblem
 import dev.edgekit.core.calls.isoOf
 import dev.edgekit.core.calls.momentOf
-import dev.edgekit.core.tasks.readable
 import java.time.LocalDateTime
 
 /** An argument to be edited as its type is. */
 @Composable
-fun SlotField(slot: Slot, enabled: Boolean, onEdit: (String) -> Unit) = when (val kind = slot.parameter.kind) {
+public fun SlotField(slot: Slot, enabled: Boolean, onEdit: (String) -> Unit): Unit = when (val kind = slot.parameter.kind) {
     ParameterKind.Text, ParameterKind.Json -> Line(slot, enabled, KeyboardType.Text, onEdit)
     is ParameterKind.Number -> Line(slot, enabled, if (kind.whole) KeyboardType.Number else KeyboardType.Decimal, onEdit)
     ParameterKind.Flag -> Toggle(slot, enabled, onEdit)

@@ -1,9 +1,10 @@
 package dev.edgekit.testing
 
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.engine.Conversation
 import dev.edgekit.core.engine.ConversationSettings
 import dev.edgekit.core.engine.Engine
-import dev.edgekit.core.engine.EngineFailure
 import dev.edgekit.core.engine.Measurement
 import dev.edgekit.core.engine.Message
 import dev.edgekit.core.engine.Piece
@@ -19,31 +20,32 @@ import kotlinx.coroutines.flow.flow
  * An engine for what the real one cannot be brought to: it says what it is told, at the pace it is told, or fails.
  * A token is a character.
  */
-class FakeEngine(
+@InternalEdgekitApi
+public class FakeEngine(
     private val answer: (String) -> String = { "You said: $it" },
     private val pieceMillis: Long = 0,
     private val contextTokens: Int = 1000,
     private val failure: Exception? = null,
     private val measureMillis: Long = 0,
 ) : Engine {
-    val conversations = mutableListOf<ConversationSettings>()
+    public val conversations: MutableList<ConversationSettings> = mutableListOf<ConversationSettings>()
 
     /** What was sent, in all conversations. */
-    val sent = mutableListOf<Message>()
+    public val sent: MutableList<Message> = mutableListOf<Message>()
 
     /** The adapters that it was measured with. */
-    val measured = mutableListOf<File?>()
-    var isClosed = false
+    public val measured: MutableList<File?> = mutableListOf()
+    public var isClosed: Boolean = false
         private set
     private var open = 0
 
     /** Conversations that were open at the same time. */
-    var mostOpen = 0
+    public var mostOpen: Int = 0
         private set
 
-    override val runtimeVersion = "0.0.0"
+    override val runtimeVersion: String = "0.0.0"
 
-    override fun countTokens(text: String) = text.length
+    override fun countTokens(text: String): Int = text.length
 
     override fun converse(settings: ConversationSettings): Conversation {
         conversations += settings

@@ -1,6 +1,10 @@
 package dev.edgekit.testing
 
-import dev.edgekit.core.bundle.Action
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.Backend
+import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Sampling
+import dev.edgekit.core.answers.Action
 import dev.edgekit.core.bundle.AdapterBase
 import dev.edgekit.core.bundle.AdapterManifest
 import dev.edgekit.core.bundle.Bundle
@@ -9,10 +13,7 @@ import dev.edgekit.core.bundle.Golden
 import dev.edgekit.core.bundle.InstalledAdapter
 import dev.edgekit.core.bundle.Manifest
 import dev.edgekit.core.bundle.Task
-import dev.edgekit.core.engine.AnswerFormat
-import dev.edgekit.core.engine.Backend
 import dev.edgekit.core.engine.Engine
-import dev.edgekit.core.engine.Sampling
 import dev.edgekit.core.tasks.OpenModel
 import java.io.File
 import kotlinx.coroutines.CoroutineScope
@@ -20,12 +21,13 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 
 /** A bundle of the smallest kind, to be changed by `copy`. */
-fun sampleBundle(
+@InternalEdgekitApi
+public fun sampleBundle(
     answerFormat: AnswerFormat? = null,
     golden: List<Golden> = emptyList(),
     actions: List<Action> = emptyList(),
     model: File = File("sample.litertlm"),
-) = Bundle(
+): Bundle = Bundle(
     model = model,
     manifest = Manifest(
         model = BundleFile(model.name, size = 1, sha256 = "ab".repeat(32)),
@@ -44,13 +46,16 @@ fun sampleBundle(
     notice = null,
 )
 
-val Bundle.only: Task get() = tasks.single()
+@InternalEdgekitApi
+public val Bundle.only: Task get() = tasks.single()
 
-fun openModel(bundle: Bundle, engine: Engine) =
+@InternalEdgekitApi
+public fun openModel(bundle: Bundle, engine: Engine): OpenModel =
     OpenModel(bundle, engine, Backend.CPU, null, CoroutineScope(SupervisorJob() + Dispatchers.Default))
 
 /** The sample with the model's own task, and one for each of some adapters; [form] is their answers', null for none. */
-fun severalTasks(vararg adapters: String, form: ((String) -> AnswerFormat)? = AnswerFormat::Regex): Bundle {
+@InternalEdgekitApi
+public fun severalTasks(vararg adapters: String, form: ((String) -> AnswerFormat)? = AnswerFormat::Regex): Bundle {
     val sample = sampleBundle()
     return sample.copy(
         title = "Several",

@@ -1,12 +1,14 @@
 package dev.edgekit.testing
 
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Calling
 import dev.edgekit.core.bundle.parseManifest
 import java.io.File
 import org.json.JSONObject
 
 /** Seven tools, and one that no app carries out, as a manifest holds them. */
-const val CALLING = """{"dialect": "json", "choice": "auto", "tools": [
+@InternalEdgekitApi
+public const val CALLING: String = """{"dialect": "json", "choice": "auto", "tools": [
     {"name": "turn_on_flashlight", "description": "Turns it on.", "parameters": {"type": "object", "properties": {}, "required": []}},
     {"name": "open_wifi_settings", "description": "", "parameters": {"type": "object", "properties": {}, "required": []}},
     {"name": "create_contact", "description": "", "parameters": {"type": "object", "properties": {
@@ -31,6 +33,8 @@ const val CALLING = """{"dialect": "json", "choice": "auto", "tools": [
 ], "role": "system", "system": "", "declarations": "", "format": null}"""
 
 /** The demo's manifest with a change. */
-fun demoManifest(change: JSONObject.() -> Unit): String = JSONObject(File(Demo.assets, "edgekit.json").readText()).apply(change).toString()
+@InternalEdgekitApi
+public fun demoManifest(change: JSONObject.() -> Unit): String = JSONObject(File(Demo.assets, "edgekit.json").readText()).apply(change).toString()
 
-fun sampleCalling(json: String = CALLING): Calling = parseManifest(demoManifest { put("calling", JSONObject(json)) }).calling!!
+@InternalEdgekitApi
+public fun sampleCalling(json: String = CALLING): Calling = parseManifest(demoManifest { put("calling", JSONObject(json)) }).calling!!

@@ -34,9 +34,9 @@ import androidx.compose.ui.semantics.liveRegion
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
-import dev.edgekit.core.tasks.BenchmarkPlan
+import dev.edgekit.core.BenchmarkPlan
+import dev.edgekit.core.BenchmarkStep
 import dev.edgekit.core.tasks.BenchmarkResult
-import dev.edgekit.core.tasks.BenchmarkStep
 import dev.edgekit.core.tasks.BenchmarkUpdate
 import dev.edgekit.core.tasks.Spread
 import dev.edgekit.sample.R

@@ -2,9 +2,9 @@ package dev.edgekit.sample.screens
 
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
-import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.BenchmarkPlan
+import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.tasks.Benchmark
-import dev.edgekit.core.tasks.BenchmarkPlan
 import dev.edgekit.core.tasks.BenchmarkResult
 import dev.edgekit.core.tasks.BenchmarkUpdate
 import dev.edgekit.core.tasks.contextTokens

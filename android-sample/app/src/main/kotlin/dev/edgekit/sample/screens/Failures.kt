@@ -4,9 +4,9 @@ import androidx.compose.runtime.Composable
 import androidx.compose.runtime.ReadOnlyComposable
 import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
-import dev.edgekit.core.bundle.BundleFailure
-import dev.edgekit.core.engine.Backend
-import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.Backend
+import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.EngineFailure
 import dev.edgekit.sample.R
 
 /**
@@ -84,7 +84,7 @@ private fun explain(failure: EngineFailure): Explanation = when (failure) {
         tooManyTokens(failure.tokens - failure.room),
         null,
     )
-    is EngineFailure.Other -> explanationOf(R.string.engine_failed, R.string.failed_remedy, failure.message)
+    is EngineFailure.Died, is EngineFailure.Other -> explanationOf(R.string.engine_failed, R.string.failed_remedy, failure.message)
 }
 
 @Composable

@@ -1,7 +1,7 @@
 package dev.edgekit.sample.screens
 
 import androidx.lifecycle.ViewModel
-import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.Backend
 import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.Choices
 import dev.edgekit.sample.tasks.HostState

@@ -19,13 +19,13 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.Backend
 import dev.edgekit.core.bundle.AdapterManifest
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.Quality
 import dev.edgekit.core.bundle.QualityCheck
 import dev.edgekit.core.bundle.Task
-import dev.edgekit.core.engine.AnswerFormat
-import dev.edgekit.core.engine.Backend
 import dev.edgekit.core.tasks.callingOf
 import dev.edgekit.core.tasks.contextTokens
 import dev.edgekit.core.tasks.task

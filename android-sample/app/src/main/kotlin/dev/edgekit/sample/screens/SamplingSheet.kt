@@ -37,7 +37,7 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.semantics.stateDescription
 import androidx.compose.ui.text.input.KeyboardType
 import androidx.compose.ui.unit.dp
-import dev.edgekit.core.engine.Sampling
+import dev.edgekit.core.Sampling
 import dev.edgekit.sample.R
 import kotlin.math.roundToInt
 

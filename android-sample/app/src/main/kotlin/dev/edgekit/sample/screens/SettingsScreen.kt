@@ -25,7 +25,7 @@ import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
 import androidx.compose.ui.unit.dp
-import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.Backend
 import dev.edgekit.sample.R
 
 /**

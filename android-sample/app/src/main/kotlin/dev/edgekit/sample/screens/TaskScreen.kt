@@ -60,9 +60,9 @@ import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import dev.edgekit.compose.CallActions
+import dev.edgekit.core.Sampling
 import dev.edgekit.core.calls.Outcome
 import dev.edgekit.core.calls.Settled
-import dev.edgekit.core.engine.Sampling
 import dev.edgekit.sample.R
 import dev.edgekit.sample.calls.carryOut
 import dev.edgekit.sample.calls.deedOf

@@ -1,16 +1,16 @@
 package dev.edgekit.sample.tasks
 
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.Task
 import dev.edgekit.core.calls.Settled
 import dev.edgekit.core.calls.readCalls
 import dev.edgekit.core.calls.resultsOf
 import dev.edgekit.core.engine.Conversation
-import dev.edgekit.core.engine.EngineFailure
 import dev.edgekit.core.engine.Message
 import dev.edgekit.core.engine.Piece
 import dev.edgekit.core.engine.Role
-import dev.edgekit.core.engine.Sampling
 import dev.edgekit.core.tasks.ConversationHolder
 import dev.edgekit.core.tasks.OpenModel
 import dev.edgekit.core.tasks.callingOf

@@ -1,11 +1,11 @@
 package dev.edgekit.sample.tasks
 
+import dev.edgekit.core.Backend
+import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.bundle.Bundle
-import dev.edgekit.core.bundle.BundleFailure
 import dev.edgekit.core.bundle.InstallState
-import dev.edgekit.core.engine.Backend
 import dev.edgekit.core.engine.ChosenEngine
-import dev.edgekit.core.engine.EngineFailure
 import dev.edgekit.core.tasks.EngineOpener
 import dev.edgekit.core.tasks.OpenModel
 import dev.edgekit.core.tasks.OpeningPhase

@@ -2,7 +2,7 @@ package dev.edgekit.sample.tasks
 
 import android.content.SharedPreferences
 import androidx.core.content.edit
-import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.Backend
 
 class SharedPreferencesChoices(private val preferences: SharedPreferences) : Choices {
     override var bundle: BundleChoice

@@ -1,12 +1,12 @@
 package dev.edgekit.sample.tasks
 
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Sampling
 import dev.edgekit.core.calls.Settled
 import dev.edgekit.core.calls.settledFrom
 import dev.edgekit.core.calls.toJson
-import dev.edgekit.core.engine.EngineFailure
 import dev.edgekit.core.engine.Message
 import dev.edgekit.core.engine.Role
-import dev.edgekit.core.engine.Sampling
 import dev.edgekit.core.engine.StopReason
 import dev.edgekit.core.engine.TurnStats
 import org.json.JSONArray

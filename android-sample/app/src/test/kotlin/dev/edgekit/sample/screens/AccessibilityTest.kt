@@ -18,9 +18,9 @@ import androidx.test.core.app.ApplicationProvider
 import androidx.test.espresso.Espresso
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.compose.AnswerView
-import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.answers.Answer
 import dev.edgekit.core.bundle.InstalledAdapter
-import dev.edgekit.core.tasks.Answer
 import dev.edgekit.sample.MainActivity
 import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.Ending

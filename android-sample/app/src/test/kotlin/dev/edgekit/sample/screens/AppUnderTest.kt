@@ -12,9 +12,9 @@ import dev.edgekit.core.tasks.EngineOpener
 import dev.edgekit.core.tasks.TryingOpener
 import dev.edgekit.sample.EdgekitApplication
 import dev.edgekit.sample.tasks.BundleSource
+import dev.edgekit.sample.tasks.MemoryChoices
 import dev.edgekit.sample.tasks.ModelHost
 import dev.edgekit.testing.Demo
-import dev.edgekit.sample.tasks.MemoryChoices
 import java.io.File
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers

@@ -1,7 +1,7 @@
 package dev.edgekit.sample.screens
 
 import androidx.compose.runtime.saveable.SaverScope
-import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.bundle.InstalledAdapter
 import dev.edgekit.sample.screens.Destination.ABOUT
 import dev.edgekit.sample.screens.Destination.BENCHMARK

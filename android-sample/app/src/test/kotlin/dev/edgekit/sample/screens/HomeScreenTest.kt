@@ -13,8 +13,8 @@ import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.espresso.Espresso
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.bundle.Bundle
-import dev.edgekit.core.bundle.BundleFailure
 import dev.edgekit.core.bundle.Golden
 import dev.edgekit.core.bundle.InstalledAdapter
 import dev.edgekit.core.engine.Engine

@@ -11,7 +11,7 @@ import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.espresso.Espresso
 import androidx.test.ext.junit.runners.AndroidJUnit4
-import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.bundle.InstallState
 import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.HostState

@@ -1,6 +1,6 @@
 package dev.edgekit.sample.screens
 
-import dev.edgekit.core.tasks.Answer
+import dev.edgekit.core.answers.Answer
 import dev.edgekit.sample.tasks.Turn
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertSame

@@ -6,10 +6,10 @@ import androidx.compose.ui.test.junit4.v2.createAndroidComposeRule
 import androidx.compose.ui.test.onNodeWithText
 import androidx.compose.ui.test.performClick
 import androidx.test.ext.junit.runners.AndroidJUnit4
-import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.Backend
+import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.bundle.InstallState
-import dev.edgekit.core.engine.Backend
-import dev.edgekit.core.engine.EngineFailure
 import dev.edgekit.core.tasks.OpeningPhase
 import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.testing.sampleBundle

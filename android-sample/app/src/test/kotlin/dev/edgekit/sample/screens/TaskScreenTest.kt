@@ -14,9 +14,9 @@ import androidx.compose.ui.test.performTextInput
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
-import dev.edgekit.core.engine.AnswerFormat
-import dev.edgekit.core.engine.EngineFailure
-import dev.edgekit.core.engine.Sampling
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Sampling
 import dev.edgekit.sample.MainActivity
 import dev.edgekit.sample.R
 import dev.edgekit.testing.FakeEngine

@@ -1,12 +1,12 @@
 package dev.edgekit.sample.tasks
 
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.AdapterManifest
 import dev.edgekit.core.bundle.InstalledAdapter
-import dev.edgekit.core.engine.AnswerFormat
-import dev.edgekit.core.engine.EngineFailure
 import dev.edgekit.core.engine.Message
 import dev.edgekit.core.engine.Role
-import dev.edgekit.core.engine.Sampling
 import dev.edgekit.core.tasks.OpenModel
 import dev.edgekit.core.tasks.contextTokens
 import dev.edgekit.core.tasks.identity

@@ -1,5 +1,5 @@
 package dev.edgekit.sample.tasks
 
-import dev.edgekit.core.engine.Backend
+import dev.edgekit.core.Backend
 
 class MemoryChoices(override var bundle: BundleChoice = BundleChoice.BuiltIn, override var backend: Backend = Backend.CPU) : Choices

@@ -1,10 +1,10 @@
 package dev.edgekit.sample.tasks
 
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.Golden
-import dev.edgekit.core.engine.AnswerFormat
 import dev.edgekit.core.engine.Message
 import dev.edgekit.core.engine.Role
-import dev.edgekit.core.engine.Sampling
 import dev.edgekit.core.tasks.OpenModel
 import dev.edgekit.core.tasks.contextTokens
 import dev.edgekit.core.tasks.identity

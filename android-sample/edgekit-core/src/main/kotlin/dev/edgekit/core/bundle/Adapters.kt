@@ -1,5 +1,6 @@
 package dev.edgekit.core.bundle
 
+import dev.edgekit.core.BundleFailure
 import java.io.IOException
 
 /** Where a file of an adapter lies, seen from the bundle. */

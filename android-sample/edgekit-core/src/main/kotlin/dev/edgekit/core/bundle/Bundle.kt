@@ -1,7 +1,10 @@
 package dev.edgekit.core.bundle
 
-import dev.edgekit.core.engine.AnswerFormat
-import dev.edgekit.core.engine.Sampling
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Sampling
+import dev.edgekit.core.answers.Action
 import java.io.File
 
 /**
@@ -12,7 +15,8 @@ import java.io.File
  * @property oneTurn the chat template changes earlier turns, so that each message must begin a conversation of its own
  * @property calling what the model can ask the app for; null when it only answers
  */
-data class Manifest(
+@InternalEdgekitApi
+public data class Manifest(
     val model: BundleFile,
     val name: String,
     val recipe: String,
@@ -29,17 +33,20 @@ data class Manifest(
 )
 
 /** @property sha256 hexadecimal */
-data class BundleFile(val name: String, val size: Long, val sha256: String)
+@InternalEdgekitApi
+public data class BundleFile(val name: String, val size: Long, val sha256: String)
 
 /**
  * @property targets the projections that an adapter may change, such as `q_proj`
  * @property empty the sidecar of no adapter, which lies beside the model
  * @property bytes of all inputs together
  */
-data class AdapterInputs(val rank: Int, val targets: List<String>, val empty: BundleFile, val bytes: Long)
+@InternalEdgekitApi
+public data class AdapterInputs(val rank: Int, val targets: List<String>, val empty: BundleFile, val bytes: Long)
 
 /** `tasks.json`: what the app offers. */
-data class Offer(val title: String, val tasks: List<Task>)
+@InternalEdgekitApi
+public data class Offer(val title: String, val tasks: List<Task>)
 
 /**
  * What the app does with the model, or with the model and one of its adapters.
@@ -47,7 +54,8 @@ data class Offer(val title: String, val tasks: List<Task>)
  * @property id tells it apart from the other tasks of the app
  * @property adapter a folder below `adapters/`; null for the model alone
  */
-data class Task(
+@InternalEdgekitApi
+public data class Task(
     val id: String,
     val adapter: String?,
     val title: String,
@@ -59,14 +67,14 @@ data class Task(
     val quality: Quality?,
 )
 
-data class Golden(val prompt: String, val answer: String)
+@InternalEdgekitApi
+public data class Golden(val prompt: String, val answer: String)
 
-/** Starts an activity with the action [intent] when every field of [fields] has that text in the answer. */
-data class Action(val fields: Map<String, String>, val intent: String)
+@InternalEdgekitApi
+public data class Quality(val passed: Boolean, val checks: List<QualityCheck>)
 
-data class Quality(val passed: Boolean, val checks: List<QualityCheck>)
-
-data class QualityCheck(val name: String, val passed: Boolean, val summary: String)
+@InternalEdgekitApi
+public data class QualityCheck(val name: String, val passed: Boolean, val summary: String)
 
 /**
  * The parts of `adapter.json` that the app uses.
@@ -77,7 +85,8 @@ data class QualityCheck(val name: String, val passed: Boolean, val summary: Stri
  * @property chatTemplate in place of the model file's; null for that
  * @property oneTurn as in [Manifest]
  */
-data class AdapterManifest(
+@InternalEdgekitApi
+public data class AdapterManifest(
     val name: String,
     val sidecar: BundleFile,
     val base: AdapterBase,
@@ -92,14 +101,18 @@ data class AdapterManifest(
     val oneTurn: Boolean = false,
 )
 
-data class AdapterBase(val name: String, val modelSha256: String)
+@InternalEdgekitApi
+public data class AdapterBase(val name: String, val modelSha256: String)
 
 /** What became of an adapter that a task asks for. */
-sealed interface InstalledAdapter {
+@InternalEdgekitApi
+public sealed interface InstalledAdapter {
     /** @property sidecar lies checked in the app's storage */
-    data class Usable(val manifest: AdapterManifest, val sidecar: File, val notice: String?) : InstalledAdapter
+    @InternalEdgekitApi
+    public data class Usable(val manifest: AdapterManifest, val sidecar: File, val notice: String?) : InstalledAdapter
 
-    data class Refused(val failure: BundleFailure) : InstalledAdapter
+    @InternalEdgekitApi
+    public data class Refused(val failure: BundleFailure) : InstalledAdapter
 }
 
 /**
@@ -109,7 +122,8 @@ sealed interface InstalledAdapter {
  * @property title of the list of tasks; there is at least one
  * @property adapters by the names that the tasks have for them
  */
-data class Bundle(
+@InternalEdgekitApi
+public data class Bundle(
     val model: File,
     val manifest: Manifest?,
     val title: String,
@@ -118,50 +132,28 @@ data class Bundle(
     val notice: String?,
 ) {
     /** Null for a task of the model alone, and for one whose adapter was refused. */
-    fun adapterOf(task: Task): InstalledAdapter.Usable? = adapters[task.adapter] as? InstalledAdapter.Usable
+    public fun adapterOf(task: Task): InstalledAdapter.Usable? = adapters[task.adapter] as? InstalledAdapter.Usable
 
     /** Why a task cannot be used, null when it can. */
-    fun failureOf(task: Task): BundleFailure? = (adapters[task.adapter] as? InstalledAdapter.Refused)?.failure
+    public fun failureOf(task: Task): BundleFailure? = (adapters[task.adapter] as? InstalledAdapter.Refused)?.failure
 
     /** The tasks that can be used. */
     val usable: List<Task> get() = tasks.filter { failureOf(it) == null }
 }
 
 /** What happens between the first launch and a usable file. Sizes in bytes. */
-sealed interface InstallState {
-    data class Copying(val done: Long, val total: Long) : InstallState
+@InternalEdgekitApi
+public sealed interface InstallState {
+    @InternalEdgekitApi
+    public data class Copying(val done: Long, val total: Long) : InstallState
 
-    data class Checking(val done: Long, val total: Long) : InstallState
+    @InternalEdgekitApi
+    public data class Checking(val done: Long, val total: Long) : InstallState
 
-    data class Ready(val bundle: Bundle) : InstallState
+    @InternalEdgekitApi
+    public data class Ready(val bundle: Bundle) : InstallState
 
-    data class Failed(val failure: BundleFailure) : InstallState
+    @InternalEdgekitApi
+    public data class Failed(val failure: BundleFailure) : InstallState
 }
 
-sealed class BundleFailure(message: String, cause: Throwable? = null) : Exception(message, cause) {
-    /** The app was built without a bundle. */
-    class Missing(what: String) : BundleFailure("no $what in the app")
-
-    /** Size or digest differ, or a file is cut short. */
-    class Corrupt(what: String, detail: String) : BundleFailure("$what: $detail")
-
-    /** A manifest or a list of tasks that this app cannot read: a newer schema, a missing key. */
-    class Unreadable(what: String, detail: String) : BundleFailure("$what: $detail")
-
-    /** @property needed bytes in all; [free] bytes there are */
-    class NoSpace(val needed: Long, val free: Long) : BundleFailure("needs $needed bytes, $free are free")
-
-    /** An adapter that was made for the bundle [madeFor], which is not the app's. */
-    class ForeignAdapter(name: String, val madeFor: String, detail: String) : BundleFailure("$name: $detail")
-
-    /** Not signed with the key that the app was built to ask for, or changed since. */
-    class Unsigned(detail: String) : BundleFailure(detail)
-
-    /** An adapter of another rank than the model's, or for projections at which the model takes none. */
-    class UnfitAdapter(name: String, detail: String) : BundleFailure("$name: $detail")
-
-    /** An adapter for a model that takes none. */
-    class NoAdapterInputs(name: String, model: String) : BundleFailure("$name: $model takes no adapters")
-
-    class Other(reason: String, cause: Throwable? = null) : BundleFailure(reason, cause)
-}

@@ -1,6 +1,8 @@
 package dev.edgekit.core.bundle
 
 import android.content.Context
+import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.InternalEdgekitApi
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.IOException
@@ -27,7 +29,8 @@ import kotlinx.coroutines.flow.flowOn
  * @param engineCaches likewise
  * @param signer whose bundles are taken, and no others; null takes anybody's
  */
-class BundleInstaller(
+@InternalEdgekitApi
+public class BundleInstaller(
     private val assets: AssetSource,
     private val directory: File,
     private val engineCaches: File,
@@ -35,7 +38,7 @@ class BundleInstaller(
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
     private val signer: Signer? = null,
 ) {
-    constructor(context: Context) : this(
+    public constructor(context: Context) : this(
         assets = AppAssets(context.assets),
         directory = File(context.noBackupFilesDir, "bundles"),
         engineCaches = File(context.noBackupFilesDir, "engine-caches"),
@@ -45,15 +48,18 @@ class BundleInstaller(
     private val builtIn = File(directory, "built-in")
 
     /** Where the engine may keep its cache for a bundle that this installer made ready. */
-    fun engineCache(bundle: Bundle): File = File(engineCaches, bundle.model.absoluteFile.parentFile!!.name)
+    public fun engineCache(bundle: Bundle): File = File(engineCaches, bundle.model.absoluteFile.parentFile!!.name)
 
     /** Makes the app's own bundle ready. */
-    fun install(): Flow<InstallState> = states { installBuiltIn() }
+    public fun install(): Flow<InstallState> = states { installBuiltIn() }
 
     /** Makes a document ready that the user picked: a .litertlm file, or a zip file with a bundle in it. */
-    fun open(document: Document): Flow<InstallState> = states {
+    public fun open(document: Document): Flow<InstallState> = states {
         pickedBundle(document, File(directory, "picked"), disk, signer).also { deleteStaleCaches() }
     }
+
+    /** Checks a bundle in a directory, where it stays. */
+    public fun openFolder(folder: File): Flow<InstallState> = states { bundleInFolder(folder, signer) }
 
     private fun states(work: suspend FlowCollector<InstallState>.() -> Bundle): Flow<InstallState> = flow {
         val outcome = try {

@@ -1,7 +1,10 @@
 package dev.edgekit.core.bundle
 
-import dev.edgekit.core.engine.AnswerFormat
-import dev.edgekit.core.engine.Sampling
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Sampling
+import dev.edgekit.core.answers.Action
 
 internal const val MANIFEST = "edgekit.json"
 internal const val TASKS = "tasks.json"
@@ -23,7 +26,8 @@ private val TASK_ID = Regex("[a-z0-9-]+")
 private val PLAIN_NAME = Regex("""[^./\\\p{Cntrl}][^/\\\p{Cntrl}]{0,250}""")
 
 /** Reads `edgekit.json`. Throws [BundleFailure.Unreadable], which names the key. */
-fun parseManifest(text: String): Manifest {
+@InternalEdgekitApi
+public fun parseManifest(text: String): Manifest {
     val json = StrictObject.read(MANIFEST, text)
     json.checkSchema(MANIFEST_SCHEMAS)
     val model = bundleFile(json.at("model"), MODEL_SUFFIX)
@@ -45,7 +49,8 @@ fun parseManifest(text: String): Manifest {
 }
 
 /** Reads `tasks.json`. Throws [BundleFailure.Unreadable], which names the key. */
-fun parseTasks(text: String): Offer {
+@InternalEdgekitApi
+public fun parseTasks(text: String): Offer {
     val json = StrictObject.read(TASKS, text)
     json.checkSchema(TASKS_SCHEMAS)
     val tasks = json.objects("tasks").map(::task)

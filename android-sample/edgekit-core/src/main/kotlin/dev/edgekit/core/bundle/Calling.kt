@@ -1,10 +1,17 @@
 package dev.edgekit.core.bundle
 
+import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.calls.Parameter
+import dev.edgekit.core.calls.ParameterKind
+import dev.edgekit.core.calls.Tool
+
 /** How a model writes calls. */
-enum class Dialect(internal val key: String) { FUNCTION_GEMMA("function_gemma"), JSON("json") }
+@InternalEdgekitApi
+public enum class Dialect(internal val key: String) { FUNCTION_GEMMA("function_gemma"), JSON("json") }
 
 /** Whether an answer may be a call, must be one, or must not. */
-enum class CallChoice(internal val key: String) { AUTO("auto"), REQUIRED("required"), NONE("none") }
+@InternalEdgekitApi
+public enum class CallChoice(internal val key: String) { AUTO("auto"), REQUIRED("required"), NONE("none") }
 
 /**
  * What a model can ask the app for.
@@ -14,7 +21,8 @@ enum class CallChoice(internal val key: String) { AUTO("auto"), REQUIRED("requir
  * @property declarations the tools as the model was trained to read them; empty where it was trained without
  * @property format a pattern that every answer is held to; null for none
  */
-data class Calling(
+@InternalEdgekitApi
+public data class Calling(
     val dialect: Dialect,
     val choice: CallChoice,
     val tools: List<Tool>,
@@ -23,28 +31,6 @@ data class Calling(
     val declarations: String,
     val format: String?,
 )
-
-data class Tool(val name: String, val description: String, val parameters: List<Parameter>)
-
-/** @property required a call without it cannot be carried out */
-data class Parameter(val name: String, val description: String, val kind: ParameterKind, val required: Boolean)
-
-/** What a parameter takes. */
-sealed interface ParameterKind {
-    data object Text : ParameterKind
-
-    /** A date with a time of day, in no time zone but the phone's: `2026-03-05T10:00:00`. */
-    data object DateTime : ParameterKind
-
-    data class Number(val whole: Boolean, val minimum: Double?, val maximum: Double?) : ParameterKind
-
-    data object Flag : ParameterKind
-
-    data class Choice(val values: List<String>) : ParameterKind
-
-    /** A list or an object, as JSON. */
-    data object Json : ParameterKind
-}
 
 private val FIRST_ROLES = listOf("developer", "system")
 

@@ -1,5 +1,6 @@
 package dev.edgekit.core.bundle
 
+import dev.edgekit.core.BundleFailure
 import java.io.File
 import java.io.FileOutputStream
 import java.io.IOException

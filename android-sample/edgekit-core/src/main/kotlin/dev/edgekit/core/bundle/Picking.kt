@@ -1,5 +1,6 @@
 package dev.edgekit.core.bundle
 
+import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.engine.damageOf
 import dev.edgekit.core.engine.takesAdapters
 import java.io.BufferedInputStream
@@ -82,7 +83,7 @@ private suspend fun bundleIn(directory: File, signer: Signer?, checks: FlowColle
 }
 
 /** The small files of a bundle; where a signature is asked for, as they were signed. */
-private class SignedTexts(private val directory: File, private val signer: Signer?) {
+internal class SignedTexts(private val directory: File, private val signer: Signer?) {
     /** Null when there is none. Throws [BundleFailure.Unsigned]. */
     fun of(name: String, adapter: String? = null): String? {
         val folder = if (adapter == null) directory else File(directory, adapterPath(adapter, "."))

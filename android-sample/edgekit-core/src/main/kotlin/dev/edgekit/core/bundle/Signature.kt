@@ -1,5 +1,7 @@
 package dev.edgekit.core.bundle
 
+import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.InternalEdgekitApi
 import java.io.FileNotFoundException
 import java.security.MessageDigest
 import java.util.Base64
@@ -23,7 +25,8 @@ private val LISTED = Regex("([0-9a-f]{64})  (\\S+)")
 private val SPKI = byteArrayOf(0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00)
 
 /** Whose bundles an app takes, and no others. */
-class Signer private constructor(private val key: ByteArray, private val id: String) {
+@InternalEdgekitApi
+public class Signer private constructor(private val key: ByteArray, private val id: String) {
     /**
      * The files of a directory as they were signed. Throws [BundleFailure.Unsigned].
      *
@@ -46,11 +49,12 @@ class Signer private constructor(private val key: ByteArray, private val id: Str
         return SignedFiles(where, digests)
     }
 
-    companion object {
+    @InternalEdgekitApi
+    public companion object {
         private const val SHORT = 12
 
         /** The app's own, null when it takes bundles of anybody's. A key that cannot be read is a fault of the app's maker. */
-        fun of(assets: AssetSource): Signer? {
+        public fun of(assets: AssetSource): Signer? {
             val text = try {
                 assets.open(SIGNER).use { it.readBytes().decodeToString() }
             } catch (_: FileNotFoundException) {

@@ -5,6 +5,7 @@ import android.content.res.AssetManager
 import android.net.Uri
 import android.provider.DocumentsContract
 import android.provider.OpenableColumns
+import dev.edgekit.core.InternalEdgekitApi
 import java.io.File
 import java.io.FileNotFoundException
 import java.io.FileOutputStream
@@ -12,14 +13,15 @@ import java.io.IOException
 import java.io.InputStream
 
 /** Where the bundle lies that the app was built with. */
-fun interface AssetSource {
+@InternalEdgekitApi
+public fun interface AssetSource {
     /** Throws [IOException], a [FileNotFoundException] when there is no such file. */
-    fun open(name: String): InputStream
+    public fun open(name: String): InputStream
 }
 
 /** The app's own assets. */
-class AppAssets(private val assets: AssetManager) : AssetSource {
-    override fun open(name: String): InputStream = assets.open("edgekit/$name", AssetManager.ACCESS_STREAMING)
+internal class AppAssets(private val assets: AssetManager, private val path: String = "edgekit") : AssetSource {
+    override fun open(name: String): InputStream = assets.open("$path/$name", AssetManager.ACCESS_STREAMING)
 }
 
 /**
@@ -27,21 +29,24 @@ class AppAssets(private val assets: AssetManager) : AssetSource {
  *
  * @property id tells it apart from other documents
  */
-interface Document {
-    val id: String
+@InternalEdgekitApi
+public interface Document {
+    public val id: String
 
     /** Null when its provider does not say any more, after the permission to read it has ended. */
-    fun facts(): DocumentFacts?
+    public fun facts(): DocumentFacts?
 
     /** Throws [IOException] or [SecurityException]. */
-    fun open(): InputStream
+    public fun open(): InputStream
 }
 
 /** @property size in bytes, [modified] in milliseconds since 1970: null when the provider does not say */
-data class DocumentFacts(val name: String, val size: Long?, val modified: Long?)
+@InternalEdgekitApi
+public data class DocumentFacts(val name: String, val size: Long?, val modified: Long?)
 
 /** A document of another app, such as the system's file picker gives. */
-class PickedDocument(private val resolver: ContentResolver, private val uri: Uri) : Document {
+@InternalEdgekitApi
+public class PickedDocument(private val resolver: ContentResolver, private val uri: Uri) : Document {
     override val id: String get() = uri.toString()
 
     override fun facts(): DocumentFacts? = try {
@@ -64,16 +69,18 @@ class PickedDocument(private val resolver: ContentResolver, private val uri: Uri
 }
 
 /** The storage that bundles are copied to. */
-interface Disk {
+@InternalEdgekitApi
+public interface Disk {
     /** Bytes that can be written below a directory. */
-    fun free(directory: File): Long
+    public fun free(directory: File): Long
 
-    fun create(file: File): FileOutputStream
+    public fun create(file: File): FileOutputStream
 }
 
 /** The device's own. */
-object DeviceDisk : Disk {
+@InternalEdgekitApi
+public object DeviceDisk : Disk {
     override fun free(directory: File): Long = directory.usableSpace
 
-    override fun create(file: File) = FileOutputStream(file)
+    override fun create(file: File): FileOutputStream = FileOutputStream(file)
 }

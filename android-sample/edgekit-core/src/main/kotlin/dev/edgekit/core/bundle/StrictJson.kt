@@ -1,5 +1,6 @@
 package dev.edgekit.core.bundle
 
+import dev.edgekit.core.BundleFailure
 import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject

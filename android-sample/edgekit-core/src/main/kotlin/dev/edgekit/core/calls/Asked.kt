@@ -1,5 +1,6 @@
 package dev.edgekit.core.calls
 
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Calling
 import dev.edgekit.core.bundle.Dialect
 import dev.edgekit.core.engine.Message
@@ -8,7 +9,7 @@ import org.json.JSONArray
 import org.json.JSONObject
 
 /** A call that was decided on, with its arguments as they were at the end. */
-data class Settled(val call: Call, val outcome: Outcome)
+public data class Settled(val call: Call, val outcome: Outcome)
 
 /**
  * A call as it is shown.
@@ -16,41 +17,26 @@ data class Settled(val call: Call, val outcome: Outcome)
  * @property filled null for a tool that there is not
  * @property settled null while nothing was decided
  */
-data class Asked(val call: Call, val filled: Filled?, val settled: Settled?)
+public data class Asked(val call: Call, val filled: Filled?, val settled: Settled?)
 
 /** What a model asks for in an answer, in the answer's order. [settled] by the calls' places. */
-fun ask(said: Said, calling: Calling, settled: Map<Int, Settled>): List<Asked> = said.calls.mapIndexed { index, call ->
+@InternalEdgekitApi
+public fun ask(said: Said, calling: Calling, settled: Map<Int, Settled>): List<Asked> = said.calls.mapIndexed { index, call ->
     val done = settled[index]
     Asked(call, fill(done?.call ?: call, calling.tools), done)
 }
 
 /** The results of an answer's calls, null while one was not decided on. A tool that there is not is answered at once. */
-fun resultsOf(said: Said, calling: Calling, settled: Map<Int, Settled>): Message? {
+@InternalEdgekitApi
+public fun resultsOf(said: Said, calling: Calling, settled: Map<Int, Settled>): Message? {
     val results = said.calls.mapIndexed { index, call ->
         val result = when {
             calling.tools.none { it.name == call.name } -> error("there is no such tool")
             else -> resultOf(settled[index] ?: return null)
         }
-        call.name to result
+        CallResult(call.name, result)
     }
     return if (results.isEmpty()) null else resultMessage(results, calling.dialect)
-}
-
-/** Results as the model was trained to read them: in its own turn, or as a message of its user. */
-private fun resultMessage(results: List<Pair<String, Map<String, String>>>, dialect: Dialect): Message = when (dialect) {
-    Dialect.FUNCTION_GEMMA -> Message(Role.TOOL, results.joinToString("") { (name, result) -> gemmaResult(name, result) })
-    Dialect.JSON -> Message(Role.USER, results.joinToString("\n") { (name, result) -> jsonResult(name, result) })
-}
-
-private fun gemmaResult(name: String, result: Map<String, String>): String {
-    val pairs = result.entries.joinToString(",") { (key, text) -> "$key:<escape>$text<escape>" }
-    return "<start_function_response>response:$name{$pairs}<end_function_response>"
-}
-
-/** With the spaces that Python's json writes, as the training data has them. */
-private fun jsonResult(name: String, result: Map<String, String>): String {
-    val pairs = result.entries.joinToString { (key, text) -> "\"$key\": \"$text\"" }
-    return "{\"name\": \"$name\", \"result\": {$pairs}}"
 }
 
 /** What the model is told of a call: words without quotes, by their keys in the order of the alphabet. */
@@ -65,7 +51,8 @@ private fun resultOf(settled: Settled): Map<String, String> = when (settled.outc
 
 private fun error(reason: String) = mapOf("reason" to reason, "status" to "error")
 
-fun Map<Int, Settled>.toJson() = JSONArray(
+@InternalEdgekitApi
+public fun Map<Int, Settled>.toJson(): JSONArray = JSONArray(
     entries.map { (index, settled) ->
         JSONObject()
             .put("index", index)
@@ -75,7 +62,8 @@ fun Map<Int, Settled>.toJson() = JSONArray(
     },
 )
 
-fun settledFrom(json: JSONArray): Map<Int, Settled> = (0 until json.length()).map(json::getJSONObject).associate {
+@InternalEdgekitApi
+public fun settledFrom(json: JSONArray): Map<Int, Settled> = (0 until json.length()).map(json::getJSONObject).associate {
     @Suppress("UNCHECKED_CAST")
     val arguments = plainValue(it.getJSONObject("arguments")) as Map<String, Any>
     it.getInt("index") to Settled(Call(it.getString("name"), arguments), Outcome.valueOf(it.getString("outcome")))

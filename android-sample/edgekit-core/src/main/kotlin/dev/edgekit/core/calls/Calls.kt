@@ -1,5 +1,6 @@
 package dev.edgekit.core.calls
 
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Dialect
 import org.json.JSONArray
 import org.json.JSONException
@@ -11,7 +12,7 @@ import org.json.JSONTokener
  *
  * @property arguments texts, numbers, booleans, lists and objects as JSON has them
  */
-data class Call(val name: String, val arguments: Map<String, Any>)
+public data class Call(val name: String, val arguments: Map<String, Any>)
 
 /**
  * An answer of a model that may call.
@@ -19,10 +20,11 @@ data class Call(val name: String, val arguments: Map<String, Any>)
  * @property text what it says besides
  * @property problem what is wrong with a call that cannot be read; then there are none
  */
-data class Said(val calls: List<Call>, val text: String, val problem: String? = null)
+public data class Said(val calls: List<Call>, val text: String, val problem: String? = null)
 
 /** Reads an answer that has ended. */
-fun readCalls(text: String, dialect: Dialect): Said = try {
+@InternalEdgekitApi
+public fun readCalls(text: String, dialect: Dialect): Said = try {
     when (dialect) {
         Dialect.FUNCTION_GEMMA -> readFunctionGemma(text)
         Dialect.JSON -> readJsonCalls(text)
@@ -32,7 +34,7 @@ fun readCalls(text: String, dialect: Dialect): Said = try {
 }
 
 /** Whether an answer that streams is on the way to a call. */
-fun looksLikeCall(text: String): Boolean = text.trimStart().firstOrNull() in listOf('{', '[', '<')
+internal fun looksLikeCall(text: String): Boolean = text.trimStart().firstOrNull() in listOf('{', '[', '<')
 
 internal class MalformedCall(message: String) : Exception(message)
 

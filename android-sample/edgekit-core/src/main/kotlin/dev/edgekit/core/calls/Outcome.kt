@@ -1,7 +1,7 @@
 package dev.edgekit.core.calls
 
 /** What became of a call. */
-enum class Outcome {
+public enum class Outcome {
     /** The phone did it. */
     DONE,
 

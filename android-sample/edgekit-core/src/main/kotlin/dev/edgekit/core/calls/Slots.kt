@@ -1,8 +1,5 @@
 package dev.edgekit.core.calls
 
-import dev.edgekit.core.bundle.Parameter
-import dev.edgekit.core.bundle.ParameterKind
-import dev.edgekit.core.bundle.Tool
 import java.time.DateTimeException
 import java.time.LocalDateTime
 import java.time.OffsetDateTime
@@ -18,7 +15,7 @@ import org.json.JSONTokener
  *
  * @property text what stands in its field; empty leaves the argument out
  */
-data class Slot(val parameter: Parameter, val text: String) {
+public data class Slot(val parameter: Parameter, val text: String) {
     val problem: SlotProblem?
         get() = when {
             text.isBlank() -> SlotProblem.MISSING.takeIf { parameter.required }
@@ -27,28 +24,28 @@ data class Slot(val parameter: Parameter, val text: String) {
         }
 }
 
-enum class SlotProblem { MISSING, NO_NUMBER, OUT_OF_RANGE, NO_CHOICE, NO_DATE, NO_JSON }
+public enum class SlotProblem { MISSING, NO_NUMBER, OUT_OF_RANGE, NO_CHOICE, NO_DATE, NO_JSON }
 
 /** A call of a known tool: a slot for each parameter, in the tool's order. [extra] are arguments that the tool does not have. */
-data class Filled(val tool: Tool, val slots: List<Slot>, val extra: List<String>) {
+public data class Filled(val tool: Tool, val slots: List<Slot>, val extra: List<String>) {
     val isReady: Boolean get() = slots.all { it.problem == null }
 
     /** The call as it was edited. */
-    fun call() = Call(tool.name, slots.mapNotNull { slot -> valueOf(slot)?.let { slot.parameter.name to it } }.toMap())
+    public fun call(): Call = Call(tool.name, slots.mapNotNull { slot -> valueOf(slot)?.let { slot.parameter.name to it } }.toMap())
 
-    fun with(name: String, text: String) =
+    public fun with(name: String, text: String): Filled =
         copy(slots = slots.map { if (it.parameter.name == name) it.copy(text = text) else it })
 }
 
 /** Null for a call of a tool that there is not. */
-fun fill(call: Call, tools: List<Tool>): Filled? {
+public fun fill(call: Call, tools: List<Tool>): Filled? {
     val tool = tools.find { it.name == call.name } ?: return null
     val slots = tool.parameters.map { Slot(it, call.arguments[it.name]?.let { value -> written(value, it.kind) }.orEmpty()) }
     return Filled(tool, slots, call.arguments.keys.filter { name -> tool.parameters.none { it.name == name } })
 }
 
 /** The moment of a text such as `2026-03-05T10:00:00`; one with a time zone is moved to the phone's. */
-fun momentOf(text: String): LocalDateTime? {
+public fun momentOf(text: String): LocalDateTime? {
     val iso = text.trim().replace(' ', 'T').let { if ('T' in it) it else "${it}T00:00" }
     return try {
         LocalDateTime.parse(iso)
@@ -62,7 +59,7 @@ fun momentOf(text: String): LocalDateTime? {
 }
 
 /** As the tools take a moment: to the second, always with its seconds. */
-fun isoOf(moment: LocalDateTime): String = moment.truncatedTo(ChronoUnit.SECONDS).toString().let { if (it.length == SHORT) "$it:00" else it }
+public fun isoOf(moment: LocalDateTime): String = moment.truncatedTo(ChronoUnit.SECONDS).toString().let { if (it.length == SHORT) "$it:00" else it }
 
 /** `2026-03-05T10:00`. */
 private const val SHORT = 16

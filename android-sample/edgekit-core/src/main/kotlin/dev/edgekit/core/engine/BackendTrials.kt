@@ -1,5 +1,9 @@
 package dev.edgekit.core.engine
 
+import dev.edgekit.core.Backend
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Sampling
 import java.io.File
 import java.io.FileOutputStream
 import java.security.MessageDigest
@@ -8,11 +12,14 @@ import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
 
 /** How a trial of the GPU ended. */
-sealed interface Verdict {
-    data object Same : Verdict
+@InternalEdgekitApi
+public sealed interface Verdict {
+    @InternalEdgekitApi
+    public data object Same : Verdict
 
     /** @property reason why the GPU is not to be used */
-    data class Unfit(val reason: String) : Verdict
+    @InternalEdgekitApi
+    public data class Unfit(val reason: String) : Verdict
 }
 
 /**
@@ -23,7 +30,7 @@ sealed interface Verdict {
  *
  * @param identity of the model file and the app's version: a trial holds for both
  */
-class BackendTrials(private val directory: File, identity: String) {
+internal class BackendTrials(private val directory: File, identity: String) {
     private val record = File(directory, digest(identity))
 
     /** Null when there was none. */
@@ -69,7 +76,8 @@ class BackendTrials(private val directory: File, identity: String) {
 }
 
 /** @property reason why the engine does not run on the GPU, null when it does */
-data class ChosenEngine(val engine: Engine, val backend: Backend, val reason: String?)
+@InternalEdgekitApi
+public data class ChosenEngine(val engine: Engine, val backend: Backend, val reason: String?)
 
 /**
  * Opens a model on the GPU when it answers there as on the CPU, else on the CPU.
@@ -82,7 +90,7 @@ data class ChosenEngine(val engine: Engine, val backend: Backend, val reason: St
  * @param conversation how it is asked; its sampling is left out of account
  * @param onTrial called before the comparison, which takes as long as two starts
  */
-suspend fun chooseBackend(
+internal suspend fun chooseBackend(
     loader: EngineLoader,
     settings: EngineSettings,
     canary: String,

@@ -26,14 +26,14 @@ private const val ENTRY_END = 2
  * What is wrong with the outside of a model file, null for nothing: its head is damaged, or it was cut short. The
  * engine ends the process over such files instead of saying so. What is in the sections is not looked at.
  */
-fun damageOf(model: File): String? = try {
+internal fun damageOf(model: File): String? = try {
     RandomAccessFile(model, "r").use { file -> damageOf(file, file.length()) }
 } catch (error: IOException) {
     "cannot be read: ${error.message}"
 }
 
 /** Whether a model has inputs for adapters, by the name that the engine knows them by. Reads the whole file. */
-fun takesAdapters(model: File): Boolean {
+internal fun takesAdapters(model: File): Boolean {
     val name = ADAPTER_INPUT.encodeToByteArray()
     val block = ByteArray(SEARCHED_AT_A_TIME)
     var kept = 0 // a name may lie across two blocks

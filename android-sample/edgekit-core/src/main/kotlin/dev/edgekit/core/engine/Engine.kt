@@ -1,11 +1,13 @@
 package dev.edgekit.core.engine
 
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.Backend
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Sampling
 import java.io.Closeable
 import java.io.File
 import kotlinx.coroutines.flow.Flow
-
-/** What computes. */
-enum class Backend { CPU, GPU }
 
 /**
  * How to open a model file.
@@ -17,7 +19,8 @@ enum class Backend { CPU, GPU }
  * @property adapters null when the model takes none
  * @property suppressedInFormats ids that an answer under a format must not contain; null lets the engine find them out
  */
-data class EngineSettings(
+@InternalEdgekitApi
+public data class EngineSettings(
     val model: File,
     val maxTokens: Int,
     val backend: Backend = Backend.CPU,
@@ -36,24 +39,27 @@ data class EngineSettings(
  *   nothing fills, and what was in memory would pass for weights
  * @property bytes of a conversation's adapter inputs
  */
-data class AdapterSupport(val rank: Int, val empty: File, val bytes: Long)
+@InternalEdgekitApi
+public data class AdapterSupport(val rank: Int, val empty: File, val bytes: Long)
 
 /** Opens model files. [LiteRtLm] is the engine that ships. */
-fun interface EngineLoader {
+@InternalEdgekitApi
+public fun interface EngineLoader {
     /** Blocks for seconds: never on the main thread. Throws [EngineFailure]. */
-    fun open(settings: EngineSettings): Engine
+    public fun open(settings: EngineSettings): Engine
 }
 
 /** An opened model. Conversations must be closed before it; it sees to that in [close], which may be called twice. */
-interface Engine : Closeable {
+@InternalEdgekitApi
+public interface Engine : Closeable {
     /** Version of the runtime, such as 0.18.1. */
-    val runtimeVersion: String
+    public val runtimeVersion: String
 
     /** The number of tokens that the engine makes of a text, without a start token. */
-    fun countTokens(text: String): Int
+    public fun countTokens(text: String): Int
 
     /** The conversation before must be closed. Throws [EngineFailure]. */
-    fun converse(settings: ConversationSettings): Conversation
+    public fun converse(settings: ConversationSettings): Conversation
 
     /**
      * Feeds exactly [prefillTokens] and generates exactly [decodeTokens] in a fresh conversation, to be compared with
@@ -61,27 +67,15 @@ interface Engine : Closeable {
      *
      * @param adapter as in [ConversationSettings]
      */
-    fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File? = null): Measurement
-}
-
-/** How the next token is chosen. */
-sealed interface Sampling {
-    data object Greedy : Sampling
-
-    data class TopP(val temperature: Float, val topK: Int, val topP: Float, val seed: Int? = null) : Sampling
-}
-
-/** What every answer of a conversation is held to while it is decoded. */
-sealed interface AnswerFormat {
-    data class JsonSchema(val schema: String) : AnswerFormat
-
-    data class Regex(val pattern: String) : AnswerFormat
+    public fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File? = null): Measurement
 }
 
 /** [TOOL] brings the results of what the model called, in the same turn. */
-enum class Role { USER, MODEL, TOOL }
+@InternalEdgekitApi
+public enum class Role { USER, MODEL, TOOL }
 
-data class Message(val role: Role, val text: String)
+@InternalEdgekitApi
+public data class Message(val role: Role, val text: String)
 
 /**
  * @property sampling null takes the model file's own
@@ -90,7 +84,8 @@ data class Message(val role: Role, val text: String)
  * @property promptTemplate Jinja in place of the model file's; null for that
  * @property systemRole who says the system prompt
  */
-data class ConversationSettings(
+@InternalEdgekitApi
+public data class ConversationSettings(
     val systemPrompt: String? = null,
     val sampling: Sampling? = null,
     val answerFormat: AnswerFormat? = null,
@@ -101,12 +96,13 @@ data class ConversationSettings(
 )
 
 /** The engine has one at a time, which must be closed before another is opened. */
-interface Conversation : Closeable {
+@InternalEdgekitApi
+public interface Conversation : Closeable {
     /** Tokens in the KV cache. */
-    val tokenCount: Int
+    public val tokenCount: Int
 
     /** Tokens that sending this text would add before the answer, the template's included. */
-    fun promptTokens(text: String): Int
+    public fun promptTokens(text: String): Int
 
     /**
      * Sends a message; the flow gives the answer piece by piece and [Piece.Done] at its end. It runs on a thread of the
@@ -114,21 +110,26 @@ interface Conversation : Closeable {
      * conversation is over, and another with the same history takes its place. Throws [EngineFailure], and
      * [EngineFailure.PromptTooLong] before anything is fed.
      */
-    fun send(message: Message): Flow<Piece>
+    public fun send(message: Message): Flow<Piece>
 
-    fun send(text: String): Flow<Piece> = send(Message(Role.USER, text))
+    public fun send(text: String): Flow<Piece> = send(Message(Role.USER, text))
 }
 
-sealed interface Piece {
-    data class Text(val text: String) : Piece
+@InternalEdgekitApi
+public sealed interface Piece {
+    @InternalEdgekitApi
+    public data class Text(val text: String) : Piece
 
-    data class Done(val stats: TurnStats) : Piece
+    @InternalEdgekitApi
+    public data class Done(val stats: TurnStats) : Piece
 }
 
-enum class StopReason { END_OF_TURN, CONTEXT_FULL }
+@InternalEdgekitApi
+public enum class StopReason { END_OF_TURN, CONTEXT_FULL }
 
 /** A turn in figures; times in seconds, speeds in tokens per second. */
-data class TurnStats(
+@InternalEdgekitApi
+public data class TurnStats(
     val promptTokens: Int,
     val generatedTokens: Int,
     val timeToFirstToken: Double,
@@ -138,7 +139,8 @@ data class TurnStats(
 )
 
 /** One benchmark run: the keys of `edgekit bench`'s `Run`. Times in seconds since the call, speeds in tokens per second. */
-data class Measurement(
+@InternalEdgekitApi
+public data class Measurement(
     val prefillTokens: Int,
     val decodeTokens: Int,
     val timeToFirstToken: Double,

@@ -1,5 +1,9 @@
 package dev.edgekit.core.engine
 
+import dev.edgekit.core.Backend
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Sampling
 import java.io.File
 
 /** Tokens that the prompt is fed in at a time: it holds down what a long prompt takes. */
@@ -9,7 +13,8 @@ private const val PREFILL_CHUNK = 128
 private const val NO_CACHE = ":nocache"
 
 /** The LiteRT-LM engine. [loadLibraries] brings it and the shim into the process; it may be called again. */
-class LiteRtLm(private val loadLibraries: () -> Unit = { System.loadLibrary("edgekit") }) : EngineLoader {
+@InternalEdgekitApi
+public class LiteRtLm(private val loadLibraries: () -> Unit = { System.loadLibrary("edgekit") }) : EngineLoader {
     override fun open(settings: EngineSettings): Engine {
         load()
         val path = settings.model.path
@@ -43,9 +48,10 @@ class LiteRtLm(private val loadLibraries: () -> Unit = { System.loadLibrary("edg
         throw EngineFailure.Other("the engine's library does not load: ${error.message}", error)
     }
 
-    companion object {
+    @InternalEdgekitApi
+    public companion object {
         /** The release of LiteRT-LM that the app is built with. Its C interface has no function that says so. */
-        const val RUNTIME_VERSION = "0.18.1"
+        public const val RUNTIME_VERSION: String = "0.18.1"
     }
 }
 

@@ -1,5 +1,7 @@
 package dev.edgekit.core.engine
 
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.EngineFailure
 import java.util.concurrent.Semaphore
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers

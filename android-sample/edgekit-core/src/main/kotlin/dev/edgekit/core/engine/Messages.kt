@@ -1,5 +1,6 @@
 package dev.edgekit.core.engine
 
+import dev.edgekit.core.EngineFailure
 import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject

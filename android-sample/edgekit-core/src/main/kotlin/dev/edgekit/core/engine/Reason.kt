@@ -1,5 +1,7 @@
 package dev.edgekit.core.engine
 
+import dev.edgekit.core.EngineFailure
+
 /** Abseil's status codes, of which the engine's failures have one. */
 private const val RESOURCE_EXHAUSTED = 8
 

@@ -1,8 +1,11 @@
 package dev.edgekit.core.tasks
 
+import dev.edgekit.core.Backend
+import dev.edgekit.core.BenchmarkPlan
+import dev.edgekit.core.BenchmarkStep
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.Task
-import dev.edgekit.core.engine.Backend
 import dev.edgekit.core.engine.ConversationSettings
 import dev.edgekit.core.engine.Engine
 import dev.edgekit.core.engine.EngineLoader
@@ -19,25 +22,14 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.flowOn
 
-/**
- * How to measure.
- *
- * @property prefill tokens of the prompt
- * @property decode tokens of the output
- * @property warmup runs before those that count
- */
-data class BenchmarkPlan(val prefill: Int = 256, val decode: Int = 256, val runs: Int = 3, val warmup: Int = 1) {
-    val steps: Int get() = 2 + warmup + runs
-}
-
-/** What a benchmark is doing. */
-enum class BenchmarkStep { COLD_START, WARM_START, WARM_UP, RUN, SWITCH }
-
-sealed interface BenchmarkUpdate {
+@InternalEdgekitApi
+public sealed interface BenchmarkUpdate {
     /** @property done steps that are behind, out of [of] */
-    data class Progress(val step: BenchmarkStep, val done: Int, val of: Int) : BenchmarkUpdate
+    @InternalEdgekitApi
+    public data class Progress(val step: BenchmarkStep, val done: Int, val of: Int) : BenchmarkUpdate
 
-    data class Finished(val result: BenchmarkResult) : BenchmarkUpdate
+    @InternalEdgekitApi
+    public data class Finished(val result: BenchmarkResult) : BenchmarkUpdate
 }
 
 /**
@@ -47,14 +39,15 @@ sealed interface BenchmarkUpdate {
  * @property cache a directory of its own for the engine's cache; it is emptied before and removed afterwards
  * @property device tells of the phone and its state at this moment
  */
-class Benchmark(
+@InternalEdgekitApi
+public class Benchmark(
     private val loader: EngineLoader,
     private val cache: File,
     private val device: Device,
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
 ) {
     /** Opens engines of its own: no other may be open. Cancelling takes effect when the step under way has ended. */
-    fun run(bundle: Bundle, task: Task, backend: Backend, plan: BenchmarkPlan): Flow<BenchmarkUpdate> = flow {
+    public fun run(bundle: Bundle, task: Task, backend: Backend, plan: BenchmarkPlan): Flow<BenchmarkUpdate> = flow {
         val began = Instant.now().truncatedTo(ChronoUnit.SECONDS)
         val before = device.conditions()
         val adapter = bundle.adapterOf(task)?.sidecar

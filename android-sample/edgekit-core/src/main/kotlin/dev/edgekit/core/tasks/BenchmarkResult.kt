@@ -1,13 +1,16 @@
 package dev.edgekit.core.tasks
 
+import dev.edgekit.core.Backend
+import dev.edgekit.core.BenchmarkPlan
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.Task
-import dev.edgekit.core.engine.Backend
 import dev.edgekit.core.engine.Measurement
 import java.time.Instant
 
 /** @property peakMemory bytes that the process has held at most so far, null when the system does not tell */
-data class BenchmarkRun(val warmup: Boolean, val figures: Measurement, val peakMemory: Long?)
+@InternalEdgekitApi
+public data class BenchmarkRun(val warmup: Boolean, val figures: Measurement, val peakMemory: Long?)
 
 /**
  * What was measured; starts and switches in seconds.
@@ -15,7 +18,8 @@ data class BenchmarkRun(val warmup: Boolean, val figures: Measurement, val peakM
  * @property switches to the adapter of [task]; none when it has none
  * @property cacheBytes what the engine keeps for the next start
  */
-data class BenchmarkResult(
+@InternalEdgekitApi
+public data class BenchmarkResult(
     val bundle: Bundle,
     val task: Task,
     val backend: Backend,
@@ -44,7 +48,8 @@ data class BenchmarkResult(
 }
 
 /** @property values in the order in which they were measured, at least one */
-data class Spread(val values: List<Double>) {
+@InternalEdgekitApi
+public data class Spread(val values: List<Double>) {
     val minimum: Double get() = values.min()
     val maximum: Double get() = values.max()
     val median: Double

@@ -1,35 +1,41 @@
 package dev.edgekit.core.tasks
 
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.Calling
 import dev.edgekit.core.bundle.Task
 import dev.edgekit.core.engine.AdapterSupport
-import dev.edgekit.core.engine.AnswerFormat
 import dev.edgekit.core.engine.ConversationSettings
 import java.io.File
 
 /** Tells bundles apart in what is kept about them. The directory of a bare file is named by its digest. */
-val Bundle.identity: String get() = manifest?.model?.sha256 ?: model.absoluteFile.parentFile!!.name
+@InternalEdgekitApi
+public val Bundle.identity: String get() = manifest?.model?.sha256 ?: model.absoluteFile.parentFile!!.name
 
 /** Likewise what answers in a task: the model, or the model with an adapter. */
-fun Bundle.identityOf(task: Task): String = listOfNotNull(identity, adapterOf(task)?.manifest?.sidecar?.sha256).joinToString(" ")
+@InternalEdgekitApi
+public fun Bundle.identityOf(task: Task): String = listOfNotNull(identity, adapterOf(task)?.manifest?.sidecar?.sha256).joinToString(" ")
 
 /** The tokens that a conversation may hold. A bare file does not say; most are made for this many. */
-val Bundle.contextTokens: Int get() = manifest?.contextTokens ?: DEFAULT_CONTEXT_TOKENS
+@InternalEdgekitApi
+public val Bundle.contextTokens: Int get() = manifest?.contextTokens ?: DEFAULT_CONTEXT_TOKENS
 
 private const val DEFAULT_CONTEXT_TOKENS = 1024
 
 /** Null when the model takes no adapters. */
-val Bundle.adapterSupport: AdapterSupport?
+internal val Bundle.adapterSupport: AdapterSupport?
     get() = manifest?.adapters?.let { AdapterSupport(it.rank, File(model.parentFile, it.empty.name), it.bytes) }
 
-fun Bundle.task(id: String): Task? = tasks.find { it.id == id }
+@InternalEdgekitApi
+public fun Bundle.task(id: String): Task? = tasks.find { it.id == id }
 
 /**
  * Whether each message of a task begins a conversation of its own: where the template says so, by which an adapter speaks
  * as well unless it has its own, and where answers have a format or are calls, because models were trained for that so.
  */
-fun Bundle.isOneTurn(task: Task): Boolean {
+@InternalEdgekitApi
+public fun Bundle.isOneTurn(task: Task): Boolean {
     if (callingOf(task) != null || settingsOf(task).answerFormat != null) return true
     val ofModel = manifest?.oneTurn == true
     val adapter = adapterOf(task)?.manifest ?: return ofModel
@@ -37,7 +43,8 @@ fun Bundle.isOneTurn(task: Task): Boolean {
 }
 
 /** How a task converses unless its user says otherwise. An adapter has its own sampling, answer format and template. */
-fun Bundle.settingsOf(task: Task): ConversationSettings {
+@InternalEdgekitApi
+public fun Bundle.settingsOf(task: Task): ConversationSettings {
     val adapter = adapterOf(task)
     callingOf(task)?.let { return callingSettings(task, it) }
     return ConversationSettings(
@@ -50,7 +57,8 @@ fun Bundle.settingsOf(task: Task): ConversationSettings {
 }
 
 /** What the model can ask for in a task; null where it only answers. An adapter was trained for something else. */
-fun Bundle.callingOf(task: Task): Calling? = manifest?.calling?.takeIf { task.adapter == null }
+@InternalEdgekitApi
+public fun Bundle.callingOf(task: Task): Calling? = manifest?.calling?.takeIf { task.adapter == null }
 
 /** The tools are told in the first message, in the words that the model was trained with. */
 private fun Bundle.callingSettings(task: Task, calling: Calling) = ConversationSettings(

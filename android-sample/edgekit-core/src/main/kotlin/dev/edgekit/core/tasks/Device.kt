@@ -8,11 +8,13 @@ import android.os.BatteryManager
 import android.os.Build
 import android.os.PowerManager
 import androidx.annotation.RequiresApi
+import dev.edgekit.core.InternalEdgekitApi
 import java.io.File
 import java.io.IOException
 
 /** The phone, as far as it tells an app. */
-data class DeviceInfo(
+@InternalEdgekitApi
+public data class DeviceInfo(
     val model: String,
     val soc: String?,
     val os: String,
@@ -24,27 +26,31 @@ data class DeviceInfo(
 )
 
 /** Cores of one kind, by their numbers. */
-data class Cluster(val cpus: List<Int>, val maxMhz: Double?)
+@InternalEdgekitApi
+public data class Cluster(val cpus: List<Int>, val maxMhz: Double?)
 
 /** @property temperature of the battery, degrees Celsius */
-data class Conditions(
+@InternalEdgekitApi
+public data class Conditions(
     val batteryPercent: Double? = null,
     val charging: Boolean? = null,
     val temperature: Double? = null,
     val thermalStatus: String? = null,
 )
 
-interface Device {
-    fun describe(): DeviceInfo
+@InternalEdgekitApi
+public interface Device {
+    public fun describe(): DeviceInfo
 
-    fun conditions(): Conditions
+    public fun conditions(): Conditions
 
     /** The most memory that the process has held so far, bytes; null when the system does not tell. */
-    fun peakMemory(): Long?
+    public fun peakMemory(): Long?
 }
 
-class AndroidDevice(private val context: Context) : Device {
-    override fun describe() = DeviceInfo(
+@InternalEdgekitApi
+public class AndroidDevice(private val context: Context) : Device {
+    override fun describe(): DeviceInfo = DeviceInfo(
         model = Build.MODEL,
         soc = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) socModel() else null,
         os = "Android ${Build.VERSION.RELEASE} (API ${Build.VERSION.SDK_INT})",

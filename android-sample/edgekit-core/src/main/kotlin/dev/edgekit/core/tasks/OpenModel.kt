@@ -1,8 +1,9 @@
 package dev.edgekit.core.tasks
 
+import dev.edgekit.core.Backend
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.Task
-import dev.edgekit.core.engine.Backend
 import dev.edgekit.core.engine.Conversation
 import dev.edgekit.core.engine.ConversationSettings
 import dev.edgekit.core.engine.Engine
@@ -18,13 +19,15 @@ import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 
 /** Has a conversation that stays open between answers, until someone else needs the engine. */
-fun interface ConversationHolder {
+@InternalEdgekitApi
+public fun interface ConversationHolder {
     /** Ends the answer that is under way in the conversation, which is closed then. */
-    suspend fun yieldEngine()
+    public suspend fun yieldEngine()
 }
 
 /** A change from one adapter to another, or to the model alone; [seconds] from closing one conversation to having the next. */
-data class Switch(val task: String, val seconds: Double)
+@InternalEdgekitApi
+public data class Switch(val task: String, val seconds: Double)
 
 /**
  * A bundle with its running engine, which has one conversation at a time: adapters come and go with it.
@@ -32,12 +35,13 @@ data class Switch(val task: String, val seconds: Double)
  * @property fallback why the GPU is not used although the user asked for it, null when it is or was not asked for
  * @property scope whatever uses the engine runs in it; the host ends it before it closes the engine
  */
-class OpenModel(
-    val bundle: Bundle,
-    val engine: Engine,
-    val backend: Backend,
-    val fallback: String?,
-    val scope: CoroutineScope,
+@InternalEdgekitApi
+public class OpenModel(
+    public val bundle: Bundle,
+    public val engine: Engine,
+    public val backend: Backend,
+    public val fallback: String?,
+    public val scope: CoroutineScope,
 ) {
     private val oneAtATime = Mutex()
     private var holder: ConversationHolder? = null
@@ -49,7 +53,7 @@ class OpenModel(
     private val _lastSwitch = MutableStateFlow<Switch?>(null)
 
     /** Null while there was none. */
-    val lastSwitch: StateFlow<Switch?> = _lastSwitch.asStateFlow()
+    public val lastSwitch: StateFlow<Switch?> = _lastSwitch.asStateFlow()
 
     /**
      * The conversation that [holder] keeps: the one that it has, or a new one, for which whoever else kept one loses it,
@@ -58,7 +62,7 @@ class OpenModel(
      * @param renewed the one that it has is not to be gone on with
      * @param settings of a new one
      */
-    suspend fun conversationOf(
+    public suspend fun conversationOf(
         holder: ConversationHolder,
         task: Task,
         renewed: Boolean,
@@ -72,7 +76,7 @@ class OpenModel(
     }
 
     /** Lends a conversation of its own to [block]. Whoever kept one ends the answer under way, and needs a new one to go on. */
-    suspend fun <T> converseBriefly(task: Task, settings: ConversationSettings, block: suspend (Conversation) -> T): T =
+    public suspend fun <T> converseBriefly(task: Task, settings: ConversationSettings, block: suspend (Conversation) -> T): T =
         oneAtATime.withLock {
             // Not for the holder: its next answer may wait for this very lock.
             speaking?.join()

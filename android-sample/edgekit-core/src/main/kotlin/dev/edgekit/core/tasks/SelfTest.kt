@@ -1,10 +1,12 @@
 package dev.edgekit.core.tasks
 
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.Golden
 import dev.edgekit.core.bundle.Task
-import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.engine.Conversation
 import dev.edgekit.core.engine.Piece
-import dev.edgekit.core.engine.Sampling
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
@@ -19,16 +21,24 @@ import kotlinx.coroutines.flow.fold
  *
  * @property answer null when the engine failed, of which [failure] tells
  */
-data class Comparison(val golden: Golden, val answer: String?, val failure: EngineFailure? = null) {
+@InternalEdgekitApi
+public data class Comparison(val golden: Golden, val answer: String?, val failure: EngineFailure? = null) {
     val same: Boolean get() = answer == golden.answer
 }
 
 /** Asks every golden prompt of a task greedily, each in a conversation of its own; emits the comparisons so far after each. */
-fun selfTest(model: OpenModel, task: Task, dispatcher: CoroutineDispatcher = Dispatchers.IO): Flow<List<Comparison>> = flow {
+@InternalEdgekitApi
+public fun selfTest(model: OpenModel, task: Task, dispatcher: CoroutineDispatcher = Dispatchers.IO): Flow<List<Comparison>> {
+    val settings = model.bundle.settingsOf(task).copy(sampling = Sampling.Greedy)
+    return selfTest(task) { prompt -> model.converseBriefly(task, settings) { it.greedily(prompt) } }.flowOn(dispatcher)
+}
+
+/** @param ask answers a prompt greedily, in a conversation of its own */
+internal fun selfTest(task: Task, ask: suspend (String) -> String): Flow<List<Comparison>> = flow {
     val done = mutableListOf<Comparison>()
     for (golden in task.golden) {
         done += try {
-            Comparison(golden, greedyAnswer(model, task, golden.prompt))
+            Comparison(golden, ask(golden.prompt))
         } catch (failure: EngineFailure) {
             Comparison(golden, null, failure)
         } catch (failure: IllegalStateException) {
@@ -37,11 +47,8 @@ fun selfTest(model: OpenModel, task: Task, dispatcher: CoroutineDispatcher = Dis
         }
         emit(done.toList())
     }
-}.flowOn(dispatcher)
-
-private suspend fun greedyAnswer(model: OpenModel, task: Task, prompt: String): String {
-    val settings = model.bundle.settingsOf(task).copy(sampling = Sampling.Greedy)
-    return model.converseBriefly(task, settings) { conversation ->
-        conversation.send(prompt).filterIsInstance<Piece.Text>().fold(StringBuilder()) { text, piece -> text.append(piece.text) }
-    }.toString()
 }
+
+/** The answer to a prompt, in a conversation that is set to be greedy. */
+internal suspend fun Conversation.greedily(prompt: String): String =
+    send(prompt).filterIsInstance<Piece.Text>().fold(StringBuilder()) { text, piece -> text.append(piece.text) }.toString()

@@ -1,7 +1,8 @@
 package dev.edgekit.core.tasks
 
+import dev.edgekit.core.Backend
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Bundle
-import dev.edgekit.core.engine.Backend
 import dev.edgekit.core.engine.BackendTrials
 import dev.edgekit.core.engine.ChosenEngine
 import dev.edgekit.core.engine.ConversationSettings
@@ -19,18 +20,24 @@ import kotlinx.coroutines.withContext
  * @param cacheOf where the engine keeps its cache for a bundle
  * @param trials a directory for what came of trying the GPU
  * @param appVersion a trial holds for one version of the app
+ * @param threads of the CPU; null leaves the choice to the engine
+ * @param contextTokens the most that a conversation may hold; null for what the bundle says
  */
-class TryingOpener(
+@InternalEdgekitApi
+public class TryingOpener(
     private val loader: EngineLoader,
     private val cacheOf: (Bundle) -> File,
     private val trials: File,
     private val appVersion: String,
+    private val threads: Int? = null,
+    private val contextTokens: Int? = null,
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
 ) : EngineOpener {
     override suspend fun open(bundle: Bundle, wanted: Backend, onPhase: (OpeningPhase) -> Unit): ChosenEngine = withContext(dispatcher) {
         val settings = EngineSettings(
             model = bundle.model,
-            maxTokens = bundle.contextTokens,
+            maxTokens = minOf(contextTokens ?: bundle.contextTokens, bundle.contextTokens),
+            threads = threads,
             cacheDir = cacheOf(bundle),
             minimumRuntime = bundle.manifest?.minimumRuntime,
             adapters = bundle.adapterSupport,
@@ -49,7 +56,7 @@ class TryingOpener(
         }
     }
 
-    override fun forgetTrial(bundle: Bundle) = trialsOf(bundle).forget()
+    override fun forgetTrial(bundle: Bundle): Unit = trialsOf(bundle).forget()
 
     /** One with an adapter, where there is one: a GPU that leaves adapters out must be found out. */
     private fun trialTask(bundle: Bundle) = bundle.usable.run { find { it.adapter != null } ?: firstOrNull() }

@@ -3,6 +3,7 @@ package dev.edgekit.core.bundle
 import android.app.Application
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.engine.EngineSettings
 import dev.edgekit.testing.Demo
 import java.io.File

@@ -2,8 +2,10 @@ package dev.edgekit.core.bundle
 
 import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
-import dev.edgekit.core.engine.AnswerFormat
-import dev.edgekit.core.engine.Sampling
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.Sampling
+import dev.edgekit.core.answers.Action
 import dev.edgekit.testing.Demo
 import java.io.File
 import org.json.JSONArray

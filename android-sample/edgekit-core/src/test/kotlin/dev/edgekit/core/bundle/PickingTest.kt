@@ -10,6 +10,7 @@ import android.os.ParcelFileDescriptor
 import android.provider.OpenableColumns
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.BundleFailure
 import dev.edgekit.testing.Demo
 import java.io.ByteArrayOutputStream
 import java.io.File

@@ -2,6 +2,7 @@ package dev.edgekit.core.bundle
 
 import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.BundleFailure
 import dev.edgekit.testing.Demo
 import java.io.ByteArrayOutputStream
 import java.io.File

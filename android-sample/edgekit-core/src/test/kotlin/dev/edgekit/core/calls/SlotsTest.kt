@@ -2,10 +2,9 @@ package dev.edgekit.core.calls
 
 import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
-import dev.edgekit.core.bundle.BundleFailure
+import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.bundle.CallChoice
 import dev.edgekit.core.bundle.Dialect
-import dev.edgekit.core.bundle.ParameterKind
 import dev.edgekit.core.bundle.parseManifest
 import dev.edgekit.testing.CALLING
 import dev.edgekit.testing.demoManifest

@@ -2,6 +2,9 @@ package dev.edgekit.core.engine
 
 import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Sampling
 import dev.edgekit.testing.Demo
 import java.io.File
 import kotlinx.coroutines.flow.filterIsInstance

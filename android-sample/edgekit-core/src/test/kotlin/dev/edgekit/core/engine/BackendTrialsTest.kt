@@ -2,6 +2,8 @@ package dev.edgekit.core.engine
 
 import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.Backend
+import dev.edgekit.core.EngineFailure
 import dev.edgekit.testing.Demo
 import java.io.File
 import kotlinx.coroutines.flow.Flow

@@ -2,6 +2,10 @@ package dev.edgekit.core.engine
 
 import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.Backend
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.parseManifest
 import dev.edgekit.testing.Demo
 import java.io.File

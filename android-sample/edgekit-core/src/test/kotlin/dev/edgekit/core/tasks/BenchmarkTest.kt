@@ -1,7 +1,9 @@
 package dev.edgekit.core.tasks
 
-import dev.edgekit.core.engine.Backend
-import dev.edgekit.core.engine.EngineFailure
+import dev.edgekit.core.Backend
+import dev.edgekit.core.BenchmarkPlan
+import dev.edgekit.core.BenchmarkStep
+import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.engine.EngineLoader
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.only

@@ -1,8 +1,8 @@
 package dev.edgekit.core.tasks
 
+import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.Golden
-import dev.edgekit.core.engine.EngineFailure
-import dev.edgekit.core.engine.Sampling
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.only
 import dev.edgekit.testing.openModel

@@ -1,9 +1,9 @@
 package dev.edgekit.core.tasks
 
+import dev.edgekit.core.Backend
 import dev.edgekit.core.bundle.AdapterInputs
 import dev.edgekit.core.bundle.BundleFile
 import dev.edgekit.core.engine.AdapterSupport
-import dev.edgekit.core.engine.Backend
 import dev.edgekit.core.engine.EngineSettings
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.only

@@ -1,35 +1,38 @@
-package dev.edgekit.core.tasks
+package dev.edgekit.core.answers
 
-import dev.edgekit.core.bundle.Action
+import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Calling
 import dev.edgekit.core.calls.Asked
 import dev.edgekit.core.calls.Settled
 import dev.edgekit.core.calls.ask
 import dev.edgekit.core.calls.looksLikeCall
 import dev.edgekit.core.calls.readCalls
-import dev.edgekit.core.engine.AnswerFormat
 import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject
 import org.json.JSONTokener
 
+/** Starts an activity with the action [intent] when every field of [fields] has that text in the answer. */
+public data class Action(val fields: Map<String, String>, val intent: String)
+
 /** An answer as it is shown. */
-sealed interface Answer {
-    data class Plain(val text: String) : Answer
+public sealed interface Answer {
+    public data class Plain(val text: String) : Answer
 
     /** JSON that is not whole yet. */
-    data class Unfinished(val text: String) : Answer
+    public data class Unfinished(val text: String) : Answer
 
-    data class Label(val text: String) : Answer
+    public data class Label(val text: String) : Answer
 
     /** @property action the button, null when no rule of the bundle holds */
-    data class Card(val fields: List<Field>, val action: Action?) : Answer
+    public data class Card(val fields: List<Field>, val action: Action?) : Answer
 
     /** @property text what the model says besides */
-    data class Calls(val asked: List<Asked>, val text: String) : Answer
+    public data class Calls(val asked: List<Asked>, val text: String) : Answer
 
     /** A call that cannot be read; [problem] says why, in English. */
-    data class Garbled(val text: String, val problem: String) : Answer
+    public data class Garbled(val text: String, val problem: String) : Answer
 }
 
 /**
@@ -39,13 +42,14 @@ sealed interface Answer {
  * @property value null for the heading of an object inside the answer
  * @property depth how many objects it lies inside
  */
-data class Field(val name: String, val value: String?, val depth: Int = 0)
+public data class Field(val name: String, val value: String?, val depth: Int = 0)
 
 /** Intents of other kinds could reach any app with data that a model made up. */
-const val ALLOWED_INTENTS = "android.settings."
+public const val ALLOWED_INTENTS: String = "android.settings."
 
 /** Reads an answer in the format that it was asked for. [ended] is false while more text may follow. */
-fun readAnswer(text: String, format: AnswerFormat?, actions: List<Action>, ended: Boolean): Answer = when (format) {
+@InternalEdgekitApi
+public fun readAnswer(text: String, format: AnswerFormat?, actions: List<Action>, ended: Boolean): Answer = when (format) {
     null -> Answer.Plain(text)
     is AnswerFormat.Regex -> if (ended) Answer.Label(text.trim()) else Answer.Plain(text)
     is AnswerFormat.JsonSchema -> when (val value = if (ended || mayBeWhole(text)) wholeJson(text) else null) {
@@ -58,7 +62,8 @@ fun readAnswer(text: String, format: AnswerFormat?, actions: List<Action>, ended
 }
 
 /** Reads an answer of a model that may call; [settled] are the calls that were decided on. */
-fun readCallingAnswer(text: String, calling: Calling, settled: Map<Int, Settled>, ended: Boolean): Answer {
+@InternalEdgekitApi
+public fun readCallingAnswer(text: String, calling: Calling, settled: Map<Int, Settled>, ended: Boolean): Answer {
     // Half a call is nothing to read.
     if (!ended) return if (looksLikeCall(text)) Answer.Unfinished("") else Answer.Plain(text)
     val said = readCalls(text, calling.dialect)
@@ -106,7 +111,7 @@ private fun JSONArray.holdsObjects() = (0 until length()).any { get(it) is JSONO
 private fun shown(value: Any) = if (value == JSONObject.NULL) "–" else value.toString()
 
 /** `screen_timeout` as "Screen timeout". */
-fun readable(key: String) = key.replace('_', ' ').trim().replaceFirstChar { it.titlecase() }
+public fun readable(key: String): String = key.replace('_', ' ').trim().replaceFirstChar { it.titlecase() }
 
 private fun Action.holds(answer: JSONObject) =
     intent.startsWith(ALLOWED_INTENTS) && fields.all { (name, text) -> answer.opt(name)?.toString() == text }

@@ -1,7 +1,6 @@
-package dev.edgekit.core.tasks
+package dev.edgekit.core.answers
 
-import dev.edgekit.core.bundle.Action
-import dev.edgekit.core.engine.AnswerFormat
+import dev.edgekit.core.AnswerFormat
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNull
 import org.junit.Test

@@ -1,0 +1,4 @@
+package dev.edgekit.core
+
+/** What computes. */
+public enum class Backend { CPU, GPU }

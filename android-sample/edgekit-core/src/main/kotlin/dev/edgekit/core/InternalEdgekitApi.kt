@@ -1,0 +1,16 @@
+package dev.edgekit.core
+
+/**
+ * What the sample app uses of the library beyond its interface: it may change in any release, and is not in
+ * `api/edgekit-core.api`.
+ */
+@RequiresOptIn("This is not part of edgekit-core's interface and may change in any release.", RequiresOptIn.Level.ERROR)
+@Retention(AnnotationRetention.BINARY)
+@Target(
+    AnnotationTarget.CLASS,
+    AnnotationTarget.CONSTRUCTOR,
+    AnnotationTarget.FUNCTION,
+    AnnotationTarget.PROPERTY,
+    AnnotationTarget.TYPEALIAS,
+)
+public annotation class InternalEdgekitApi

@@ -16,6 +16,7 @@ import android.provider.Settings
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.calls.Call
+import dev.edgekit.core.calls.Outcome
 import java.time.Duration
 import java.time.LocalDate
 import java.time.LocalDateTime

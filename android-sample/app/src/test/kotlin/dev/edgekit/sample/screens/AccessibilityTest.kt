@@ -17,7 +17,6 @@ import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.espresso.Espresso
 import androidx.test.ext.junit.runners.AndroidJUnit4
-import dev.edgekit.compose.AnswerView
 import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.answers.Answer
 import dev.edgekit.core.bundle.InstalledAdapter
@@ -87,7 +86,7 @@ class AccessibilityTest {
         val live = SemanticsMatcher.keyIsDefined(SemanticsProperties.LiveRegion)
         val turn = mutableStateOf(ShownTurn("hello", Answer.Plain("word"), ending = null))
         ActivityScenario.launch(ComponentActivity::class.java).use { scenario ->
-            scenario.onActivity { it.setContent { EdgekitTheme { AnswerView(turn.value, isLatest = true, onAction = {}) } } }
+            scenario.onActivity { it.setContent { EdgekitTheme { TurnView(turn.value, isLatest = true, onAction = {}) } } }
             compose.onAllNodes(live).assertCountEquals(0)
             turn.value = turn.value.copy(ending = Ending.Stopped)
             compose.onAllNodes(live).assertCountEquals(1)

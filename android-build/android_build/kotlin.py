@@ -55,9 +55,9 @@ def _plugin(module: Module) -> list[str]:
     return [f"-Xplugin={compose_plugin()}"] if module.has_screens else []
 
 
-def compile_kotlin(sources: Iterable[Path], directory: Path) -> None:
-    """Compile Kotlin that stands alone: it sees Android, the standard library and coroutines, and no warning passes."""
-    places = [*app_libraries().classpath, platform()]
+def compile_kotlin(sources: Iterable[Path], directory: Path, against: Iterable[Path] | None = None) -> None:
+    """Compile Kotlin that stands alone; no warning passes. against: Android and the app's libraries unless said."""
+    places = [*app_libraries().classpath, platform()] if against is None else against
     java(
         kotlin_compiler(),
         _COMPILER,

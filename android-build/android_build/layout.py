@@ -73,14 +73,16 @@ INSIDE: Final = f"-opt-in={INTERNAL}"
 
 CORE: Final = Module("edgekit-core", "dev.edgekit.core", options=(EXPLICIT, INSIDE))
 COMPOSE: Final = Module("edgekit-compose", "dev.edgekit.compose", (CORE,), (EXPLICIT,), has_screens=True)
+DELIVERY: Final = Module("edgekit-delivery", "dev.edgekit.delivery", (CORE,), (EXPLICIT, INSIDE))
+"""Fetches bundles; the sample app does without."""
 TESTING: Final = Module("edgekit-testing", "dev.edgekit.testing", (CORE,), (EXPLICIT, INSIDE))
 """What tests use; no part of an app."""
 APP: Final = Module("app", "dev.edgekit.sample", (CORE, COMPOSE), (INSIDE,), has_screens=True)
 
 IN_APP: Final = (CORE, COMPOSE, APP)
 """What the app consists of, each after those it uses."""
-MODULES: Final = (CORE, COMPOSE, TESTING, APP)
-LIBRARIES: Final = (CORE, COMPOSE, TESTING)
+MODULES: Final = (CORE, COMPOSE, DELIVERY, TESTING, APP)
+LIBRARIES: Final = (CORE, COMPOSE, DELIVERY, TESTING)
 """What apps of others can be built with."""
 
 TEST_RESOURCES: Final = APP.directory / "src" / "test" / "resources"

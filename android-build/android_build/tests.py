@@ -52,7 +52,7 @@ def run_tests(names: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> Non
     classpath += [*app.classpath, *tests.classpath, platform()]
     properties = {
         "robolectric.offline": "true",
-        "robolectric.dependency.dir": _robolectric_platforms(),
+        "robolectric.dependency.dir": robolectric_platforms(),
         **properties_of_tests(screenshots),
     }
     options = [*_JVM, *(f"-D{name}={value}" for name, value in properties.items())]
@@ -136,7 +136,7 @@ def _package_under_test(resources: Path) -> Path:
     return made("package-test", [resources, assets], pack) / "package.apk"
 
 
-def _robolectric_platforms() -> Path:
+def robolectric_platforms() -> Path:
     """Return the directory in which Robolectric looks for its platform, by the name it has in the repository."""
     jar = robolectric_sdk()
 

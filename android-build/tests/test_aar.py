@@ -13,7 +13,7 @@ from android_build import aar, catalog, outputs
 from android_build.aar import DEMO, GROUP, library, maven_repository, pom
 from android_build.engine import ABIS
 from android_build.gradle import differences
-from android_build.layout import COMPOSE, CORE, LIBRARIES, TESTING, Module
+from android_build.layout import COMPOSE, CORE, DELIVERY, LIBRARIES, TESTING, Module
 from android_build.process import BuildError
 from android_build.public_api import api_file, check_public_api, public_api
 from android_build.shim import SHIM
@@ -41,7 +41,7 @@ def test_a_library_holds_its_own_classes_and_says_what_it_is(module: Module) -> 
         uses = manifest.find("uses-sdk")
         assert manifest.get("package") == module.namespace
         assert uses is not None and uses.get(f"{ANDROID}minSdkVersion") == catalog.version("minSdk")
-        assert not manifest.findall("uses-permission")
+        assert bool(manifest.findall("uses-permission")) == (module is DELIVERY)
         assert b"aarFormatVersion=1.0" in archive.read(
             "META-INF/com/android/build/gradle/aar-metadata.properties"
         )
@@ -133,7 +133,7 @@ def test_what_apps_can_use_is_what_the_files_say() -> None:
 
 def test_a_change_of_it_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("android_build.public_api.public_api", lambda classes: "another\n")
-    with pytest.raises(BuildError, match="edgekit-core and edgekit-compose and edgekit-testing"):
+    with pytest.raises(BuildError, match="edgekit-core and edgekit-compose and edgekit-delivery"):
         check_public_api()
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from android_build.catalog import levels
-from android_build.kotlin import app_classes
-from android_build.layout import TOOLS
+from android_build.kotlin import app_classes, classes_of
+from android_build.layout import DELIVERY, TOOLS
 from android_build.maven import fetch
 from android_build.process import BuildError, java, joined
 
@@ -35,7 +35,7 @@ def check_api(classes: Sequence[Path] | None = None) -> None:
         )
     jars = [path for path in files if path.suffix == ".jar"]
     try:
-        places = joined(classes or app_classes())
+        places = joined(classes or [*app_classes(), classes_of(DELIVERY)])
         java(jars, str(_PROGRAM), signatures, places, *_NOT_PLATFORM)
     except BuildError as error:
         raise BuildError(f"the app calls what API {level} does not have\n{error}") from error

@@ -88,10 +88,12 @@ def _fetch(arguments: argparse.Namespace) -> None:
 
 def _compile(arguments: argparse.Namespace) -> None:
     from android_build.api import check_api
-    from android_build.kotlin import app_classes
+    from android_build.kotlin import app_classes, classes_of
+    from android_build.layout import DELIVERY
     from android_build.libraries import old_libraries
 
-    check_api(app_classes(old_libraries() if arguments.old else None))
+    libraries = old_libraries() if arguments.old else None
+    check_api([*app_classes(libraries), classes_of(DELIVERY, libraries)])
 
 
 def _test(arguments: argparse.Namespace) -> None:

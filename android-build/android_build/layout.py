@@ -64,6 +64,11 @@ class Module:
         """Its tests; not every module has some."""
         return self.directory / "src" / "test" / "kotlin"
 
+    @property
+    def test_resources(self) -> Path:
+        """What its tests find among the classes; not every module has some."""
+        return self.directory / "src" / "test" / "resources"
+
 
 EXPLICIT: Final = "-Xexplicit-api=strict"
 INTERNAL: Final = "dev.edgekit.core.InternalEdgekitApi"
@@ -85,7 +90,6 @@ MODULES: Final = (CORE, COMPOSE, DELIVERY, TESTING, APP)
 LIBRARIES: Final = (CORE, COMPOSE, DELIVERY, TESTING)
 """What apps of others can be built with."""
 
-TEST_RESOURCES: Final = APP.directory / "src" / "test" / "resources"
 NAMESPACE: Final = APP.namespace
 """Package of the app's own classes, its R among them."""
 

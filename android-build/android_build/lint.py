@@ -6,6 +6,7 @@ an AAR run only when named apart. `tests/test_lint.py` plants a mistake for each
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -13,7 +14,7 @@ from xml.etree import ElementTree
 from xml.etree.ElementTree import Element, SubElement
 
 from android_build.catalog import levels
-from android_build.layout import APP, CACHE, IN_APP, PROJECT, sources_of
+from android_build.layout import APP, CACHE, DELIVERY, IN_APP, PROJECT, sources_of
 from android_build.libraries import app_libraries
 from android_build.manifest import completed_manifest
 from android_build.maven import fetch
@@ -26,16 +27,17 @@ _CONFIGURATION: Final = APP.directory / "lint.xml"
 
 
 def check_lint(sources: Sequence[Path] | None = None) -> None:
-    """Check the app's sources, resources and manifest. Raises BuildError with what lint finds.
+    """Check the sources of the app and of the delivery, resources and manifest. Raises BuildError with what lint finds.
 
     sources: Kotlin files to check in place of the app's.
     """
-    checked = list(sources_of()) if sources is None else list(sources)
+    checked = list(sources_of((*IN_APP, DELIVERY))) if sources is None else list(sources)
+    asks = "".join(re.findall("<uses-permission [^>]*>", DELIVERY.manifest.read_text(encoding="utf-8")))
 
     def check(directory: Path) -> None:
         sdk, manifest, description = levels(), directory / "AndroidManifest.xml", directory / "project.xml"
         uses = f'<uses-sdk android:minSdkVersion="{sdk.minimum}" android:targetSdkVersion="{sdk.target}" />'
-        manifest.write_text(completed_manifest(uses), encoding="utf-8")
+        manifest.write_text(completed_manifest(uses + asks), encoding="utf-8")
         ElementTree.ElementTree(_described(manifest, checked)).write(
             description, encoding="utf-8", xml_declaration=True
         )
@@ -54,6 +56,7 @@ def check_lint(sources: Sequence[Path] | None = None) -> None:
         *checked,
         *_resources(),
         APP.manifest,
+        DELIVERY.manifest,
         _CONFIGURATION,
         app_libraries().directory,
         Path(__file__),

@@ -15,7 +15,7 @@ from typing import Final
 from android_build.demo import adapter_assets, calling_assets, demo_assets, demo_signer
 from android_build.engine import host_engine
 from android_build.kotlin import app_classes, classes_of, tests_of
-from android_build.layout import MODULES, NAMESPACE, SCREENSHOTS, TEST_RESOURCES, TESTING, Module
+from android_build.layout import IN_APP, MODULES, NAMESPACE, SCREENSHOTS, Module
 from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java_command, show
@@ -42,12 +42,11 @@ def run_tests(names: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> Non
     classpath = [
         _robolectric_settings(),
         *(tests_of(module) for module, _ in chosen),
-        classes_of(TESTING),
+        *(classes_of(module) for module in MODULES if module not in IN_APP),
         *app_classes(),
         resources.r_classes,
     ]
-    if TEST_RESOURCES.is_dir():
-        classpath.append(TEST_RESOURCES)
+    classpath += [module.test_resources for module, _ in chosen if module.test_resources.is_dir()]
     # Android last: it has classes of its own that JUnit and Robolectric bring newer.
     classpath += [*app.classpath, *tests.classpath, platform()]
     properties = {

@@ -45,6 +45,7 @@ _ASSETS: Final = "app/src/main/assets"
 _ENGINE: Final = "edgekit-core/src/main/jniLibs"
 _NOT_TAKEN: Final = (
     "README.md",
+    "edgekit-delivery",
     "edgekit-testing",
     "edgekit-core/api",
     "edgekit-compose/api",
@@ -160,7 +161,7 @@ def _set_up(directory: Path, name: str, identity: Identity, each_abi: Sequence[s
     _change(catalog, r'^versionName = ".*"$', f"versionName = {_literal(toml_string(identity.version_name))}")
     _change(catalog, r"^# Read by Gradle.*$", "# Versions and API levels.")
     abis = ", ".join(map(groovy_string, each_abi))
-    _change(directory / "settings.gradle", r", ':edgekit-testing'", "")
+    _change(directory / "settings.gradle", r", ':edgekit-(?:delivery|testing)'", "")
     for module in _WITH_TESTS:
         build = directory / module / "build.gradle"
         _change(build, r"abiFilters\.addAll\(\[.*?\]\)", f"abiFilters.addAll([{abis}])")

@@ -60,6 +60,7 @@ def test_the_project_is_the_developers_own(navigator: Path, tmp_path: Path) -> N
     assert (folder / "edgekit-core/src/main/jniLibs/arm64-v8a/liblitert-lm.so").stat().st_size > 30e6
     assert (folder / "app/src/main/assets/edgekit" / MODEL).read_bytes() == (navigator / MODEL).read_bytes()
     assert not list(folder.glob("*/src/test")) and not (folder / "edgekit-testing").exists()
+    assert not (folder / "edgekit-delivery").exists()
     assert (folder / "gradlew").stat().st_mode & 0o111
 
 

@@ -37,16 +37,28 @@ public class Signer private constructor(private val key: ByteArray, private val 
         fun refuse(why: String): Nothing = throw BundleFailure.Unsigned("$where: $why")
         if (signature == null) refuse("no $SIGNATURE")
         if (signature.size > MOST_BYTES) refuse("$SIGNATURE is far too large")
-        val (head, list) = split(signature) ?: refuse("$SIGNATURE is no signature that this app knows")
+        val text = verified("$where: $SIGNATURE", signature).decodeToString()
+        val lines = text.removePrefix(SIGNED_FIRST).trimEnd('\n').lines().map { LISTED.matchEntire(it)?.destructured }
+        val digests = lines.filterNotNull().associate { (digest, name) -> name to digest }
+        if (!text.startsWith(SIGNED_FIRST) || digests.size != lines.size) refuse("$SIGNATURE lists no files of a bundle")
+        return SignedFiles(where, digests)
+    }
+
+    /**
+     * The bytes that stand below their signature. What they are their own first line must say: the same key signs other
+     * things, too. Throws [BundleFailure.Unsigned].
+     *
+     * @param what is signed, for messages
+     */
+    public fun verified(what: String, content: ByteArray): ByteArray {
+        fun refuse(why: String): Nothing = throw BundleFailure.Unsigned("$what $why")
+        val (head, signed) = split(content) ?: refuse("is no signature that this app knows")
         val bytes = head[2].removePrefix("signature ").decoded()
         val isKnown = head[0] == FORMAT && head[1].startsWith("key ") && head[2].startsWith("signature ")
-        if (!isKnown || bytes?.size != Ed25519.SIGNATURE_SIZE) refuse("$SIGNATURE is no signature that this app knows")
-        if (head[1] != "key $id") refuse("signed with another key, ${head[1].removePrefix("key ").take(SHORT)}…, and not ${id.take(SHORT)}…")
-        if (!Ed25519.verify(bytes, 0, key, 0, list, 0, list.size)) refuse("$SIGNATURE was changed since it was signed")
-        val lines = list.decodeToString().removePrefix(SIGNED_FIRST).trimEnd('\n').lines().map { LISTED.matchEntire(it)?.destructured }
-        val digests = lines.filterNotNull().associate { (digest, name) -> name to digest }
-        if (!list.decodeToString().startsWith(SIGNED_FIRST) || digests.size != lines.size) refuse("$SIGNATURE lists no files of a bundle")
-        return SignedFiles(where, digests)
+        if (!isKnown || bytes?.size != Ed25519.SIGNATURE_SIZE) refuse("is no signature that this app knows")
+        if (head[1] != "key $id") refuse("is signed with another key, ${head[1].removePrefix("key ").take(SHORT)}…, and not ${id.take(SHORT)}…")
+        if (!Ed25519.verify(bytes, 0, key, 0, signed, 0, signed.size)) refuse("was changed since it was signed")
+        return signed
     }
 
     @InternalEdgekitApi
@@ -64,7 +76,7 @@ public class Signer private constructor(private val key: ByteArray, private val 
         }
 
         /** Reads a public key in PEM. Throws [IllegalArgumentException]. */
-        internal fun read(pem: String): Signer {
+        public fun read(pem: String): Signer {
             val spki = pem.lines().filterNot { it.startsWith("-----") }.joinToString("").decoded()
             require(spki != null && spki.size == SPKI.size + Ed25519.PUBLIC_KEY_SIZE && spki.copyOf(SPKI.size).contentEquals(SPKI)) {
                 "$SIGNER is no public key of Ed25519"

@@ -1,13 +1,15 @@
 """Write the phone-actions data: what people ask of a phone, each with the calls it takes, or with none.
 
-    python dataset.py            # writes train.jsonl and eval.jsonl beside this file
+    python dataset.py            # writes eval.jsonl and test.jsonl beside this file
+    python dataset.py --train train.jsonl
 
-The phrasings stand in grammar/en.toml, nb.toml and ja.toml, the tools in tools.json. Rows are conversations as TRL
-takes them, except that all share the tools. Same seed, same bytes.
+The phrasings stand in grammar/en.toml, nb.toml and ja.toml, those of test.jsonl alone in grammar/held-out, the tools in
+tools.json. Rows are conversations as TRL takes them, except that all share the tools. Same seed, same bytes.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import random
 import sys
@@ -16,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -25,12 +27,15 @@ from training.phrases import (
     LANGUAGES,
     SEED,
     Intent,
-    Split,
     bare,
+    expansions,
     split_sentences,
     vary,
-    write_splits,
+    write_examples,
 )
+
+Split = Literal["train", "eval", "test"]
+"""What is learnt; what one looks at while working on the model; what measures it once it is made."""
 
 HERE = Path(__file__).resolve().parent
 TOOLS: list[dict[str, Any]] = json.loads((HERE / "tools.json").read_text("utf-8"))
@@ -90,11 +95,19 @@ def read_grammar(language: str) -> dict[str, Any]:
 
 
 @cache
+def read_held_out(language: str) -> dict[str, list[str]]:
+    """The frames of each request that only test.jsonl uses."""
+    return tomllib.loads((HERE / "grammar" / "held-out" / f"{language}.toml").read_text("utf-8"))
+
+
+@cache
 def frames(language: str, request: str, split: Split) -> tuple[tuple[str, ...], ...]:
     """The phrasings of a request that one split may use, slots unfilled. request: a key of `ROWS`, or none.
 
     What stands under `more` in the grammar is never held out.
     """
+    if split == "test":
+        return tuple(tuple(expansions(frame, ())) for frame in read_held_out(language)[request])
     grammar = read_grammar(language)[request]
     written, more = tuple(grammar["frames"]), tuple(grammar.get("more", ()))
     if request == "none":
@@ -130,14 +143,14 @@ def clock(language: str, rng: random.Random) -> tuple[str, str]:
 def fill_slots(frame: str, language: str, split: Split, rng: random.Random) -> tuple[str, dict[str, Any]]:
     """A phrasing with its slots filled, and what they mean.
 
-    First and last names meet in train or in eval, never in both.
+    First and last names that meet in train meet in no other split.
     """
     slots = read_grammar(language)["slots"]
     said: dict[str, str] = {}
     meant: dict[str, Any] = {}
     while True:
         first, last = rng.randrange(len(slots["first"])), rng.randrange(len(slots["last"]))
-        if ((first + last) % 5 == 0) == (split == "eval"):
+        if ((first + last) % 5 == 0) == (split != "train"):
             break
     said["first"] = meant["first_name"] = slots["first"][first]
     said["last"] = meant["last_name"] = slots["last"][last]
@@ -251,7 +264,7 @@ def draw(split: Split, taken: set[str], seed: int) -> Iterator[Row]:
 
     taken: bare prompts that must not come; the new ones are added. The split never depends on the seed.
     """
-    column = ("train", "eval").index(split)
+    column = 0 if split == "train" else 1
     for language in LANGUAGES:
         kinds = {request: rows[column] for request, rows in ROWS.items()}
         for kind, count in (
@@ -275,18 +288,14 @@ def draw(split: Split, taken: set[str], seed: int) -> Iterator[Row]:
                     yield conversation(prompt, calls, language, split, rng)
 
 
-def draw_train(taken: set[str], seed: int) -> list[Row]:
-    """Train rows that are not in `taken`, others with each seed."""
-    return list(draw("train", taken, seed))
-
-
-def generate() -> tuple[list[Row], list[Row]]:
-    """(train rows, eval rows) as they are committed."""
+def generate(split: Split) -> list[Row]:
+    """The rows of a split. No prompt is in two splits."""
     taken: set[str] = set()
-    evaluation = list(draw("eval", taken, SEED))
-    train = draw_train(taken, SEED)
-    random.Random(SEED).shuffle(train)
-    return train, evaluation
+    for earlier in ("test", "eval", "train"):
+        rows = list(draw(earlier, taken, SEED))
+        if earlier == split:
+            break
+    return rows
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -295,4 +304,11 @@ def read_rows(path: Path) -> list[Row]:
 
 
 if __name__ == "__main__":
-    write_splits("phone-actions", generate, HERE)
+    parser = argparse.ArgumentParser(description="Write the phone-actions data.")
+    parser.add_argument("--out", type=Path, default=HERE, help="folder for eval.jsonl and test.jsonl")
+    parser.add_argument("--train", type=Path, help="write what the first epoch learns to this file, too")
+    options = parser.parse_args()
+    for split in ("eval", "test"):
+        write_examples(generate(split), options.out / f"{split}.jsonl")
+    if options.train:
+        write_examples(generate("train"), options.train)

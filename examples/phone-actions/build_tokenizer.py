@@ -1,6 +1,6 @@
 """Make the tokenizer of the phone's actions, with FunctionGemma's control tokens.
 
-python build_tokenizer.py    # reads train.jsonl, writes checkpoint/tokenizer.*
+python build_tokenizer.py    # writes checkpoint/tokenizer.*
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dataset import TOOLS, Row, read_grammar, read_rows
+from dataset import SEED, TOOLS, Row, draw_conversations, read_grammar
 from jinja2 import Environment
 
 from training.phrases import LANGUAGES
@@ -48,10 +48,8 @@ def texts(rows: list[Row]) -> list[str]:
 
 
 def main() -> None:
-    """Build both tokenizers from train.jsonl."""
-    model = train_sentencepiece(
-        texts(read_rows(HERE / "train.jsonl")), tuple(CONTROL), longest=24, mixed=True
-    )
+    """Build both tokenizers from train rows."""
+    model = train_sentencepiece(texts(draw_conversations(SEED)), tuple(CONTROL), longest=24, mixed=True)
     save(model, HERE / "chat_template.jinja", CHECKPOINT, CONTROL)
     path = CHECKPOINT / "tokenizer_config.json"
     config = json.loads(path.read_text("utf-8")) | {"sfr_token": START_RESPONSE}

@@ -36,6 +36,7 @@ from training.phrases import (
 
 Split = Literal["train", "eval", "test"]
 """What is learnt; what one looks at while working on the model; what measures it once it is made."""
+MEASURED: tuple[Split, ...] = ("test", "eval")
 
 HERE = Path(__file__).resolve().parent
 TOOLS: list[dict[str, Any]] = json.loads((HERE / "tools.json").read_text("utf-8"))
@@ -60,7 +61,10 @@ NO_CALL_ROWS = (500, 34)
 HELD_OUT = 2  # phrasings of a request
 HELD_OUT_NO_CALL = 10
 SAME_TOOL = 0.25  # share of the parallel rows that call one tool twice
-RESULTS = 0.2  # share of the train rows that go on with the results of the calls
+RESULTS = 0.2  # share of the conversations that end in a call which go on with its results
+ANSWERED = 0.9  # share of the calls in the middle of a conversation that got results
+REQUESTS = {1: 50, 2: 22, 3: 14, 4: 8, 5: 6}  # of 100 conversations, how many have so many requests
+SAME_LANGUAGE = 0.7  # chance that the next request is in the language of the one before
 
 MAILBOXES = (
     *("anna", "ben", "clara", "david", "emma", "frank", "grace", "hans", "ida", "jon", "kari", "lars"),
@@ -86,6 +90,12 @@ class Row:
 
     messages: list[dict[str, Any]]
     language: str
+
+    @property
+    def calls(self) -> list[Call]:
+        """What the model calls last, unless it has heard of the results."""
+        said = self.messages[-1].get("tool_calls", [])
+        return [(call["function"]["name"], call["function"]["arguments"]) for call in said]
 
 
 @cache
@@ -244,8 +254,8 @@ def results_of(calls: list[Call], language: str, rng: random.Random) -> list[dic
     return [*messages, {"role": "assistant", "content": said}]
 
 
-def conversation(prompt: str, calls: list[Call], language: str, split: Split, rng: random.Random) -> Row:
-    """A row: what the user says, the calls or the refusal, and now and then how it goes on."""
+def first_turns(prompt: str, calls: list[Call], language: str) -> Row:
+    """A row: what the user says, and the calls or the refusal."""
     messages: list[dict[str, Any]] = [{"role": "user", "content": prompt}]
     if not calls:
         messages.append({"role": "assistant", "content": read_grammar(language)["none"]["answer"]})
@@ -254,9 +264,28 @@ def conversation(prompt: str, calls: list[Call], language: str, split: Split, rn
         {"type": "function", "function": {"name": name, "arguments": arguments}} for name, arguments in calls
     ]
     messages.append({"role": "assistant", "tool_calls": tool_calls})
-    if split == "train" and rng.random() < RESULTS:
-        messages += results_of(calls, language, rng)
     return Row(messages, language)
+
+
+def join_rows(rows: list[Row], rng: random.Random) -> Iterator[Row]:
+    """Conversations of one request or more that use each row once."""
+    left = {language: [row for row in rows if row.language == language] for language in LANGUAGES}
+    for some in left.values():
+        rng.shuffle(some)
+    while any(left.values()):
+        messages: list[dict[str, Any]] = []
+        language = ""
+        (requests,) = rng.choices(list(REQUESTS), list(REQUESTS.values()))
+        for last in (*[False] * (requests - 1), True):
+            if not left.get(language) or rng.random() > SAME_LANGUAGE:
+                language = rng.choice([language for language in left if left[language]])
+            row = left[language].pop()
+            messages += row.messages
+            if row.calls and rng.random() < (RESULTS if last else ANSWERED):
+                messages += results_of(row.calls, language, rng)
+            if not any(left.values()):
+                break
+        yield Row(messages, language)
 
 
 def draw(split: Split, taken: set[str], seed: int) -> Iterator[Row]:
@@ -285,17 +314,25 @@ def draw(split: Split, taken: set[str], seed: int) -> Iterator[Row]:
                 if bare(prompt) not in taken:
                     taken.add(bare(prompt))
                     produced += 1
-                    yield conversation(prompt, calls, language, split, rng)
+                    yield first_turns(prompt, calls, language)
 
 
-def generate(split: Split) -> list[Row]:
-    """The rows of a split. No prompt is in two splits."""
+@cache
+def draw_measured() -> dict[Split, list[Row]]:
+    """The rows of test and eval. No prompt is in both."""
     taken: set[str] = set()
-    for earlier in ("test", "eval", "train"):
-        rows = list(draw(earlier, taken, SEED))
-        if earlier == split:
-            break
-    return rows
+    return {split: list(draw(split, taken, SEED)) for split in MEASURED}
+
+
+def draw_requests(seed: int) -> list[Row]:
+    """Rows to train, one request each, others with each seed. No prompt of them is measured."""
+    taken = {bare(row.messages[0]["content"]) for rows in draw_measured().values() for row in rows}
+    return list(draw("train", taken, seed))
+
+
+def draw_conversations(seed: int) -> list[Row]:
+    """Such rows as conversations."""
+    return list(join_rows(draw_requests(seed), random.Random(f"{seed}/conversations")))
 
 
 def read_rows(path: Path) -> list[Row]:
@@ -308,7 +345,7 @@ if __name__ == "__main__":
     parser.add_argument("--out", type=Path, default=HERE, help="folder for eval.jsonl and test.jsonl")
     parser.add_argument("--train", type=Path, help="write what the first epoch learns to this file, too")
     options = parser.parse_args()
-    for split in ("eval", "test"):
-        write_examples(generate(split), options.out / f"{split}.jsonl")
+    for split in MEASURED:
+        write_examples(draw_measured()[split], options.out / f"{split}.jsonl")
     if options.train:
-        write_examples(generate("train"), options.train)
+        write_examples(draw_conversations(SEED), options.train)

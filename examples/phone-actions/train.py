@@ -1,10 +1,9 @@
 """Train the model of the phone's actions from random weights and measure it.
 
-    python dataset.py            # the data
     python build_tokenizer.py    # the tokenizer
     python train.py              # the model: checkpoint/, then how many call sets are exact on eval.jsonl
 
-The first epoch reads train.jsonl; each later one draws as many new rows from the same training frames of the grammar.
+Each epoch draws new rows from the training frames of the grammar.
 """
 
 from __future__ import annotations
@@ -18,19 +17,22 @@ from pathlib import Path
 
 import torch
 from build_tokenizer import START_RESPONSE
-from dataset import TOOLS, Row, draw_train, read_rows
+from dataset import MEASURED, TOOLS, Row, draw_requests, join_rows, read_rows, results_of
 from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3ForCausalLM, PreTrainedTokenizerBase
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from training.loop import SEED, dropped_merges, fit
+from training.loop import SEED, Epoch, dropped_merges, fit
 from training.loop import Row as Ids
 from training.model import build_model, optimizers
-from training.phrases import bare
 
 HERE = Path(__file__).resolve().parent
 CHECKPOINT = HERE / "checkpoint"
-EPOCHS = 8
+REQUEST_EPOCHS = 11
+"""Epochs of single requests behind <bos>, which take half the time of those behind the tools."""
+CONVERSATION_EPOCHS = 3
+"""Epochs of conversations behind the tools, as the model is used."""
+CONVERSATIONS = 16  # of a step; each has two requests on average
 LEARNING_RATE = 3e-3
 WINDOW = 128  # tokens: two requests and both calls
 NOTICE = """\
@@ -48,26 +50,26 @@ SAID = re.compile(
 CALL = re.compile(r"<start_function_call>.*?<end_function_call>", re.DOTALL)
 
 
-def render(tokenizer: PreTrainedTokenizerBase, row: Row, *, turns: int | None = None) -> str:
-    """The text of a conversation, or of its first turns up to where the model speaks."""
+def render(tokenizer: PreTrainedTokenizerBase, row: Row, *, asks: bool = False) -> str:
+    """The text of a conversation behind the tools. asks: up to where the model speaks for the last time."""
+    messages = row.messages[:-1] if asks else row.messages
     return str(
-        tokenizer.apply_chat_template(
-            row.messages[:turns], tools=TOOLS, tokenize=False, add_generation_prompt=turns is not None
-        )
+        tokenizer.apply_chat_template(messages, tools=TOOLS, tokenize=False, add_generation_prompt=asks)
     )
 
 
-def prefix_of(tokenizer: PreTrainedTokenizerBase) -> str:
-    """What every conversation begins with: the tools."""
-    return render(tokenizer, Row([{"role": "user", "content": "|"}], "en")).partition("|")[0]
+def prefix_of(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """The ids that every conversation begins with: the tools."""
+    text = render(tokenizer, Row([{"role": "user", "content": ""}], "en"))
+    return tokenizer(text.partition("<start_of_turn>user")[0], add_special_tokens=False)["input_ids"]
 
 
 def encode_rows(tokenizer: PreTrainedTokenizerBase, rows: list[Row], rng: random.Random) -> list[Ids]:
-    """The rows without their common beginning. What the model says is learnt; what it is told gets dropped merges."""
-    prefix = prefix_of(tokenizer)
+    """The rows without the tools. What the model says is learnt; what it is told gets dropped merges."""
     pieces: list[tuple[int, bool, str]] = []
     for i, row in enumerate(rows):
-        text, at = render(tokenizer, row).removeprefix(prefix).rstrip("\n"), 0
+        text, at = tokenizer.apply_chat_template(row.messages, tokenize=False), 0
+        text = text.removeprefix(tokenizer.bos_token).rstrip("\n")
         for said in SAID.finditer(text):
             pieces += [(i, False, text[at : said.start(2)]), (i, True, said[2])]
             at = said.end()
@@ -87,14 +89,14 @@ def encode_rows(tokenizer: PreTrainedTokenizerBase, rows: list[Row], rng: random
 
 @torch.inference_mode()
 def answer_all(model: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerBase, rows: list[Row]) -> list[str]:
-    """The greedy answer to each row's prompt, control tokens kept."""
+    """The greedy answer to each row's last request, control tokens kept."""
     model.eval()
     answers = [""] * len(rows)
-    by_length = sorted(range(len(rows)), key=lambda i: len(rows[i].messages[0]["content"]))
+    by_length = sorted(range(len(rows)), key=lambda i: len(str(rows[i].messages)))
     for at in range(0, len(rows), 84):
         group = by_length[at : at + 84]
         inputs = tokenizer(
-            [render(tokenizer, rows[i], turns=1) for i in group],
+            [render(tokenizer, rows[i], asks=True) for i in group],
             return_tensors="pt",
             padding=True,
             padding_side="left",
@@ -107,21 +109,28 @@ def answer_all(model: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerBase, row
     return answers
 
 
+def behind_another(rows: list[Row], rng: random.Random) -> list[Row]:
+    """The rows as second requests, each behind another row's request, its calls and their results."""
+    others = [Row([*row.messages], row.language) for row in rng.sample(rows, len(rows))]
+    for row in others:
+        if row.calls:
+            row.messages.extend(results_of(row.calls, row.language, rng))
+    return [Row(other.messages + row.messages, row.language) for other, row in zip(others, rows, strict=True)]
+
+
 def report(
     tokenizer: PreTrainedTokenizerBase, rows: list[Row], answers: list[str], *, show_misses: bool
 ) -> float:
     """Print how many sets of calls are exact, in all and of each kind; return the overall share."""
     right, total = Counter[str](), Counter[str]()
     for row, answer in zip(rows, answers, strict=True):
-        wanted = render(tokenizer, Row(row.messages[:2], row.language)).rpartition("<start_of_turn>model\n")[
-            2
-        ]
+        wanted = render(tokenizer, row).rpartition("<start_of_turn>model\n")[2]
         exact = Counter(CALL.findall(wanted)) == Counter(CALL.findall(answer))
         for group in ("all", row.language, f"{len(CALL.findall(wanted))} calls"):
             total[group] += 1
             right[group] += exact
         if show_misses and not exact:
-            print(f"  {row.messages[0]['content']!r}\n    wanted {wanted.strip()}\n    said   {answer}")
+            print(f"  {row.messages[-2]['content']!r}\n    wanted {wanted.strip()}\n    said   {answer}")
     for group in total:
         print(f"exact calls {group:>8}: {right[group]}/{total[group]} = {right[group] / total[group]:.1%}")
     return right["all"] / total["all"]
@@ -130,44 +139,39 @@ def report(
 def main() -> None:
     """Train, save and measure the saved checkpoint."""
     parser = argparse.ArgumentParser(description="Train and measure the model of the phone's actions.")
-    parser.add_argument("--epochs", type=int, default=EPOCHS)
-    parser.add_argument(
-        "--done",
-        type=int,
-        default=0,
-        help="go on with the checkpoint that is there, which so many epochs trained",
-    )
     parser.add_argument(
         "--eval-only", action="store_true", help="measure the checkpoint that is already there"
     )
+    parser.add_argument("--on", choices=MEASURED, default="eval", help="which rows to measure with")
+    parser.add_argument("--second", action="store_true", help="measure with them as second requests, too")
     parser.add_argument("--misses", action="store_true", help="print every wrong answer")
     options = parser.parse_args()
     torch.manual_seed(SEED)
     torch.set_num_threads(2)
 
     tokenizer = AutoTokenizer.from_pretrained(CHECKPOINT)
-    evaluation = read_rows(HERE / "eval.jsonl")
     if not options.eval_only:
-        if options.done:
-            model = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)
-        else:
-            model = build_model(tokenizer, ("<end_of_turn>", START_RESPONSE), WINDOW)
+        model = build_model(tokenizer, ("<end_of_turn>", START_RESPONSE), WINDOW)
         print(f"{model.num_parameters():,} parameters")
-        rng, reserved = random.Random(SEED), {bare(row.messages[0]["content"]) for row in evaluation}
+        rng = random.Random(SEED)
+        tools = tuple(prefix_of(tokenizer))
 
-        def draw_rows(epoch: int) -> list[Ids]:
-            drawn = draw_train(set(reserved), epoch) if epoch else read_rows(HERE / "train.jsonl")
-            return encode_rows(tokenizer, drawn, rng)
+        def draw_epoch(epoch: int) -> Epoch:
+            rows = draw_requests(epoch)
+            if epoch < REQUEST_EPOCHS:
+                return Epoch(encode_rows(tokenizer, rows, rng), tools[:1])
+            rows = list(join_rows(rows, rng))
+            return Epoch(encode_rows(tokenizer, rows, rng), tools, CONVERSATIONS)
 
-        prefix = tokenizer(prefix_of(tokenizer), add_special_tokens=False)["input_ids"]
-        rate = LEARNING_RATE / 2 if options.done else LEARNING_RATE
-        fit(model, optimizers(model), draw_rows, options.epochs, rate, options.done, prefix)
+        fit(model, optimizers(model), draw_epoch, REQUEST_EPOCHS + CONVERSATION_EPOCHS, LEARNING_RATE)
         model.to(torch.bfloat16).save_pretrained(CHECKPOINT)
         (CHECKPOINT / "NOTICE").write_text(NOTICE, "utf-8")
 
     # What counts is the saved file: bfloat16 weights, computed in float32.
     saved = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)
-    report(tokenizer, evaluation, answer_all(saved, tokenizer, evaluation), show_misses=options.misses)
+    single = read_rows(HERE / f"{options.on}.jsonl")
+    for rows in (single, behind_another(single, random.Random(SEED)))[: 1 + options.second]:
+        report(tokenizer, rows, answer_all(saved, tokenizer, rows), show_misses=options.misses)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -20,7 +21,7 @@ from transformers import DynamicCache, Gemma3ForCausalLM, PreTrainedTokenizerBas
 from training.phrases import Example, bare, misspell, read_examples
 
 BATCH_SIZE = 32
-POOL = 16 * BATCH_SIZE  # rows sorted by length together: little padding, still mixed batches
+POOL = 16  # batches of rows that are sorted by length together: little padding, still mixed batches
 WARMUP_STEPS = 150
 PIECE_DROPOUT = 0.03  # chance that a BPE merge of the prompt is skipped: one sentence, many spellings in ids
 SLIP_CHANCE = 0.05  # chance of a typing slip in a training prompt
@@ -28,6 +29,16 @@ SEED = 7
 
 Row = tuple[list[int], list[bool]]
 """The ids of a conversation, and which of them are learnt."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch learns. prefix: ids that stand before every row. batch_size: rows of a step."""
+
+    rows: list[Row]
+    prefix: tuple[int, ...] = ()
+    batch_size: int = BATCH_SIZE
+
 
 DrawTrain = Callable[[set[str], int], list[Example]]
 """Draws train rows that are not in a set of bare prompts, other ones with each seed."""
@@ -72,16 +83,17 @@ def dropped_merges(tokenizer: PreTrainedTokenizerBase) -> Iterator[None]:
         bpe.dropout = None
 
 
-def batches(rows: list[Row], rng: random.Random) -> list[tuple[torch.Tensor, torch.Tensor]]:
+def batches(rows: list[Row], rng: random.Random, size: int) -> list[tuple[torch.Tensor, torch.Tensor]]:
     """Batches of similar lengths in random order: (ids, targets), each (batch, length).
 
     ids are right-padded with 0; targets are -100 except on answers.
     """
     order = rng.sample(range(len(rows)), len(rows))
+    pool = POOL * size
     pools = [
-        sorted(order[at : at + POOL], key=lambda i: len(rows[i][0])) for at in range(0, len(order), POOL)
+        sorted(order[at : at + pool], key=lambda i: len(rows[i][0])) for at in range(0, len(order), pool)
     ]
-    groups = [pool[at : at + BATCH_SIZE] for pool in pools for at in range(0, len(pool), BATCH_SIZE)]
+    groups = [pool[at : at + size] for pool in pools for at in range(0, len(pool), size)]
     rng.shuffle(groups)
     result = []
     for group in groups:
@@ -111,16 +123,15 @@ def rate_factor(step: int, steps: int) -> float:
 def fit(
     model: Gemma3ForCausalLM,
     optimizers: list[torch.optim.Optimizer],
-    draw_rows: Callable[[int], list[Row]],
+    draw_epoch: Callable[[int], Epoch],
     epochs: int,
     learning_rate: float,
     first_epoch: int = 0,
-    prefix: list[int] | None = None,
 ) -> None:
     """Train in place what the optimizers hold, printing the loss of each epoch.
 
-    draw_rows: the rows of an epoch, as many in each. first_epoch: how many epochs were trained before. prefix: ids that
-    stand before every row; computed once per batch, which is what makes long instructions cheap.
+    draw_epoch: about as many steps in each. first_epoch: how many epochs were trained before. A prefix is computed once
+    per batch, which is what makes long instructions cheap.
     """
     rng = random.Random(SEED)
     trained = [p for part in optimizers for group in part.param_groups for p in group["params"]]
@@ -128,12 +139,13 @@ def fit(
     model.train()
     for epoch in range(first_epoch, first_epoch + epochs):
         total = 0.0
-        epoch_batches = batches(draw_rows(epoch), rng)
+        drawn = draw_epoch(epoch)
+        epoch_batches = batches(drawn.rows, rng, drawn.batch_size)
         steps = max(steps, epochs * len(epoch_batches))
         for ids, targets in epoch_batches:
             for group in (group for part in optimizers for group in part.param_groups):
                 group["lr"] = learning_rate * rate_factor(step, steps)
-            cache = prefix_cache(model, prefix, len(ids)) if prefix else None
+            cache = prefix_cache(model, drawn.prefix, len(ids)) if drawn.prefix else None
             # Right padding needs no mask: attention is causal and padded positions carry no loss.
             hidden = model.model(
                 input_ids=ids, past_key_values=cache
@@ -151,29 +163,29 @@ def fit(
         print(f"epoch {epoch + 1}/{first_epoch + epochs}  loss {mean:.4f}  {elapsed:.0f} s", flush=True)
 
 
-def prefix_cache(model: Gemma3ForCausalLM, prefix: list[int], rows: int) -> DynamicCache:
+def prefix_cache(model: Gemma3ForCausalLM, prefix: tuple[int, ...], rows: int) -> DynamicCache:
     """Keys and values of a prefix, once computed and shared by so many rows; gradients flow through them."""
     cache = DynamicCache(config=model.config)
-    model.model(input_ids=torch.tensor([prefix]), past_key_values=cache, use_cache=True)
+    model.model(input_ids=torch.tensor([list(prefix)]), past_key_values=cache, use_cache=True)
     cache.batch_repeat_interleave(rows)
     return cache
 
 
 def draw_examples(
     tokenizer: PreTrainedTokenizerBase, folder: Path, draw_train: DrawTrain
-) -> Callable[[int], list[Row]]:
-    """The rows of an epoch, for `fit`: its folder's train.jsonl is epoch 0, each later one draws as many new ones.
+) -> Callable[[int], Epoch]:
+    """What an epoch learns, for `fit`: its folder's train.jsonl is epoch 0, each later one draws as many new ones.
 
     None of them is in the folder's eval.jsonl.
     """
     rng = random.Random(SEED)
     reserved = {bare(example.prompt) for example in read_examples(folder / "eval.jsonl")}
 
-    def rows(epoch: int) -> list[Row]:
+    def epoch_of(epoch: int) -> Epoch:
         drawn = draw_train(set(reserved), epoch) if epoch else read_examples(folder / "train.jsonl")
-        return encode_examples(tokenizer, drawn, rng)
+        return Epoch(encode_examples(tokenizer, drawn, rng))
 
-    return rows
+    return epoch_of
 
 
 @torch.inference_mode()

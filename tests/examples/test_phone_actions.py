@@ -23,7 +23,7 @@ from edgekit.calling.tools import check_dialect, read_tools
 from edgekit.examples import phone_actions
 from tests.examples.scripts import load_script
 from tests.fixtures.bundles import Bundles, model_of
-from training.phrases import bare, write_examples
+from training.phrases import bare, words, write_examples
 
 pytestmark = pytest.mark.slow
 
@@ -53,30 +53,56 @@ def calls(row: dict[str, Any]) -> list[Call]:
 
 
 def test_generator_reproduces_the_committed_bytes(dataset: ModuleType, tmp_path: Path) -> None:
-    train, evaluation = dataset.generate()
-    for name, generated in (("train.jsonl", train), ("eval.jsonl", evaluation)):
-        write_examples(generated, tmp_path / name)
-        assert (tmp_path / name).read_bytes() == (EXAMPLE / name).read_bytes()
+    for name, drawn in dataset.draw_measured().items():
+        write_examples(drawn, tmp_path / "rows.jsonl")
+        assert (tmp_path / "rows.jsonl").read_bytes() == (EXAMPLE / f"{name}.jsonl").read_bytes()
 
 
-def test_no_prompt_is_in_both_splits() -> None:
-    train, evaluation = ([bare(row["messages"][0]["content"]) for row in rows(s)] for s in ("train", "eval"))
-    assert not set(train) & set(evaluation)
-    assert len(set(evaluation)) == len(evaluation)
+def test_no_prompt_that_measures_is_trained_or_there_twice(dataset: ModuleType) -> None:
+    measured = [bare(row["messages"][0]["content"]) for split in ("eval", "test") for row in rows(split)]
+    assert len(set(measured)) == len(measured) == 1008
+    for epoch in (0, 5):
+        prompts = {
+            bare(message["content"])
+            for row in dataset.draw_conversations(epoch)
+            for message in row.messages
+            if message["role"] == "user"
+        }
+        assert len(prompts) > 6000 and not prompts & set(measured)
 
 
 def test_held_out_phrasings_never_train(dataset: ModuleType) -> None:
     for language in LANGUAGES:
         for request in (*dataset.ROWS, "none"):
-            train, evaluation = (
-                set(sum(dataset.frames(language, request, s), ())) for s in ("train", "eval")
+            train, evaluation, test = (
+                {sentence for frame in dataset.frames(language, request, split) for sentence in frame}
+                for split in ("train", "eval", "test")
             )
-            assert train and evaluation and not train & evaluation
+            assert train and evaluation and test
+            assert not train & evaluation and not (train | evaluation) & test
 
 
-@pytest.mark.parametrize("split", ["train", "eval"])
-def test_every_call_is_one_that_the_tools_allow_and_its_texts_stand_in_the_prompt(split: str) -> None:
-    for row in rows(split):
+def test_what_measures_asks_in_words_that_train(dataset: ModuleType) -> None:
+    for language in LANGUAGES:
+        known, used = (
+            {
+                word
+                for request in dataset.ROWS
+                for frame in dataset.frames(language, request, split)
+                for sentence in frame
+                for word in words(sentence, language)
+            }
+            for split in ("train", "test")
+        )
+        assert used <= known
+
+
+@pytest.mark.parametrize("split", ["train", "eval", "test"])
+def test_every_call_is_one_that_the_tools_allow_and_its_texts_stand_in_the_prompt(
+    dataset: ModuleType, split: str
+) -> None:
+    some = map(vars, dataset.draw_requests(0)) if split == "train" else rows(split)
+    for row in some:
         prompt = row["messages"][0]["content"].lower()
         for call in calls(row):
             assert not misfits(call, TOOLS)
@@ -85,9 +111,10 @@ def test_every_call_is_one_that_the_tools_allow_and_its_texts_stand_in_the_promp
                     assert value.lower() in prompt
 
 
-def test_rows_of_every_kind_are_measured_in_every_language() -> None:
+@pytest.mark.parametrize("split", ["eval", "test"])
+def test_rows_of_every_kind_are_measured_in_every_language(split: str) -> None:
     for language in LANGUAGES:
-        some = [calls(row) for row in rows("eval") if row["language"] == language]
+        some = [calls(row) for row in rows(split) if row["language"] == language]
         assert {call.name for one in some for call in one} == {tool.name for tool in TOOLS}
         assert sum(not one for one in some) == 34
         assert sum(len(one) == 2 for one in some) == 30
@@ -113,12 +140,12 @@ def test_both_tokenizers_say_the_same_ids(tokenizer: PreTrainedTokenizerBase) ->
         assert tokenizer(text, add_special_tokens=False)["input_ids"] == pieces.encode(text)
 
 
-def test_results_continue_the_models_turn(tokenizer: PreTrainedTokenizerBase) -> None:
-    row = next(row for row in rows("train") if len(calls(row)) == 2 and len(row["messages"]) > 2)
+def test_results_continue_the_models_turn(dataset: ModuleType, tokenizer: PreTrainedTokenizerBase) -> None:
+    some = (vars(row) for row in dataset.draw_conversations(0))
+    row = next(row for row in some if [m["role"] for m in row["messages"]].count("tool") == 2)
     text = tokenizer.apply_chat_template(row["messages"], tokenize=False)
-    assert text.count("<start_of_turn>model") == 1
-    assert len(re.findall("<start_function_response>response:", text)) == 2
-    assert not re.search("(<start_function_response>){2}", text)
+    assert text.count("<start_of_turn>model") == text.count("<start_of_turn>user")
+    assert not re.search("(<start_function_response>){2}|<end_function_response><start_of_turn>model", text)
 
 
 APP = """

@@ -64,7 +64,8 @@ def main() -> None:
     step.set_defaults(run=_components)
 
     step = steps.add_parser(
-        "base", help="build the base that ships in edgekit anew, or compare it with the sources"
+        "base",
+        help="build the base and the library that ship in edgekit anew, or compare them with the sources",
     )
     step.add_argument(
         "--compare", action="store_true", help="build it aside and fail when the shipped one differs"
@@ -147,11 +148,13 @@ def _components(arguments: argparse.Namespace) -> None:
 
 def _base(arguments: argparse.Namespace) -> None:
     from android_build.base import compare_base, ship_base
+    from android_build.core import compare_core, ship_core
 
     if arguments.compare:
+        compare_core()
         compare_base()
-    else:
-        directory = ship_base()
+        return
+    for directory in (ship_core(), ship_base()):
         print(
             "\n".join(f"{path.name}  {path.stat().st_size:,} bytes" for path in sorted(directory.iterdir()))
         )

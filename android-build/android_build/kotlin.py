@@ -6,17 +6,20 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from android_build.layout import IN_APP, INSIDE, TESTING, Module
+from android_build.layout import CORE, IN_APP, INSIDE, TESTING, Module
 from android_build.libraries import Libraries, app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java, joined
 from android_build.resources import app_resources
 from android_build.toolchain import compose_plugin, kotlin_compiler, platform
+from edgekit.packaging.core import KOTLIN
 
 _COMPILER: Final = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
 _OPTIONS: Final = ("-no-stdlib", "-no-reflect", "-jvm-target", "17", "-Werror")
 _JVM: Final = ("-Xmx2g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """A compiler runs too briefly to earn more than the quick compiler."""
+_READABLE: Final = ("-language-version", KOTLIN, "-api-version", KOTLIN)
+"""What is shipped compiled is read by compilers of apps, which may be older."""
 
 
 def app_classes(libraries: Libraries | None = None) -> list[Path]:
@@ -36,7 +39,13 @@ def classes_of(module: Module, libraries: Libraries | None = None) -> Path:
     step = f"classes-{module.name}"
     if libraries is not None:
         step += libraries.directory.parent.name.removeprefix("libraries")
-    options = ("-module-name", f"{module.name}_release", *module.options, *_plugin(module))
+    options = (
+        "-module-name",
+        f"{module.name}_release",
+        *module.options,
+        *_plugin(module),
+        *(_READABLE if module is CORE else ()),
+    )
     return _compiled(step, module.kotlin, [*places, platform()], against, options)
 
 

@@ -5,6 +5,9 @@ public sealed class EdgekitFailure(message: String, cause: Throwable? = null) : 
     /** The process has one engine, and [holder] has it. Close that model first, or wait for it: [OpenOptions.waits]. */
     public class Busy(public val holder: String) : EdgekitFailure("the model $holder is open, and a process has one engine")
 
+    /** The answer [text] is not of the form that was asked for: it was cut short, or the cause tells why. */
+    public class Unreadable(public val text: String, cause: Throwable) : EdgekitFailure("the answer cannot be read: ${cause.message}", cause)
+
     /** The model or the session was closed, before or meanwhile. */
     public class Closed(what: String) : EdgekitFailure("$what is closed")
 }

@@ -1,17 +1,26 @@
-"""The Kotlin that `edgekit package` writes for an app compiles against the signatures of the artifacts it uses."""
+"""The Kotlin that `edgekit package` writes for an app compiles against the core, whatever a bundle is called and says.
+
+That it answers, `test_library.py` shows.
+"""
 
 from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import edgekit
 from android_build.kotlin import compile_kotlin
+from android_build.libraries import app_libraries
 from android_build.process import BuildError
+from android_build.toolchain import platform
 from edgekit.examples import sentiment, settings_navigator, support_triage
+from edgekit.packaging.core import core_classes
+from edgekit.packaging.kotlin.facade import facade_of
 
 ARTIFACTS = Path(__file__).with_name("artifacts")
 TARGETS = ("assets", "ai-pack", "asset-pack")
@@ -74,52 +83,92 @@ def adapters(base: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]
 
 
 @pytest.fixture(scope="module")
-def artifacts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """What the generated code calls. The two delivery libraries differ in their names only."""
-    asset_packs = tmp_path_factory.mktemp("artifacts") / "AssetPacks.kt"
+def core(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The classes that ship in edgekit, beside Play's delivery libraries, which differ in their names only."""
+    folder = tmp_path_factory.mktemp("core")
     ai_packs = (ARTIFACTS / "AiPacks.kt").read_text(encoding="utf-8")
+    asset_packs = folder / "AssetPacks.kt"
     asset_packs.write_text(ai_packs.replace("aipacks", "assetpacks").replace("AiPack", "AssetPack"))
-    return [*sorted(ARTIFACTS.glob("*.kt")), asset_packs]
+    compile_kotlin([ARTIFACTS / "AiPacks.kt", asset_packs], folder / "packs")
+    (folder / "core.jar").write_bytes(core_classes())
+    return folder
+
+
+def compile_all(sources: Iterable[Path], core: Path, into: Path) -> None:
+    compile_kotlin(sources, into, [core / "core.jar", core / "packs", *app_libraries().classpath, platform()])
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_it_compiles(bundle: Path, artifacts: list[Path], tmp_path: Path, target: str) -> None:
+def test_it_compiles(bundle: Path, core: Path, tmp_path: Path, target: str) -> None:
     out = edgekit.package(bundle, target, tmp_path / "out").output
-    compile_kotlin([*out.glob("*.kt"), *artifacts], tmp_path / "classes")
+    compile_all(out.glob("*.kt"), core, tmp_path / "classes")
     assert list((tmp_path / "classes/com/example/model").glob("Checkpoint*.class"))
 
 
-@pytest.mark.parametrize("target", ["assets", "asset-pack"])
 def test_it_compiles_with_several_adapters(
-    base: Path, adapters: list[Path], artifacts: list[Path], tmp_path: Path, target: str
+    base: Path, adapters: list[Path], core: Path, tmp_path: Path
 ) -> None:
-    out = edgekit.package(base, target, tmp_path / "out", adapters=adapters, with_base=True).output
-    text = (out / "Checkpoint.kt").read_text(encoding="utf-8")
-    for words in ("BASE(", "_3_MOODS(", "TRIAGE(", "chatTemplate = task.chatTemplate", "task.systemPrompt?"):
-        assert words in text
-    compile_kotlin([*out.glob("*.kt"), *artifacts], tmp_path / "classes")
-    assert (tmp_path / "classes/com/example/model/Checkpoint$Task.class").is_file()
+    out = edgekit.package(base, "assets", tmp_path / "out", adapters=adapters, with_base=True).output
+    compile_all(out.glob("*.kt"), core, tmp_path / "classes")
+    for name in ("Base", "Value3Moods$Answer", "Triage"):
+        assert (tmp_path / f"classes/com/example/model/Checkpoint${name}.class").is_file()
 
 
-def test_it_compiles_with_one_adapter_and_with_none(
-    base: Path, adapters: list[Path], artifacts: list[Path], tmp_path: Path
-) -> None:
-    """One task needs no name to be asked; a base that takes adapters needs its empty sidecar even then."""
-    for number, used in enumerate((adapters[:1], adapters[1:], [])):
-        out = edgekit.package(base, "assets", tmp_path / f"out{number}", adapters=used).output
-        text = (out / "Checkpoint.kt").read_text(encoding="utf-8")
-        assert "fun answer(prompt: String)" in text
-        assert "LoraConfig(loraPath = SIDECAR.at(directory).path)" in text
-        compile_kotlin([out / "Checkpoint.kt", *artifacts], tmp_path / f"classes{number}")
-
-
-def test_a_call_that_the_artifact_does_not_have_is_found(
-    bundle: Path, artifacts: list[Path], tmp_path: Path
-) -> None:
+def test_a_call_that_the_core_does_not_have_is_found(bundle: Path, core: Path, tmp_path: Path) -> None:
     (source,) = edgekit.package(bundle, "assets", tmp_path / "out").output.glob("*.kt")
-    source.write_text(source.read_text().replace("cancelProcess()", "stop()"))
+    source.write_text(source.read_text().replace("Edgekit.open(", "Edgekit.load("))
     with pytest.raises(BuildError, match="unresolved reference"):
-        compile_kotlin([source, *artifacts], tmp_path / "classes")
+        compile_all([source], core, tmp_path / "classes")
+
+
+ODD_SCHEMA = {
+    "type": "object",
+    "required": ["in", "a b", "nested"],
+    "properties": {
+        "in": {"enum": ["fun", "a-b", "a_b", "", "9", "$x"], "description": "Ends */ here /*"},
+        "a b": {"type": "integer"},
+        "a-b": {"type": "number"},
+        "Result": {"enum": ["r"]},
+        "written": {"const": "w"},
+        "nested": {
+            "type": "object",
+            "properties": {
+                "list": {"type": "array", "items": {"type": "array", "items": {"enum": ["k", "l"]}}}
+            },
+        },
+        "loop": {"$ref": "#/$defs/loop"},
+        "maybe": {"anyOf": [{"type": "boolean"}, {"type": "null"}]},
+    },
+    "$defs": {"loop": {"type": "object", "properties": {"next": {"$ref": "#/$defs/loop"}}}},
+}
+
+
+def test_odd_schemas_and_labels_compile(core: Path, tmp_path: Path) -> None:
+    """As texts: the engine is not asked, which would take its time over them."""
+    sources = []
+    for name, answer in {
+        "odd": {"kind": "json_schema", "schema": ODD_SCHEMA},
+        "context": {"kind": "regex", "regex": "(positive|so so|$x)"},
+        "answer": {"kind": "json_schema", "schema": {"enum": ["a", "b", None]}},
+        "list": {"kind": "json_schema", "schema": {"type": "array", "items": {"type": "integer"}}},
+        "text": {"kind": "regex", "regex": "[a-z]+"},
+        "model": None,
+    }.items():
+        task = SimpleNamespace(id=name, adapter=None, title=WORDS["title"], examples=())
+        manifest = SimpleNamespace(
+            answer=answer, calling=None, model=SimpleNamespace(file=name, size=1), kv_length=1
+        )
+        source = SimpleNamespace(
+            name=name,
+            offer=SimpleNamespace(tasks=(task,), title=name),
+            task=task,
+            manifest=manifest,
+            manifest_of=lambda _, manifest=manifest: manifest,
+        )
+        made = facade_of(source, f"com.example.{name}.fun", assets=name)  # type: ignore[arg-type]
+        sources.append(tmp_path / made.file)
+        sources[-1].write_text(made.text, encoding="utf-8")
+    compile_all(sources, core, tmp_path / "classes")
 
 
 WHICH = {"type": "integer", "nullable": True}
@@ -145,7 +194,7 @@ ODD = [
 ]
 
 
-def test_tools_compile_with_a_function_each(artifacts: list[Path], tmp_path: Path) -> None:
+def test_tools_compile_with_a_function_each(core: Path, tmp_path: Path) -> None:
     (tmp_path / "tools.json").write_text(json.dumps(ODD), encoding="utf-8")
     bundle = edgekit.convert(
         settings_navigator() / "checkpoint",
@@ -154,7 +203,7 @@ def test_tools_compile_with_a_function_each(artifacts: list[Path], tmp_path: Pat
         check=False,
     ).bundle
     out = edgekit.package(bundle, "assets", tmp_path / "out").output
-    text = (out / "CheckpointTools.kt").read_text(encoding="utf-8")
+    text = (out / "Checkpoint.kt").read_text(encoding="utf-8")
     assert "suspend fun `fun`(`in`: Long? = null): Map<String, Any?>" in text
     assert "toAll: List<Double>" in text
-    compile_kotlin([*out.glob("*.kt"), *artifacts], tmp_path / "classes")
+    compile_all(out.glob("*.kt"), core, tmp_path / "classes")

@@ -12,13 +12,14 @@ from typing import Annotated, Any, Final
 
 from edgekit.bundle.signature import read_key
 from edgekit.errors import InputError
+from edgekit.packaging.core import check_abis
 from edgekit.packaging.identity import Identity, identifier
 from edgekit.packaging.offer import title_of
 from edgekit.packaging.play import BASE_APP
 from edgekit.packaging.sbom import Part, engine_parts, maven, pypi
 from edgekit.packaging.source import Source, refuse_unsigned
 from edgekit.packaging.target import Flag
-from edgekit.runtime.library import WHEEL_PLATFORMS, engine_library, engine_version
+from edgekit.runtime.library import engine_library, engine_version
 
 SIGNER_NAME: Final = "edgekit-signer.pem"
 """Among an app's assets, beside its bundle's folder: the key by which every bundle must be signed."""
@@ -52,11 +53,14 @@ class AppOptions:
     )
     abis: Annotated[
         tuple[str, ...],
-        Flag("arm64-v8a (phones, the default) or x86_64 (emulators); several allowed.", names=("--abi",)),
+        Flag(
+            "arm64-v8a (phones) or x86_64 (emulators); several allowed. Unsaid: an app the first, a library both.",
+            names=("--abi",),
+        ),
     ] = DEFAULT_ABIS
 
     def __post_init__(self) -> None:
-        _check_abis(self.abis)
+        check_abis(self.abis)
         _read_version(self.version, self.version_code)
 
     @property
@@ -151,17 +155,6 @@ def app_told(identity: Identity, options: AppOptions) -> tuple[tuple[str, str], 
         ("app", f"{identity.label}, {identity.application_id}"),
         ("version", f"{identity.version_name} ({identity.version_code}), {abis}"),
     )
-
-
-def _check_abis(abis: tuple[str, ...]) -> None:
-    known = [abi for kind, abi in WHEEL_PLATFORMS if kind == "android"]
-    for abi in abis:
-        if abi not in known:
-            raise InputError(
-                f"there is no engine for {abi}", where="--abi", remedy=f"there is one for: {', '.join(known)}"
-            )
-    if not abis:
-        raise InputError("no ABI is named", where="--abi", remedy=f"one or more of {', '.join(known)}")
 
 
 def _read_version(text: str | None, code: int | None) -> tuple[str | None, int | None]:

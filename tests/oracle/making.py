@@ -20,11 +20,14 @@ from edgekit.benchmark.plan import BenchPlan
 from edgekit.conversion.adapter.making import adapter
 from edgekit.conversion.convert import convert
 from edgekit.conversion.options import GraphOptions, TextOptions, Trim
+from edgekit.packaging.core import REPOSITORY, CoreOptions
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
+from edgekit.packaging.targets.aar.target import AarOptions
 from edgekit.packaging.targets.apk.assemble import App, write_apk
 from edgekit.packaging.targets.apk.keys import open_keystore
 from edgekit.packaging.targets.gallery.target import GalleryOptions
+from edgekit.packaging.targets.packs import PackOptions
 from tests.conftest import EXAMPLE, SENTIMENT, TRIAGE
 
 FROZEN = Path(__file__).with_name("frozen.json")
@@ -141,9 +144,20 @@ def adapters(folder: Path) -> Iterator[tuple[str, Path]]:
 
 
 def packages(demo: Path, folder: Path) -> Iterator[tuple[str, Path]]:
-    """What every target makes of the demo; the APK with a stand-in for the engine, which is not ours."""
-    for target in ("assets", "project", "ai-pack", "asset-pack"):
-        yield target, edgekit.package(demo, target, folder / target).output
+    """What every target makes of the demo; the APK with a stand-in for the engine, which is not ours.
+
+    Without the library, which android-build holds to its sources, and the engine beside it.
+    """
+    yield "project", edgekit.package(demo, "project", folder / "project").output
+    for target, options in (
+        ("assets", CoreOptions(abis=("arm64-v8a",))),
+        ("ai-pack", PackOptions(abis=("arm64-v8a",))),
+        ("asset-pack", PackOptions(abis=("arm64-v8a",))),
+        ("aar", AarOptions(abis=("arm64-v8a",), sources=True)),
+    ):
+        out = edgekit.package(demo, target, folder / target, options=options).output
+        shutil.rmtree(out / REPOSITORY)
+        yield target, out
     hosted = GalleryOptions(model_id="me/settings-navigator", commit="0" * 40, check=False)
     yield "gallery", edgekit.package(demo, "gallery", folder / "gallery", options=hosted).output
     engine = folder / "engine"

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
 import pytest
 
 import edgekit
+from edgekit.benchmark.native.build import PREBUILT
+from edgekit.packaging import core
 from edgekit.packaging.result import Package
 from tests.conftest import EXAMPLE
 from tests.fixtures.bundles import Bundles
@@ -17,6 +19,16 @@ from tests.fixtures.bundles import Bundles
 MODEL = "settings-navigator.litertlm"
 
 Packaged = Callable[[str], Package]
+
+
+@pytest.fixture(scope="package", autouse=True)
+def small_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A stand-in for the engine's library beside a library or files for an app: two of 40 MB say no more."""
+    engine = tmp_path_factory.mktemp("engine") / "liblitert-lm.so"
+    shutil.copy(PREBUILT / "librunner-android-arm64-v8a.so", engine)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(core, "engine_library", lambda kind, abi: engine)
+        yield engine
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import edgekit
-from edgekit.bundle.adapter.manifest import read_adapter_manifest
 from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
 from edgekit.errors import AdapterError, BundleError, InputError
 from edgekit.packaging.presets import PRESETS_NAME
@@ -201,7 +200,7 @@ def test_a_base_alone_is_one_task_with_the_empty_sidecar(adapter_ready_bundle: P
         adapter_ready_bundle / EMPTY_SIDECAR_NAME
     ).read_bytes()
     assert not (assets / "adapters").exists()
-    assert "LoraConfig(loraPath = SIDECAR.at(directory).path)" in (out / "SettingsNavigator.kt").read_text()
+    assert "model.typed(null, question)" in (out / "SettingsNavigator.kt").read_text()
 
 
 def test_without_presets_the_manifest_says_what_there_is_to_say(
@@ -274,19 +273,10 @@ def test_the_generated_class_has_a_task_for_each(
 ) -> None:
     out = edgekit.package(adapter_ready_bundle, "assets", tmp_path / "out", adapters=adapters).output
     kotlin = (out / "SettingsNavigator.kt").read_text(encoding="utf-8")
-    for adapter in adapters:
-        sidecar = read_adapter_manifest(adapter).sidecar
-        for words in (
-            f'"adapters/{adapter.name}/{sidecar.file}"',
-            f"{sidecar.size:_}L",
-            f'"{sidecar.sha256}"',
-            f"{adapter.name.upper().replace('-', '_')}(",
-        ):
-            assert words in kotlin
-    assert "LoraConfig(loraPath = task.sidecar.at(directory).path)" in kotlin
-    readme = (out / "README.md").read_text(encoding="utf-8")
-    assert 'model.answer(SettingsNavigator.Task.SENTIMENT, "I love the keyboard")' in readme
-    assert "| Support triage | `support-triage` |" in readme
+    assert "public val sentiment: Sentiment = Sentiment(model)" in kotlin
+    assert 'model.typed("support-triage", question)' in kotlin
+    assert kotlin.count("public suspend fun ask(question: String): Result<Answer>") == 2
+    assert 'model.sentiment.ask("I love the keyboard")' in (out / "README.md").read_text(encoding="utf-8")
 
 
 # ---------------------------------------- what is refused

@@ -122,7 +122,7 @@ def test_a_package_has_its_own_and_that_of_its_bundle(packaged: Packaged, target
     document = checked((made.output / "sbom.cdx.json").read_bytes())
     names = {each["name"] for each in document["components"]}
     assert "settings-navigator" in names
-    assert ("kotlin-stdlib" if target == "project" else "litertlm-android") in names
+    assert ("kotlin-stdlib" if target == "project" else "edgekit-core") in names
     (inner,) = [path for path in made.output.rglob("sbom.cdx.json") if path.parent.name == "edgekit"]
     model = hashlib.sha256((inner.parent / MODEL).read_bytes()).hexdigest()
     assert checked(inner.read_bytes())["metadata"]["component"]["hashes"][0]["content"] == model

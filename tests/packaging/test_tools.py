@@ -1,7 +1,7 @@
 """What packages say of a bundle's tools: Kotlin's names, and what the Gallery has of them."""
 
 from edgekit.calling.tools import Calling, parse_tools, read_tools
-from edgekit.packaging.kotlin.tools import tools_file
+from edgekit.packaging.kotlin.tools import tools_interface
 from edgekit.packaging.targets.gallery.actions import differences, joins, note
 from tests.fixtures.calling import MOBILE_ACTIONS
 
@@ -9,17 +9,20 @@ TOOLS = read_tools(MOBILE_ACTIONS)
 
 
 def test_each_tool_is_a_typed_function() -> None:
-    text = tools_file(Calling("function_gemma", "auto", TOOLS), "Phone")
-    assert "interface PhoneTools {" in text
+    text = tools_interface(Calling("function_gemma", "auto", TOOLS))
+    assert "public interface Tools {" in text
     assert "suspend fun createCalendarEvent(datetime: String, title: String): Map<String, Any?>" in text
     assert "phoneNumber: String? = null" in text
     assert '"show_map" -> showMap(query = arguments["query"] as String)' in text
 
 
-def test_names_that_would_become_one_stay_as_they_are() -> None:
-    tools = parse_tools([{"name": "a_b"}, {"name": "aB"}], where="tools.json")
-    text = tools_file(Calling("json", "auto", tools), "Two")
-    assert "fun a_b()" in text and "fun aB()" in text
+def test_names_that_would_become_one_are_told_apart() -> None:
+    tools = parse_tools(
+        [{"name": "a_b"}, {"name": "aB"}, {"name": "call"}, {"name": "fun"}], where="tools.json"
+    )
+    text = tools_interface(Calling("json", "auto", tools))
+    for name, function in (("a_b", "aB"), ("aB", "aB2"), ("call", "call2"), ("fun", "`fun`")):
+        assert f"suspend fun {function}()" in text and f'"{name}" -> {function}()' in text
 
 
 def test_what_the_gallery_has_otherwise() -> None:

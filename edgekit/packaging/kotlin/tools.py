@@ -1,66 +1,54 @@
-"""Kotlin for the tools of a bundle: an interface with a function each, and what calls them by what the model said."""
+"""Kotlin for the tools of a bundle: an interface with a typed function each, and one that calls them by name."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
+from textwrap import indent
 from typing import Any, Final
 
 from edgekit.calling.tools import Calling, Tool
-from edgekit.packaging.kotlin.reader import READER
-from edgekit.packaging.kotlin.template import indented
+from edgekit.packaging.kotlin.names import member_names
 from edgekit.quoting import kotlin_comment, kotlin_string
 
 _TYPES: Final = {"string": "String", "integer": "Long", "number": "Double", "boolean": "Boolean"}
-_KEYWORDS: Final = frozenset(
-    "as break class continue do else false for fun if in interface is null object package return super this throw true "
-    "try typealias typeof val var when while".split()
-)
+_DISPATCHER: Final = "call"
 
 
-def tools_file(calling: Calling, model: str) -> str:
-    """The file. model: name of the generated class, before which the interface is named."""
-    name = f"{model}Tools"
-    functions = "\n\n".join(
-        _function(tool, _names([t.name for t in calling.tools])) for tool in calling.tools
-    )
-    branches = "\n".join(_branch(tool, _names([t.name for t in calling.tools])) for tool in calling.tools)
+def tools_interface(calling: Calling) -> str:
+    """The interface, whose functions an app writes; one of its own calls them by name."""
+    names = member_names([tool.name for tool in calling.tools], {_DISPATCHER})
+    functions = "\n\n".join(_function(tool, names[tool.name]) for tool in calling.tools)
+    branches = "\n".join(_branch(tool, names[tool.name]) for tool in calling.tools)
     return f"""\
-// Written by edgekit package: the functions that the model may call.
-package com.example.model // yours
+/**
+ * What the model may ask for. Each returns what the model is told of it, such as `mapOf("status" to "done")`; ask the
+ * user before what leaves the phone.
+ */
+public interface Tools {{
+{indent(functions, " " * 4)}
 
-/** What the model may ask for. Each returns what the model is told of it; ask the user before what leaves the phone. */
-interface {name} {{
-{indented(functions, 4)}
-}}
-
-/** Calls a function by its name. Throws IllegalArgumentException for what the model may not call. */
-@Suppress("UNCHECKED_CAST")
-suspend fun {name}.call(name: String, arguments: Map<String, Any?>): Map<String, Any?> =
-    when (name) {{
-{indented(branches, 8)}
-        else -> throw IllegalArgumentException("no tool is called $name")
-    }}
-
-/** Calls what the model asked for, in its order; nothing when it answered in words. */
-suspend fun {name}.carryOut(said: String): List<Map<String, Any?>> =
-    ModelCall.allIn(said).map {{ call(it.name, it.arguments) }}
-
-{READER}"""
+    /** Calls a function by its name. Throws IllegalArgumentException for what the model may not call. */
+    @Suppress("UNCHECKED_CAST")
+    public suspend fun {_DISPATCHER}(name: String, arguments: Map<String, Any?>): Map<String, Any?> =
+        when (name) {{
+{indent(branches, " " * 12)}
+            else -> throw IllegalArgumentException("no tool is called $name")
+        }}
+}}"""
 
 
-def _function(tool: Tool, names: Mapping[str, str]) -> str:
-    parameters = _names(list(tool.properties))
+def _function(tool: Tool, name: str) -> str:
+    parameters = member_names(tool.properties)
     # What must be there comes first, so that it can be named without the rest.
-    ordered = sorted(tool.properties, key=lambda name: _optional(tool, name))
+    ordered = sorted(tool.properties, key=lambda key: _optional(tool, key))
     declared = ", ".join(
-        f"{parameters[name]}: {_type(tool.properties[name])}{'? = null' if _optional(tool, name) else ''}"
-        for name in ordered
+        f"{parameters[key]}: {_type(tool.properties[key])}{'? = null' if _optional(tool, key) else ''}"
+        for key in ordered
     )
-    said = [tool.description, *(_told(parameters[name], tool.properties[name]) for name in ordered)]
+    said = [tool.description, *(_told(parameters[key], tool.properties[key]) for key in ordered)]
     comment = "\n".join(f" * {kotlin_comment(line)}" for line in said if line)
     head = f"/**\n{comment}\n */\n" if comment else ""
-    return f"{head}suspend fun {names[tool.name]}({declared}): Map<String, Any?>"
+    return f"{head}public suspend fun {name}({declared}): Map<String, Any?>"
 
 
 def _told(name: str, schema: Mapping[str, Any]) -> str:
@@ -68,13 +56,13 @@ def _told(name: str, schema: Mapping[str, Any]) -> str:
     return f"@param {name.strip('`')} {schema.get('description', '')}{allowed}".rstrip()
 
 
-def _branch(tool: Tool, names: Mapping[str, str]) -> str:
-    parameters = _names(list(tool.properties))
+def _branch(tool: Tool, name: str) -> str:
+    parameters = member_names(tool.properties)
     given = ", ".join(
-        f"{parameters[name]} = {_cast(f'arguments[{kotlin_string(name)}]', schema, _optional(tool, name))}"
-        for name, schema in tool.properties.items()
+        f"{parameters[key]} = {_cast(f'arguments[{kotlin_string(key)}]', schema, _optional(tool, key))}"
+        for key, schema in tool.properties.items()
     )
-    return f"{kotlin_string(tool.name)} -> {names[tool.name]}({given})"
+    return f"{kotlin_string(tool.name)} -> {name}({given})"
 
 
 def _optional(tool: Tool, name: str) -> bool:
@@ -98,18 +86,3 @@ def _cast(value: str, schema: Mapping[str, Any], optional: bool) -> str:
             return f"({value} as List<*>{mark}){mark}.map {{ {_cast('it', schema['items'], False)} }}"
         case _:
             return f"{value} as {_type(schema)}{mark}"
-
-
-def _names(names: Sequence[str]) -> dict[str, str]:
-    """Names as Kotlin has them: show_map → showMap; as they are where two would become one."""
-    changed = {name: re.sub(r"_+([A-Za-z0-9])", lambda m: m[1].upper(), name.strip("_")) for name in names}
-    plain = len(set(changed.values())) == len(names) and all(
-        re.match("[A-Za-z]", one) for one in changed.values()
-    )
-    return dict(_quoted((changed if plain else {name: name for name in names}).items()))
-
-
-def _quoted(pairs: Any) -> Iterator[tuple[str, str]]:
-    for name, one in pairs:
-        one = one[:1].lower() + one[1:]
-        yield name, f"`{one}`" if one in _KEYWORDS or not one.strip("_") else one

@@ -1,4 +1,4 @@
-"""What a bundle is packaged for: an APK, a project, assets, packs, a delivery, the Gallery. One module or package each.
+"""What a bundle is packaged for: apps, libraries, assets, packs, a delivery, the Gallery. One module or package each.
 
 A target imports no other; what all need to know of the bundle is in `packaging.source`.
 """
@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from edgekit.errors import InputError
 from edgekit.packaging.target import PackageTarget
+from edgekit.packaging.targets.aar.target import AAR
 from edgekit.packaging.targets.apk.target import APK
 from edgekit.packaging.targets.assets import ASSETS
 from edgekit.packaging.targets.delivery import DELIVERY
@@ -19,6 +20,7 @@ from edgekit.packaging.targets.project import PROJECT
 TARGETS: Final[tuple[PackageTarget[Any], ...]] = (
     APK,
     PROJECT,
+    AAR,
     ASSETS,
     AI_PACK,
     ASSET_PACK,

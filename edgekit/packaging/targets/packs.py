@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from edgekit.errors import InputError
+from edgekit.packaging.core import (
+    REPOSITORY,
+    CoreOptions,
+    core_coordinates,
+    core_made_of,
+    deploy_core,
+    engines,
+)
 from edgekit.packaging.identity import identifier
-from edgekit.packaging.kotlin.artifact import KEEP, KEEP_RULES, coordinates, made_of_artifact
-from edgekit.packaging.kotlin.model_class import adapters_told, class_name, model_class
-from edgekit.packaging.kotlin.tools import tools_file
+from edgekit.packaging.kotlin.facade import YOUR_PACKAGE, Facade, facade_of
 from edgekit.packaging.source import Job, place_assets, write_text
 from edgekit.packaging.target import Flag, PackageTarget, Written
 from edgekit.quoting import groovy_string, kotlin_string
@@ -60,13 +66,14 @@ _ASSET_PACK: Final = PackKind(
 
 
 @dataclass(frozen=True)
-class PackOptions:
+class PackOptions(CoreOptions):
     """How Google Play delivers a pack, and what its module is called. Raises InputError for what Play does not take."""
 
     delivery: Annotated[str, Flag("install-time, fast-follow (the default) or on-demand.")] = "fast-follow"
     pack_name: Annotated[str | None, Flag("The module's name.")] = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         _check_delivery(self.delivery)
         if self.pack_name is not None:
             _check_pack_name(self.pack_name)
@@ -100,21 +107,17 @@ def write_pack(kind: PackKind, job: Job, directory: Path, options: PackOptions) 
     _check_pack_name(name)
     place_assets(job.source.contents, directory / name / "src/main/assets/edgekit", job.progress)
     write_text(directory / name / "build.gradle", _build_file(kind, name, delivery))
-    module = groovy_string(f":{name}")
-    write_text(directory / "settings.gradle.fragment", f"// Into settings.gradle.\ninclude {module}\n")
+    write_text(directory / "settings.gradle.fragment", _settings_fragment(name))
     write_text(directory / "app.build.gradle.fragment", _app_fragment(kind, name, delivery))
-    model = class_name(job.source.name)
-    write_text(directory / KEEP, KEEP_RULES)
-    copies = delivery == "install-time"
-    write_text(directory / f"{model}.kt", model_class(job.source, copies=copies))
-    if (calling := job.source.manifest.calling) is not None:
-        write_text(directory / f"{model}Tools.kt", tools_file(calling, model))
-    if not copies:
-        write_text(directory / f"{model}Pack.kt", _finder(kind, name, model, delivery, job))
-    write_text(directory / "README.md", _readme(kind, name, model, delivery, job))
+    facade = facade_of(job.source, YOUR_PACKAGE, assets="edgekit")
+    deploy_core(directory / REPOSITORY, engines(options), job.progress)
+    write_text(directory / facade.file, facade.text)
+    if delivery != "install-time":
+        write_text(directory / f"{facade.name}Pack.kt", _finder(kind, name, facade.name, delivery))
+    write_text(directory / "README.md", _readme(kind, name, facade, delivery, job))
     return Written(
         next_steps=(
-            f"cp -r {{output}}/{name} YOUR-APP/ && cp {{output}}/{KEEP} YOUR-APP/app/",
+            f"cp -r {{output}}/{name} {{output}}/{REPOSITORY} YOUR-APP/",
             "add both fragments to YOUR-APP's settings.gradle and app/build.gradle, and the .kt files to its sources",
             "try it: bundletool build-apks --local-testing --bundle app.aab --output app.apks",
         )
@@ -136,6 +139,14 @@ plugins {{
 """
 
 
+def _settings_fragment(name: str) -> str:
+    return f"""\
+// Into settings.gradle; the second line among the repositories of dependencyResolutionManagement.
+include {groovy_string(f":{name}")}
+maven {{ url = uri({groovy_string(REPOSITORY)}) }}
+"""
+
+
 def _app_fragment(kind: PackKind, name: str, delivery: str) -> str:
     # An install-time pack is read as assets; nothing has to be asked for.
     library = "" if delivery == "install-time" else f"    implementation {groovy_string(kind.library)}\n"
@@ -144,20 +155,15 @@ def _app_fragment(kind: PackKind, name: str, delivery: str) -> str:
 // Into app/build.gradle.
 android {{
     assetPacks += [{groovy_string(f":{name}")}]
-    buildTypes {{
-        release {{
-            proguardFiles {groovy_string(KEEP)}
-        }}
-    }}
 {stored}}}
 
 dependencies {{
-{library}    implementation {groovy_string(coordinates())}
+{library}    implementation {groovy_string(str(core_coordinates()))}
 }}
 """
 
 
-def _finder(kind: PackKind, name: str, model: str, delivery: str, job: Job) -> str:
+def _finder(kind: PackKind, name: str, model: str, delivery: str) -> str:
     manager = f"{kind.prefix}Manager"
     asks = (
         "Google Play begins to bring it when the app has been installed; asking brings it sooner."
@@ -166,22 +172,25 @@ def _finder(kind: PackKind, name: str, model: str, delivery: str, job: Job) -> s
     )
     return f"""\
 // Written by edgekit package for {kind.library}
-package com.example.model // yours
+package {YOUR_PACKAGE}
 
 import android.content.Context
+import dev.edgekit.core.BundleSource
 import {kind.package}.{manager}Factory
 import java.io.File
 
 /** The {kind.title} `{name}`, in which the model lies as a file: nothing is copied. {asks} */
-class {model}Pack(context: Context) {{
+public class {model}Pack(context: Context) {{
     private val packs = {manager}Factory.getInstance(context)
 
-    /** The model's file for [{model}.open], null as long as the pack is not on the phone. */
-    fun model(): File? =
-        packs.getPackLocation(PACK)?.assetsPath()?.let {{ File(it, "edgekit/${{{model}.MODEL_FILE}}") }}
+    /** Where [{model}.open] finds the bundle, null as long as the pack is not on the phone. */
+    public fun source(): BundleSource? =
+        packs.getPackLocation(PACK)?.assetsPath()?.let {{ BundleSource.Folder(File(it, "edgekit")) }}
 
     /** Has Google Play bring the pack; `packs.registerListener` tells how far it is. */
-    fun fetch() = packs.fetch(listOf(PACK))
+    public fun fetch() {{
+        packs.fetch(listOf(PACK))
+    }}
 
     private companion object {{
         const val PACK = {kotlin_string(name)}
@@ -190,18 +199,20 @@ class {model}Pack(context: Context) {{
 """
 
 
-def _readme(kind: PackKind, name: str, model: str, delivery: str, job: Job) -> str:
-    size = job.source.contents.size
+def _readme(kind: PackKind, name: str, facade: Facade, delivery: str, job: Job) -> str:
+    model, size = facade.name, job.source.contents.size
     article = "An" if kind.title[0] in "Aa" else "A"
     if delivery == "install-time":
+        files = f"`{facade.file}`"
         how = (
             f"The model comes with the app and is read as an asset, so `{model}.open(context)` copies it out once: it "
             "takes its space twice.\nInstall-time packs count towards what the first download may be."
         )
     else:
+        files = f"`{facade.file}` and `{model}Pack.kt`"
         how = (
-            f"The model lands as a file, nothing is copied: `{model}Pack(context).model()` finds it, and\n"
-            f"`{model}.open(context, file)` opens it. As long as it is not there, show that it is coming."
+            f"The model lands as a file, nothing is copied: `{model}Pack(context).source()` finds it, and\n"
+            f"`{model}.open(context, source = …)` opens it. As long as it is not there, show that it is coming."
         )
     return f"""\
 # {article} {kind.title} with {job.source.manifest.model.file}
@@ -209,13 +220,13 @@ def _readme(kind: PackKind, name: str, model: str, delivery: str, job: Job) -> s
 A module for Google Play to deliver, `{delivery}`, {size:,} bytes as it is. Needs: {kind.needs}, and an app that is
 published as an app bundle.
 
-1. Copy `{name}/` beside your `app/`, and `{KEEP}` into `app/`: without these rules R8 takes away what the engine looks
-   up by name.
+1. Copy `{name}/` and `{REPOSITORY}/` beside your `app/`.
 2. Add `settings.gradle.fragment` to `settings.gradle`, `app.build.gradle.fragment` to `app/build.gradle`.
-3. Add the `.kt` files to your sources.
+3. Add {files} to your sources, in a package of yours.
 
 {how}
-{adapters_told(job.source)}
+
+{facade.readme}
 The pack's manifest is made by the Gradle plugin. Without Google Play, `bundletool build-apks --local-testing` and
 `bundletool install-apks` deliver it from a cable. The terms in `{name}/src/main/assets/edgekit/NOTICE` must stay with
 the model.
@@ -226,13 +237,15 @@ AI_PACK: Final = PackageTarget(
     name="ai-pack",
     about="a module that Google Play delivers: an AI pack",
     options=PackOptions,
-    made_of=made_of_artifact,
+    made_of=core_made_of,
+    libraries=engines,
     write=partial(write_pack, _AI_PACK),
 )
 ASSET_PACK: Final = PackageTarget(
     name="asset-pack",
     about="a module that Google Play delivers: an asset pack",
     options=PackOptions,
-    made_of=made_of_artifact,
+    made_of=core_made_of,
+    libraries=engines,
     write=partial(write_pack, _ASSET_PACK),
 )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from edgekit.benchmark.plan import BenchPlan
     from edgekit.benchmark.report import Bench
     from edgekit.benchmark.runner import RunnerOptions
+    from edgekit.bundle.delivery.verify import DeliveryVerification, verify_delivery
     from edgekit.bundle.inspect import inspect
     from edgekit.bundle.manifest import Manifest
     from edgekit.bundle.opening import Bundle, open_bundle
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from edgekit.packaging.package import package
     from edgekit.packaging.result import Package
     from edgekit.packaging.targets.apk.target import ApkOptions
+    from edgekit.packaging.targets.delivery import DeliveryOptions
     from edgekit.packaging.targets.gallery.target import GalleryOptions
     from edgekit.packaging.targets.packs import PackOptions
     from edgekit.recipes import Recipe, read_recipe
@@ -59,6 +61,8 @@ __all__ = [
     "Chat",
     "Checkpoint",
     "Conversion",
+    "DeliveryOptions",
+    "DeliveryVerification",
     "EdgekitError",
     "GalleryOptions",
     "GraphOptions",
@@ -89,6 +93,7 @@ __all__ = [
     "survey_vocabulary",
     "validate",
     "verify",
+    "verify_delivery",
 ]
 
 _HOMES = {
@@ -102,6 +107,8 @@ _HOMES = {
     "Chat": "edgekit.runtime.chat",
     "Checkpoint": "edgekit.checkpoint",
     "Conversion": "edgekit.conversion.convert",
+    "DeliveryOptions": "edgekit.packaging.targets.delivery",
+    "DeliveryVerification": "edgekit.bundle.delivery.verify",
     "EdgekitError": "edgekit.errors",
     "GalleryOptions": "edgekit.packaging.targets.gallery.target",
     "GraphOptions": "edgekit.conversion.options",
@@ -131,6 +138,7 @@ _HOMES = {
     "survey_vocabulary": "edgekit.conversion.trim.survey",
     "validate": "edgekit.validation.validate",
     "verify": "edgekit.bundle.verify",
+    "verify_delivery": "edgekit.bundle.delivery.verify",
 }
 """Where each name is defined, and as what, when that is another name."""
 

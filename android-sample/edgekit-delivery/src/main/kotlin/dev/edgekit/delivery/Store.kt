@@ -41,9 +41,14 @@ internal class Store(val disk: Disk) {
     private val parts = File(disk.root, "parts")
     private val bundles = File(disk.root, "bundles")
 
+    /** Where nothing is remembered, or what is there cannot be read, it is as after the install. */
     fun state(): State = try {
         parse(stateFile.readText())
     } catch (_: IOException) {
+        State()
+    } catch (_: IllegalArgumentException) {
+        State()
+    } catch (_: IndexOutOfBoundsException) {
         State()
     }
 

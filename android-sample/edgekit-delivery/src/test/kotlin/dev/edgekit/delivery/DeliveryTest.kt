@@ -93,6 +93,18 @@ class DeliveryTest {
     }
 
     @Test
+    fun `what is remembered and cannot be read is as after the install`() {
+        have(first, 1)
+        for (text in listOf("", "edgekit-delivery-state 1\ncurrent x\n", "edgekit-delivery-state 1\ntrying\n", "\u0000")) {
+            File(folder.root, "state").writeText(text)
+            assertNull(client.current())
+        }
+        host.contents()
+        assertHolds(first, client.fetch())
+        assertEquals("the files are there", emptyList<Asked>(), host.contents())
+    }
+
+    @Test
     fun `an index by another key is refused`() {
         have(first, 1)
         host.publish(second, 2, by = Keys(2))

@@ -9,11 +9,13 @@ import dev.edgekit.core.engine.LiteRtLm
 import dev.edgekit.core.tasks.AndroidDevice
 import dev.edgekit.core.tasks.Benchmark
 import dev.edgekit.core.tasks.TryingOpener
+import dev.edgekit.core.tasks.wasClosed
 import dev.edgekit.sample.screens.HasSources
 import dev.edgekit.sample.screens.Sources
 import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.BundleSource
 import dev.edgekit.sample.tasks.ModelHost
+import dev.edgekit.sample.tasks.OpeningMark
 import dev.edgekit.sample.tasks.SharedPreferencesChoices
 import java.io.File
 import kotlinx.coroutines.CoroutineScope
@@ -45,9 +47,11 @@ open class EdgekitApplication : Application(), HasSources {
             cacheOf = installer::engineCache,
             trials = File(noBackupFilesDir, "gpu-trials"),
             appVersion = packageManager.getPackageInfo(packageName, 0).lastUpdateTime.toString(),
+            wasClosed = { wasClosed(this, it) },
         )
         val choices = SharedPreferencesChoices(getSharedPreferences("choices", MODE_PRIVATE))
-        val host = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default))
+        val mark = OpeningMark(File(noBackupFilesDir, "opening")) { wasClosed(this, it) }
+        val host = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default), mark)
         return Sources(host, choices, Benchmark(loader, File(cacheDir, "benchmark"), AndroidDevice(this)))
     }
 }

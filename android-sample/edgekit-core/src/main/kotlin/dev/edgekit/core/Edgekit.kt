@@ -12,6 +12,7 @@ import dev.edgekit.core.engine.LiteRtLm
 import dev.edgekit.core.tasks.AndroidDevice
 import dev.edgekit.core.tasks.Benchmark
 import dev.edgekit.core.tasks.TryingOpener
+import dev.edgekit.core.tasks.wasClosed
 import dev.edgekit.core.tasks.identity
 import java.io.File
 import kotlinx.coroutines.NonCancellable
@@ -110,6 +111,7 @@ public object Edgekit {
             appVersion = context.packageManager.getPackageInfo(context.packageName, 0).lastUpdateTime.toString(),
             threads = options.threads,
             contextTokens = options.contextTokens,
+            wasClosed = { wasClosed(context, it) },
         )
         val mark = StartMark(File(home, "starts"), bundle.identity)
         return {

@@ -37,6 +37,7 @@ import androidx.compose.runtime.setValue
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
 import androidx.compose.ui.graphics.graphicsLayer
+import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
@@ -119,7 +120,7 @@ private fun AdaptiveFrame(
         Row(Modifier.fillMaxSize()) {
             if (isWide) Rail(backStack, open)
             val beside = if (isWide) WindowInsets.safeDrawing.only(WindowInsetsSides.Start) else WindowInsets(0)
-            Box(Modifier.weight(1f).consumeWindowInsets(beside)) { content(isWide) }
+            Box(Modifier.weight(1f).testTag("beside rail").consumeWindowInsets(beside)) { content(isWide) }
         }
     }
 }
@@ -136,6 +137,7 @@ private fun Rail(backStack: BackStack, open: (Destination) -> Unit) = Navigation
             NavigationRailItem(
                 selected = destination == backStack.top,
                 onClick = { open(destination) },
+                modifier = Modifier.testTag("rail item"),
                 icon = { Icon(painterResource(destination.icon), null) },
                 label = { Text(stringResource(destination.title)) },
             )

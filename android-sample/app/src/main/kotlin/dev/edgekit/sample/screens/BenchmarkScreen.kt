@@ -177,7 +177,8 @@ private fun Results(result: BenchmarkResult, share: (BenchmarkResult, ExportForm
     Section(stringResource(R.string.start_and_memory)) {
         Figure(stringResource(R.string.cold_start), seconds(result.coldStart))
         Figure(stringResource(R.string.warm_start), seconds(result.warmStart))
-        result.peakMemory?.let { Figure(stringResource(R.string.peak_memory), bytes(it)) }
+        val peak = if (result.ownPeak) R.string.peak_memory else R.string.peak_memory_of_app
+        result.peakMemory?.let { Figure(stringResource(peak), bytes(it)) }
     }
     FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp), verticalArrangement = Arrangement.spacedBy(8.dp)) {
         ShareButton(stringResource(R.string.share_json)) { share(result, ExportFormat.JSON) }

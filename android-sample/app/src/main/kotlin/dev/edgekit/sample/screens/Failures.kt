@@ -8,6 +8,7 @@ import dev.edgekit.core.Backend
 import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.EngineFailure
 import dev.edgekit.sample.R
+import dev.edgekit.sample.tasks.EndedWhileOpening
 
 /**
  * A failure in the user's words.
@@ -22,6 +23,7 @@ data class Explanation(val title: String, val remedy: String, val detail: String
 fun explain(failure: Exception): Explanation = when (failure) {
     is BundleFailure -> explain(failure)
     is EngineFailure -> explain(failure)
+    is EndedWhileOpening -> explanationOf(R.string.ended_while_opening, R.string.ended_while_opening_remedy, failure.message)
     else -> explanationOf(R.string.failed, R.string.failed_remedy, failure.message)
 }
 

@@ -10,10 +10,11 @@ import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.size
+import androidx.compose.foundation.layout.wrapContentSize
 import androidx.compose.foundation.lazy.grid.GridCells
 import androidx.compose.foundation.lazy.grid.GridItemSpan
 import androidx.compose.foundation.lazy.grid.LazyVerticalGrid
-import androidx.compose.foundation.lazy.grid.items
+import androidx.compose.foundation.lazy.grid.itemsIndexed
 import androidx.compose.foundation.shape.CircleShape
 import androidx.compose.foundation.text.selection.SelectionContainer
 import androidx.compose.material3.Card
@@ -26,10 +27,13 @@ import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.graphics.Color
+import androidx.compose.ui.platform.LocalDensity
 import androidx.compose.ui.platform.LocalLayoutDirection
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
+import androidx.compose.ui.semantics.clearAndSetSemantics
 import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
@@ -62,9 +66,9 @@ fun HomeScreen(bundle: Bundle, actions: HomeActions) = Frame(
         verticalArrangement = Arrangement.spacedBy(16.dp),
         horizontalArrangement = Arrangement.spacedBy(16.dp),
     ) {
-        items(bundle.tasks, key = { it.id }) { task ->
+        itemsIndexed(bundle.tasks, key = { _, task -> task.id }) { index, task ->
             val failure = bundle.failureOf(task)
-            if (failure == null) TaskCard(task) { actions.openTask(task.id) }
+            if (failure == null) TaskCard(task, index) { actions.openTask(task.id) }
             else RefusedCard(task, explainOfAdapter(failure), actions.retry)
         }
         item(span = { GridItemSpan(maxLineSpan) }) {
@@ -94,13 +98,13 @@ private operator fun PaddingValues.plus(margin: Dp): PaddingValues {
 }
 
 @Composable
-private fun TaskCard(task: Task, onClick: () -> Unit) = Card(
+private fun TaskCard(task: Task, index: Int, onClick: () -> Unit) = Card(
     onClick,
     Modifier.fillMaxWidth(),
     shape = MaterialTheme.shapes.large,
     colors = CardDefaults.cardColors(containerColor = MaterialTheme.colorScheme.surfaceContainerHigh),
 ) {
-    CardContent(R.drawable.ic_task) {
+    CardContent({ Monogram(task.title, index) }) {
         Text(task.title, style = MaterialTheme.typography.titleLarge)
         task.description?.let { Text(it, color = MaterialTheme.colorScheme.onSurfaceVariant) }
     }
@@ -113,7 +117,10 @@ private fun RefusedCard(task: Task, why: Explanation, onRetry: () -> Unit) = Car
     shape = MaterialTheme.shapes.large,
     colors = CardDefaults.cardColors(containerColor = MaterialTheme.colorScheme.surfaceContainerLow),
 ) {
-    CardContent(R.drawable.ic_failure, isError = true) {
+    val scheme = MaterialTheme.colorScheme
+    CardContent({
+        Badge(scheme.errorContainer) { Icon(painterResource(R.drawable.ic_failure), null, Modifier.padding(8.dp), tint = scheme.onErrorContainer) }
+    }) {
         Text(task.title, Modifier.semantics { heading() }, style = MaterialTheme.typography.titleLarge)
         Text(why.title, color = MaterialTheme.colorScheme.error, style = MaterialTheme.typography.titleSmall)
         Text(why.remedy, color = MaterialTheme.colorScheme.onSurfaceVariant)
@@ -125,18 +132,41 @@ private fun RefusedCard(task: Task, why: Explanation, onRetry: () -> Unit) = Car
 }
 
 @Composable
-private fun CardContent(icon: Int, isError: Boolean = false, content: @Composable () -> Unit) = Row(
+private fun CardContent(badge: @Composable () -> Unit, content: @Composable () -> Unit) = Row(
     Modifier.fillMaxWidth().padding(16.dp),
     horizontalArrangement = Arrangement.spacedBy(16.dp),
 ) {
+    badge()
+    Column(Modifier.weight(1f).align(Alignment.CenterVertically), verticalArrangement = Arrangement.spacedBy(4.dp)) { content() }
+}
+
+/** Tells a task apart from the others at a glance. */
+@Composable
+private fun Monogram(title: String, index: Int) {
     val scheme = MaterialTheme.colorScheme
-    Surface(Modifier.size(40.dp), CircleShape, if (isError) scheme.errorContainer else scheme.primaryContainer) {
-        Icon(
-            painterResource(icon),
-            contentDescription = null,
-            Modifier.padding(8.dp),
-            tint = if (isError) scheme.onErrorContainer else scheme.onPrimaryContainer,
+    val (container, content) = listOf(
+        scheme.primaryContainer to scheme.onPrimaryContainer,
+        scheme.tertiaryContainer to scheme.onTertiaryContainer,
+        scheme.secondaryContainer to scheme.onSecondaryContainer,
+    ).let { it[index % it.size] }
+    Badge(container) {
+        Text(
+            initials(title),
+            Modifier.clearAndSetSemantics {}.wrapContentSize(),
+            color = content,
+            fontSize = with(LocalDensity.current) { 16.dp.toSp() },
+            style = MaterialTheme.typography.titleMedium,
         )
     }
-    Column(Modifier.weight(1f).align(Alignment.CenterVertically), verticalArrangement = Arrangement.spacedBy(4.dp)) { content() }
+}
+
+@Composable
+private fun Badge(color: Color, content: @Composable () -> Unit) =
+    Surface(Modifier.size(40.dp), CircleShape, color, content = content)
+
+/** "ST" of "Support triage", "Se" of "Sentiment": a whole character each, also of those that take two units. */
+internal fun initials(title: String): String {
+    val words = title.split(' ').filter { it.firstOrNull()?.isLetterOrDigit() == true || it.firstOrNull()?.isSurrogate() == true }
+    fun String.first(count: Int) = substring(0, offsetByCodePoints(0, minOf(count, codePointCount(0, length))))
+    return if (words.size > 1) words.take(2).joinToString("") { it.first(1) }.uppercase() else words.firstOrNull().orEmpty().first(2)
 }

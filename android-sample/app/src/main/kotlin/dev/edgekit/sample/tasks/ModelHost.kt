@@ -9,6 +9,7 @@ import dev.edgekit.core.engine.ChosenEngine
 import dev.edgekit.core.tasks.EngineOpener
 import dev.edgekit.core.tasks.OpenModel
 import dev.edgekit.core.tasks.OpeningPhase
+import dev.edgekit.core.tasks.identity
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
@@ -61,6 +62,7 @@ class ModelHost(
     private val engines: EngineOpener,
     private val choices: Choices,
     private val scope: CoroutineScope,
+    private val mark: OpeningMark? = null,
 ) {
     private val _state = MutableStateFlow<HostState>(HostState.Installing(null))
     val state: StateFlow<HostState> = _state.asStateFlow()
@@ -154,6 +156,10 @@ class ModelHost(
     }
 
     private suspend fun open(bundle: Bundle, chosen: BundleChoice) {
+        if (mark?.takeSuspicion(bundle.identity) == true) {
+            _state.value = HostState.Failed(EndedWhileOpening(bundle.title))
+            return
+        }
         val show = { phase: OpeningPhase -> _state.value = HostState.Opening(bundle, phase) }
         show(OpeningPhase.LOADING)
         val state = opened(bundle, show)
@@ -163,12 +169,21 @@ class ModelHost(
 
     private suspend fun opened(bundle: Bundle, phase: (OpeningPhase) -> Unit): HostState = try {
         // An engine that is half open cannot be let go; whoever cancelled this finds it ready and closes it.
-        val opened = withContext(NonCancellable) { engines.open(bundle, choices.backend, phase) }
+        val opened = withContext(NonCancellable) { marked(bundle) { engines.open(bundle, choices.backend, phase) } }
         val work = scope + SupervisorJob(scope.coroutineContext[Job])
         HostState.Ready(OpenModel(bundle, opened.engine, opened.backend, opened.reason, work))
     } catch (failure: Exception) {
         if (failure is CancellationException) throw failure
         HostState.Failed(failure)
+    }
+
+    private suspend fun <T> marked(bundle: Bundle, opening: suspend () -> T): T {
+        mark?.begin(bundle.identity)
+        try {
+            return opening()
+        } finally {
+            mark?.end()
+        }
     }
 }
 

@@ -6,9 +6,11 @@ import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.bundle.InstallState
 import dev.edgekit.core.engine.ChosenEngine
 import dev.edgekit.core.tasks.EngineOpener
+import dev.edgekit.core.tasks.identity
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.only
 import dev.edgekit.testing.sampleBundle
+import java.io.File
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
@@ -27,7 +29,9 @@ import kotlinx.coroutines.withTimeout
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
+import org.junit.Rule
 import org.junit.Test
+import org.junit.rules.TemporaryFolder
 
 class ModelHostTest {
     private val bundle = sampleBundle()
@@ -35,10 +39,14 @@ class ModelHostTest {
     private val choices = MemoryChoices()
     private val opened = EngineOpener { _, wanted, _ -> ChosenEngine(FakeEngine().also { engines += it }, wanted, null) }
 
+    @get:Rule
+    val folder = TemporaryFolder()
+
     private fun host(
         bundles: BundleSource = BundleSource { flowOf(InstallState.Copying(0, 1), InstallState.Ready(bundle)) },
         opener: EngineOpener = opened,
-    ) = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default))
+        mark: OpeningMark? = null,
+    ) = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default), mark)
 
     private suspend inline fun <reified T : HostState> ModelHost.await(): T = withTimeout(10.seconds) { state.filterIsInstance<T>().first() }
 
@@ -47,6 +55,52 @@ class ModelHostTest {
         val host = host()
         host.start()
         assertEquals(bundle, host.await<HostState.Ready>().model.bundle)
+    }
+
+    /** A process that ended while the model opened, and what the system says of its end. */
+    private fun markLeftBehind(wasClosed: Boolean?) = OpeningMark(File(folder.root, "opening")) { wasClosed }.apply { begin(bundle.identity) }
+
+    @Test
+    fun `a model that took the app with it is not opened again, unless its user asks for it`() = runBlocking<Unit> {
+        for (unsaid in listOf(false, null)) {
+            val before = engines.size
+            val host = host(mark = markLeftBehind(unsaid))
+            host.start()
+            assertTrue(host.await<HostState.Failed>().failure is EndedWhileOpening)
+            assertEquals(before, engines.size)
+            host.start()
+            host.await<HostState.Ready>()
+        }
+    }
+
+    @Test
+    fun `an app that was closed while its model opened opens it again`() = runBlocking<Unit> {
+        val host = host(mark = markLeftBehind(wasClosed = true))
+        host.start()
+        host.await<HostState.Ready>()
+    }
+
+    @Test
+    fun `the mark is of one model, is there while it opens, and goes whatever comes of it`() = runBlocking<Unit> {
+        val file = File(folder.root, "opening")
+        OpeningMark(file) { null }.begin("another model")
+        val seen = mutableListOf<String>()
+        val outcomes = ArrayDeque(listOf(EngineFailure.ModelCorrupt("bad"), null))
+        val host = host(
+            opener = { _, wanted, _ ->
+                seen += file.readText()
+                outcomes.removeFirst()?.let { throw it }
+                ChosenEngine(FakeEngine(), wanted, null)
+            },
+            mark = OpeningMark(file) { null },
+        )
+        host.start()
+        host.await<HostState.Failed>()
+        assertFalse(file.exists())
+        host.start()
+        host.await<HostState.Ready>()
+        assertFalse(file.exists())
+        assertEquals(List(2) { bundle.identity }, seen)
     }
 
     @Test

@@ -26,11 +26,17 @@ public sealed interface Verdict {
  * Remembers the trials of a model on this device, a file for each in [directory].
  *
  * [begin] leaves a mark that only [end] removes: a driver that ends the process in the middle is found out at the next
- * start, as [Verdict.Unfit].
+ * start, as [Verdict.Unfit]. A process that was closed from outside says nothing of the driver. Where the system does not
+ * tell how it ended, the second time decides.
  *
  * @param identity of the model file and the app's version: a trial holds for both
+ * @param wasClosed whether the process of that time, milliseconds since 1970, was closed and did not fail; null for unknown
  */
-internal class BackendTrials(private val directory: File, identity: String) {
+internal class BackendTrials(
+    private val directory: File,
+    identity: String,
+    private val wasClosed: (since: Long) -> Boolean? = { false },
+) {
     private val record = File(directory, digest(identity))
 
     /** Null when there was none. */
@@ -39,11 +45,25 @@ internal class BackendTrials(private val directory: File, identity: String) {
         return when {
             text == SAME -> Verdict.Same
             text.startsWith(UNFIT) -> Verdict.Unfit(text.removePrefix(UNFIT))
-            else -> Verdict.Unfit(ENDED_THE_PROCESS)
+            else -> ofBroken(text)
         }
     }
 
-    fun begin() = write(BEGUN)
+    /** Of a trial that did not end. */
+    private fun ofBroken(text: String): Verdict? {
+        val isUnfit = when (wasClosed(record.lastModified())) {
+            true -> false
+            false -> true
+            null -> AGAIN in text
+        }
+        return if (isUnfit) Verdict.Unfit(ENDED_THE_PROCESS) else Verdict.Same.takeIf { SAME in text }
+    }
+
+    fun begin() {
+        val before = if (record.isFile) record.readText() else ""
+        val words = listOfNotNull(BEGUN, SAME.takeIf { it in before }, AGAIN.takeIf { before.startsWith(BEGUN) })
+        write(words.joinToString(" "))
+    }
 
     fun end(verdict: Verdict) = write(
         when (verdict) {
@@ -69,6 +89,7 @@ internal class BackendTrials(private val directory: File, identity: String) {
 
     private companion object {
         const val BEGUN = "begun"
+        const val AGAIN = "again"
         const val SAME = "same"
         const val UNFIT = "unfit "
         const val ENDED_THE_PROCESS = "the app ended while the GPU was being tried"

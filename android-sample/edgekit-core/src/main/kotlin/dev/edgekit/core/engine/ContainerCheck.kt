@@ -2,6 +2,7 @@ package dev.edgekit.core.engine
 
 import java.io.File
 import java.io.IOException
+import java.io.InputStream
 import java.io.RandomAccessFile
 import java.nio.ByteBuffer
 import java.nio.ByteOrder
@@ -33,24 +34,36 @@ internal fun damageOf(model: File): String? = try {
 }
 
 /** Whether a model has inputs for adapters, by the name that the engine knows them by. Reads the whole file. */
-internal fun takesAdapters(model: File): Boolean {
-    val name = ADAPTER_INPUT.encodeToByteArray()
+internal fun takesAdapters(model: File): Boolean = model.inputStream().use { it.holds(ADAPTER_INPUT.encodeToByteArray()) }
+
+private const val ADAPTER_INPUT = "lora_atten_q_a_prime_weight_0"
+
+/** Whether a stream has a word in it, found as Horspool does: most bytes are leapt over. */
+internal fun InputStream.holds(word: ByteArray): Boolean {
+    val last = word.size - 1
+    val leaps = IntArray(1 shl Byte.SIZE_BITS) { word.size }
+    for (index in 0 until last) leaps[word[index].toInt() and 0xff] = last - index
     val block = ByteArray(SEARCHED_AT_A_TIME)
-    var kept = 0 // a name may lie across two blocks
-    model.inputStream().use { stream ->
-        while (true) {
-            val count = stream.read(block, kept, block.size - kept)
-            if (count < 0) return false
-            val end = kept + count
-            if ((0..end - name.size).any { start -> name.indices.all { block[start + it] == name[it] } }) return true
-            kept = minOf(end, name.size - 1)
-            block.copyInto(block, 0, end - kept, end)
+    var filled = 0
+    while (true) {
+        val count = read(block, filled, block.size - filled)
+        if (count < 0) return false
+        filled += count
+        var start = 0
+        while (start + last < filled) {
+            var at = last
+            while (at >= 0 && block[start + at] == word[at]) at--
+            if (at < 0) return true
+            start += leaps[block[start + last].toInt() and 0xff]
         }
+        // The word may lie across two blocks.
+        val kept = filled - start
+        block.copyInto(block, 0, filled - kept, filled)
+        filled = kept
     }
 }
 
-private const val ADAPTER_INPUT = "lora_atten_q_a_prime_weight_0"
-private const val SEARCHED_AT_A_TIME = 1 shl 16
+private const val SEARCHED_AT_A_TIME = 1 shl 20
 
 private fun damageOf(file: RandomAccessFile, size: Long): String? {
     if (size <= HEADER_BEGIN) return "cut short: $size bytes"

@@ -121,6 +121,8 @@ internal class LiteRtLmEngine(
     override fun converse(settings: ConversationSettings): Conversation = open(settings)
 
     override fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File?): Measurement {
+        // The engine takes 0 for no limit.
+        require(prefillTokens > 0 && decodeTokens > 0) { "at least a token of prompt and one of output: $prefillTokens, $decodeTokens" }
         if (prefillTokens + decodeTokens > maxTokens) {
             throw EngineFailure.PromptTooLong(prefillTokens, maxTokens - decodeTokens)
         }

@@ -58,6 +58,7 @@ public class Benchmark(
             emit(BenchmarkUpdate.Progress(step, done++, steps))
         }
         val settings = EngineSettings(bundle.model, bundle.contextTokens, backend, cache, adapters = bundle.adapterSupport)
+        val ownPeak = device.resetPeakMemory()
         try {
             cache.deleteRecursively()
             cache.mkdirs()
@@ -86,6 +87,7 @@ public class Benchmark(
                 coldStart = cold,
                 warmStart = warm,
                 runs = runs,
+                ownPeak = ownPeak,
                 switches = switches,
                 cacheBytes = cache.walk().filter { it.isFile }.sumOf { it.length() },
                 began = began,

@@ -78,9 +78,11 @@ private fun BenchmarkResult.bundleJson() = JSONObject()
 
 /** What the schema has no place for. */
 private fun BenchmarkResult.notes(): List<String> {
-    val adapter = bundle.adapterOf(task)?.manifest ?: return emptyList()
+    val memory = "the peak memory is of all that the app did since it began: this phone does not let it be reset".takeUnless { ownPeak }
+    val adapter = bundle.adapterOf(task)?.manifest ?: return listOfNotNull(memory)
     val switch = checkNotNull(switchTime).median
-    return listOf(
+    return listOfNotNull(
+        memory,
         "with the adapter ${adapter.name}, ${adapter.sidecar.size} bytes, SHA-256 ${adapter.sidecar.sha256}",
         "switching to it took ${switch.plain()} s, the median of ${switches.size}",
     )

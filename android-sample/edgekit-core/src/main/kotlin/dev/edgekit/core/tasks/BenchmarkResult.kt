@@ -16,6 +16,7 @@ public data class BenchmarkRun(val warmup: Boolean, val figures: Measurement, va
  * What was measured; starts and switches in seconds.
  *
  * @property switches to the adapter of [task]; none when it has none
+ * @property ownPeak the peak memory is of this benchmark, not of all that the process did before
  * @property cacheBytes what the engine keeps for the next start
  */
 @InternalEdgekitApi
@@ -31,6 +32,7 @@ public data class BenchmarkResult(
     val coldStart: Double,
     val warmStart: Double,
     val runs: List<BenchmarkRun>,
+    val ownPeak: Boolean,
     val switches: List<Double>,
     val cacheBytes: Long,
     val began: Instant,

@@ -44,8 +44,11 @@ public interface Device {
 
     public fun conditions(): Conditions
 
-    /** The most memory that the process has held so far, bytes; null when the system does not tell. */
+    /** The most memory that the process has held since [resetPeakMemory] did so, bytes; null when the system does not tell. */
     public fun peakMemory(): Long?
+
+    /** Forgets the peak before; false where the system does not let an app, and it is the one since the process began. */
+    public fun resetPeakMemory(): Boolean
 }
 
 @InternalEdgekitApi
@@ -78,6 +81,13 @@ public class AndroidDevice(private val context: Context) : Device {
         ?.firstOrNull { it.startsWith("VmHWM:") }
         ?.filter(Char::isDigit)?.toLongOrNull()?.times(BYTES_PER_KIB)
 
+    override fun resetPeakMemory(): Boolean = try {
+        File("/proc/self/clear_refs").writeText(RESET_PEAK)
+        true
+    } catch (_: IOException) {
+        false
+    }
+
     @RequiresApi(Build.VERSION_CODES.S)
     private fun socModel(): String? = Build.SOC_MODEL.takeIf { it != Build.UNKNOWN }
 
@@ -101,6 +111,9 @@ public class AndroidDevice(private val context: Context) : Device {
         val CPUS = File("/sys/devices/system/cpu")
         val THERMAL_WORDS = listOf("none", "light", "moderate", "severe", "critical", "emergency", "shutdown")
         const val BYTES_PER_KIB = 1024L
+
+        /** proc(5): sets the peak to what is held now. */
+        const val RESET_PEAK = "5"
         const val KHZ_PER_MHZ = 1000.0
 
         /** Vendors close some of these files to apps. */

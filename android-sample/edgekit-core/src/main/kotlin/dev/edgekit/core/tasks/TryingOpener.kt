@@ -22,6 +22,7 @@ import kotlinx.coroutines.withContext
  * @param appVersion a trial holds for one version of the app
  * @param threads of the CPU; null leaves the choice to the engine
  * @param contextTokens the most that a conversation may hold; null for what the bundle says
+ * @param wasClosed as in [BackendTrials]
  */
 @InternalEdgekitApi
 public class TryingOpener(
@@ -31,6 +32,7 @@ public class TryingOpener(
     private val appVersion: String,
     private val threads: Int? = null,
     private val contextTokens: Int? = null,
+    private val wasClosed: (since: Long) -> Boolean? = { false },
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
 ) : EngineOpener {
     override suspend fun open(bundle: Bundle, wanted: Backend, onPhase: (OpeningPhase) -> Unit): ChosenEngine = withContext(dispatcher) {
@@ -62,5 +64,5 @@ public class TryingOpener(
     private fun trialTask(bundle: Bundle) = bundle.usable.run { find { it.adapter != null } ?: firstOrNull() }
 
     private fun trialsOf(bundle: Bundle) =
-        BackendTrials(trials, "${trialTask(bundle)?.let(bundle::identityOf) ?: bundle.identity} $appVersion")
+        BackendTrials(trials, "${trialTask(bundle)?.let(bundle::identityOf) ?: bundle.identity} $appVersion", wasClosed)
 }

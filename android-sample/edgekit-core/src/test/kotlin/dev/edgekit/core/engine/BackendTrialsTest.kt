@@ -101,6 +101,28 @@ class BackendTrialsTest {
     }
 
     @Test
+    fun `an app that was swiped away while the GPU started tries the GPU again`() {
+        val closed = BackendTrials(File(files.root, "trials"), "model 1.0") { true }
+        closed.begin()
+        assertNull(closed.verdict())
+        closed.end(Verdict.Same)
+        closed.begin()
+        assertEquals(Verdict.Same, closed.verdict())
+    }
+
+    @Test
+    fun `where the system does not tell how the app ended, the second time decides`() {
+        val unknown = BackendTrials(File(files.root, "trials"), "model 1.0") { null }
+        unknown.begin()
+        assertNull(unknown.verdict())
+        unknown.begin()
+        assertTrue(unknown.verdict() is Verdict.Unfit)
+        unknown.end(Verdict.Same)
+        unknown.begin()
+        assertEquals(Verdict.Same, unknown.verdict())
+    }
+
+    @Test
     fun `a trial that is broken off is as if it had not been`() {
         val loader = loader { throw InterruptedException() }
         assertThrows(InterruptedException::class.java) { choose(loader) }

@@ -322,6 +322,13 @@ class LiteRtLmTest {
     // --- measuring
 
     @Test
+    fun `nothing to generate, or to feed, is no measurement`() {
+        for ((prefill, decode) in listOf(64 to 0, 0 to 32, 64 to -1)) {
+            assertThrows(IllegalArgumentException::class.java) { engine.measure(prefill, decode) }
+        }
+    }
+
+    @Test
     fun `a measurement has exactly the tokens that were asked for`() {
         for ((prefill, decode) in listOf(64 to 32, 256 to 100, 17 to 3)) {
             val run = engine.measure(prefill, decode)

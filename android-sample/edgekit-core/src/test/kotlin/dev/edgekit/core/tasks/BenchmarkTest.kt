@@ -1,5 +1,6 @@
 package dev.edgekit.core.tasks
 
+import androidx.test.core.app.ApplicationProvider
 import dev.edgekit.core.Backend
 import dev.edgekit.core.BenchmarkPlan
 import dev.edgekit.core.BenchmarkStep
@@ -35,8 +36,8 @@ class BenchmarkTest {
     private val bundle by lazy { sampleBundle(model = folder.newFile("sample.litertlm")) }
     private val plan = BenchmarkPlan(prefill = 64, decode = 32, runs = 3)
 
-    private fun benchmark(failure: EngineFailure? = null) =
-        Benchmark({ FakeEngine(failure = failure).also { engines += it } }, cache, PlainDevice)
+    private fun benchmark(failure: EngineFailure? = null, device: Device = PlainDevice()) =
+        Benchmark({ FakeEngine(failure = failure).also { engines += it } }, cache, device)
 
     private fun result() = runBlocking {
         benchmark().run(bundle, bundle.only, Backend.CPU, plan).filterIsInstance<BenchmarkUpdate.Finished>().toList().single().result
@@ -87,7 +88,7 @@ class BenchmarkTest {
             File(settings.cacheDir, "weights").writeText("packed")
             FakeEngine()
         }
-        Benchmark(loader, cache, PlainDevice).run(bundle, bundle.only, Backend.CPU, plan).toList()
+        Benchmark(loader, cache, PlainDevice()).run(bundle, bundle.only, Backend.CPU, plan).toList()
         assertEquals(listOf(0, 1), seen)
         assertFalse(cache.exists())
     }
@@ -129,11 +130,38 @@ class BenchmarkTest {
         assertTrue(json.getJSONArray("cases").getJSONObject(0).getJSONArray("runs").getJSONObject(0).getBoolean("warmup"))
     }
 
-    private object PlainDevice : Device {
+    @Test
+    fun `the peak memory is this benchmark's, or is said not to be`() {
+        for (canReset in listOf(true, false)) {
+            val updates = runBlocking { benchmark(device = PlainDevice(5L shl 30, canReset)).run(bundle, bundle.only, Backend.CPU, plan).toList() }
+            val result = (updates.last() as BenchmarkUpdate.Finished).result
+            assertEquals(if (canReset) 1L shl 20 else 5L shl 30, result.peakMemory)
+            val notes = JSONObject(result.toJson("dev.edgekit.app")).getJSONArray("notes").toString()
+            assertEquals(!canReset, "since it began" in notes)
+        }
+    }
+
+    @Test
+    fun `on Linux the peak falls back to what is held`() {
+        val device = AndroidDevice(ApplicationProvider.getApplicationContext())
+        ByteArray(1 shl 28).fill(1)
+        System.gc()
+        assertTrue(device.resetPeakMemory())
+        val held = File("/proc/self/status").readLines().first { it.startsWith("VmRSS:") }.filter(Char::isDigit).toLong() * 1024
+        assertTrue(device.peakMemory()!! - held < 1 shl 27)
+    }
+
+    /** @param peak what the process held at most before */
+    private class PlainDevice(private var peak: Long = 1L shl 20, private val canReset: Boolean = true) : Device {
         override fun describe() = DeviceInfo("Phone", null, "Android 15 (API 35)", "arm64-v8a", 8, emptyList(), null, null)
 
         override fun conditions() = Conditions()
 
-        override fun peakMemory() = 1L shl 20
+        override fun peakMemory() = peak
+
+        override fun resetPeakMemory(): Boolean {
+            if (canReset) peak = 1L shl 20
+            return canReset
+        }
     }
 }

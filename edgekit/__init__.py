@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from edgekit.packaging.app import AppOptions
     from edgekit.packaging.package import package
     from edgekit.packaging.result import Package
+    from edgekit.packaging.targets.aar.target import AarOptions
     from edgekit.packaging.targets.apk.target import ApkOptions
     from edgekit.packaging.targets.delivery import DeliveryOptions
     from edgekit.packaging.targets.gallery.target import GalleryOptions
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "AarOptions",
     "AdapterBundle",
     "ApkOptions",
     "AppOptions",
@@ -97,6 +99,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "AarOptions": "edgekit.packaging.targets.aar.target",
     "AdapterBundle": "edgekit.conversion.adapter.making",
     "ApkOptions": "edgekit.packaging.targets.apk.target",
     "AppOptions": "edgekit.packaging.app",

@@ -70,7 +70,7 @@ def library(navigator: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def resolve(folder: Path, coordinates: str, into: Path) -> App:
     """What Gradle does with one dependency, when the folder is all that there is beside other people's libraries."""
-    others = {(each.group, each.name): path for each, path in zip(listed("app"), fetch("app"), strict=True)}
+    others = libraries_of_others()
     compiled, ran, rules = list[Path](), list[Path](), list[Path]()
 
     def take(group: str, name: str, version: str, *, visible: bool) -> None:
@@ -97,6 +97,10 @@ def resolve(folder: Path, coordinates: str, into: Path) -> App:
     return App([*compiled, *extra], [*ran, *extra], model / "assets", rules)
 
 
+def libraries_of_others() -> dict[tuple[str, str], Path]:
+    return {(each.group, each.name): path for each, path in zip(listed("app"), fetch("app"), strict=True)}
+
+
 def compiled(app: App, source: str, into: Path) -> Path:
     compile_kotlin([TINY / source], into, [*app.api, platform()])
     return into
@@ -114,9 +118,10 @@ def said(app: App, classes: list[Path], directory: Path) -> str:
     settings.write_text(
         f"android_merged_manifest={directory / 'AndroidManifest.xml'}\nandroid_resource_apk={package}\n"
     )
-    tests = libraries_for_tests().classpath
+    # Robolectric has a need of its own of what the app's may have been shrunk away.
+    tests = [libraries_of_others()["org.bouncycastle", "bcprov-jdk18on"], *libraries_for_tests().classpath]
     harness = directory / "harness"
-    places = [*classes, *tests, platform()]
+    places = [*tests, *classes, platform()]
     run(java_home() / "bin/javac", "-nowarn", "-cp", joined(places), "-d", harness, TINY / "Harness.java")
     native = directory / "native"
     native.mkdir()
@@ -162,7 +167,17 @@ def shrunk(app: App, classes: Path, directory: Path) -> Path:
         *(own, *dict.fromkeys(app.all)),
         options=("-Xmx4g", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"),
     )
-    return output
+    return unsigned(output)
+
+
+def unsigned(jar: Path) -> Path:
+    """Without the signature of a library that was shrunk; an APK has none of it either."""
+    kept = jar.with_name("unsigned.jar")
+    with zipfile.ZipFile(jar) as source, zipfile.ZipFile(kept, "w") as target:
+        for name in source.namelist():
+            if not name.endswith((".SF", ".RSA", ".DSA")):
+                target.writestr(name, source.read(name))
+    return kept
 
 
 @pytest.fixture(scope="module")

@@ -44,6 +44,8 @@ edgekit package base --adapter sentiment-adapter --adapter triage-adapter --to a
 
 edgekit package my-bundle --to apk --keystore release.p12 --version 1.2.0+34 --abi arm64-v8a --abi x86_64
 
+edgekit package my-bundle --to aar --group com.example.models
+
 edgekit package my-bundle --to ai-pack --delivery on-demand
 
 edgekit package my-bundle --to delivery --sign signing.key -o public
@@ -84,7 +86,7 @@ def package(
     debug: DebugOption = False,
     **given: Any,
 ) -> None:
-    """Put a bundle into an app, or where apps fetch it: APK, project, assets, Play pack, delivery, AI Edge Gallery."""
+    """Put a bundle into an app, or where apps fetch it: APK, project, library, Play pack, delivery, AI Edge Gallery."""
     from edgekit.packaging import targets
     from edgekit.packaging.package import package as run
 

@@ -43,7 +43,9 @@ class AppOptions:
         str | None, Flag("The app's id, as com.example.navigator; a project's packages too.")
     ] = None
     icon: Annotated[str | Path | None, Flag("A square PNG of at least 192 pixels.")] = None
-    version: Annotated[str | None, Flag("The app's version, as 1.2.0+34.", metavar="NAME[+CODE]")] = None
+    version: Annotated[
+        str | None, Flag("The app's version, as 1.2.0+34; a library's is 1.2.", metavar="NAME[+CODE]")
+    ] = None
     require_signed: Annotated[
         str | Path | None,
         Flag("Public key in PEM: the app opens only bundles that it signed.", metavar="PUBLIC"),

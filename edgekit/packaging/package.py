@@ -50,7 +50,7 @@ def package(
 ) -> Package:
     """Put a bundle into an Android app, or into what an app, Google Play or the AI Edge Gallery needs of it.
 
-    bundle: a bundle directory. to: "apk", "project", "assets", "ai-pack", "asset-pack", "delivery" or "gallery".
+    bundle: a bundle directory. to: "apk", "project", "aar", "assets", "ai-pack", "asset-pack", "delivery" or "gallery".
     output: a directory; by default "NAME-TARGET" in the current one.
     options: the target's own, such as `ApkOptions(version="1.2.0+34")`; its defaults without.
     adapters: bundles that `edgekit.adapter` made for this one; the app has a task for each, in this order. An

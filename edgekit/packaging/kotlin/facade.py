@@ -65,9 +65,10 @@ def facade_of(source: Source, package: str, *, assets: str) -> Facade:
     name = class_name(source.name)
     name = f"{name}Model" if name in _OWN else name
     several = len(source.offer.tasks) > 1
-    parts = [_task(source, task, {*_OWN, name}) for task in source.offer.tasks]
+    taken = {*_OWN, name}
+    names = type_names([task.id for task in source.offer.tasks], taken) if several else {}
+    parts = [_task(source, task, {*taken, *names.values()}) for task in source.offer.tasks]
     if several:
-        names = type_names([task.id for task in source.offer.tasks], {*_OWN, name})
         body = "\n\n".join(
             _nested(task, names[task.id], part) for task, part in zip(source.offer.tasks, parts, strict=True)
         )
@@ -85,20 +86,21 @@ def facade_of(source: Source, package: str, *, assets: str) -> Facade:
         body=body,
         assets=kotlin_string(assets),
     )
-    return Facade(package, name, assets, text, _readme(source, name, path, calls=parts[0].calls))
+    tools = f"{name}.{names[source.task.id]}.Tools" if several else f"{name}.Tools"
+    return Facade(package, name, assets, text, _readme(source, name, path, tools if parts[0].calls else None))
 
 
-def _readme(source: Source, name: str, path: str, *, calls: bool) -> str:
-    """How it is used. path: of what answers the first task."""
+def _readme(source: Source, name: str, path: str, tools: str | None) -> str:
+    """How it is used. path: of what answers the first task. tools: the interface's name, if it may call some."""
     question = kotlin_string(source.task.examples[0] if source.task.examples else "Hello")
-    tools = (
-        f"`{name}.Tools` has a function for each tool: write them. What the model calls is called there, and it\n"
+    told = (
+        f"`{tools}` has a function for each tool: write them. What the model calls is called there, and it\n"
         "goes on with what they return.\n\n"
-        if calls
+        if tools
         else ""
     )
     model = source.manifest.model
-    asked = f"{path}.ask({question}{', tools' if calls else ''})"
+    asked = f"{path}.ask({question}{', tools' if tools else ''})"
     return f"""\
 ```kotlin
 val model = {name}.open(context)  // once, in a coroutine; seconds
@@ -107,7 +109,7 @@ val model = {name}.open(context)  // once, in a coroutine; seconds
 model.close()
 ```
 
-{tools}`{model.file}` has {model.size:,} bytes. Context: {source.manifest.kv_length:,} tokens, question and answer
+{told}`{model.file}` has {model.size:,} bytes. Context: {source.manifest.kv_length:,} tokens, question and answer
 together; a longer question fails, and so does one after `close()`.
 """
 

@@ -120,7 +120,9 @@ class Types:
         return Type(made, f"{made}.of({{}})", nullable)
 
     def _once(self, name: str) -> str:
-        (made,) = type_names([name], self.taken).values()
+        (made,) = type_names([name], ()).values()
+        if made in self.taken:
+            (made,) = type_names([f"{name} value"], self.taken).values()
         self.taken.add(made)
         return made
 

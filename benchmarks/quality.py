@@ -34,6 +34,7 @@ LLAMA = {"llama.cpp Q8_0": "Q8_0", "llama.cpp Q4_0": "Q4_0"}
 VARIANTS = {
     "int8": ("int8", ()),
     "int8 calibrated": ("int8", ("--calibrate",)),
+    "int8 with int8 KV cache": ("int8", ("--kv-precision", "int8")),
     "int4-head": ("int4-head", ()),
     "int4": ("int4", ()),
     "int4-all": ("int4-all", ()),

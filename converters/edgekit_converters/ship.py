@@ -9,7 +9,7 @@ from pathlib import Path
 
 from edgekit.families.base import Architecture
 from edgekit.families.gemma3 import GEMMA_3_270M
-from edgekit.graph.format import AdapterInputs, Form, Graph, GraphKey, read_graph, write_graph
+from edgekit.graph.format import AdapterInputs, Form, Graph, GraphKey, KvPrecision, read_graph, write_graph
 from edgekit.graph.library import SHIPPED, STATIC_PREFILL_LENGTHS
 from edgekit.graph.rotate import rotate
 from edgekit.graph.slots import ATTENTION, RANKS, TARGETS
@@ -17,6 +17,8 @@ from edgekit_converters.gemma3 import capture
 
 _ROTATION = 128
 """That of all recipes that ship."""
+
+_NARROW: dict[str, KvPrecision] = {"kv16": "float16", "kv8": "int8"}
 
 _PERIOD = ("sliding_attention",) * 5 + ("full_attention",)
 
@@ -59,7 +61,8 @@ def shipped_keys(name: str) -> dict[str, GraphKey]:
     keys[f"{name}-window"] = GraphKey(ARCHITECTURES[name], "dynamic", kv_layout="window")
     keys[f"{name}-scoring"] = GraphKey(ARCHITECTURES[name], "dynamic", scoring=True)
     keys |= {
-        f"{name}-kv16-{kind}": dataclasses.replace(keys[f"{name}-{kind}"], kv_precision="float16")
+        f"{name}-{short}-{kind}": dataclasses.replace(keys[f"{name}-{kind}"], kv_precision=precision)
+        for short, precision in _NARROW.items()
         for kind in ("dynamic", "window", "scoring")
     }
     for targets, kind in ((TARGETS, "adapter"), (ATTENTION, "attention-adapter")):

@@ -31,7 +31,8 @@ class GraphOptions:
     files).
     kv_layout: what sliding layers remember: "full" for every position, or in the dynamic form "window" for the last
     ones only; then a long conversation takes a fraction of the memory.
-    kv_precision: of keys and values: "float32", or "float16", which takes less memory and more time.
+    kv_precision: of keys and values: "float32"; "float16", which takes half the memory and more time; or "int8", a
+        quarter, and less time behind thousands of tokens.
     kv_length: the most tokens that prompt and answer may have together; by default 4,096, or what the checkpoint's
     max_position_embeddings allows.
     adapters: "16" or "32" for a base that takes adapters of that rank at run time (see `edgekit.adapter`);
@@ -113,8 +114,20 @@ def check_graph(options: GraphOptions, file_format: str) -> AdapterInputs | None
             where="--kv-layout window",
             remedy=f"{_STATIC}, or use --kv-layout full",
         )
+    if options.kv_precision == "int8" and options.form == "static":
+        raise InputError(
+            "only the dynamic form has caches of 8 bits",
+            where="--kv-precision int8",
+            remedy=f"{_STATIC}, or use --kv-precision float32",
+        )
     if options.adapters is None:
         return None
+    if options.kv_precision == "int8":
+        raise InputError(
+            "adapters change keys and values in ways that 8-bit caches were not fitted to",
+            where="--kv-precision int8 --adapters",
+            remedy="use float16, or leave one of them out",
+        )
     inputs = parse_adapters(options.adapters)
     if options.form == "static":
         raise InputError(

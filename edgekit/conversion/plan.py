@@ -22,6 +22,7 @@ from edgekit.bundle.writing import Section, container_size, pack_hf_tokenizer
 from edgekit.calling.tools import Calling, Choice, Tool, read_tools
 from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.checkpoint.source import plain_name
+from edgekit.conversion.caches import value_exponents
 from edgekit.conversion.calling import how_it_calls
 from edgekit.conversion.options import (
     DEFAULT_KV_LENGTH,
@@ -43,6 +44,7 @@ from edgekit.graph import Graph, Link, find_graph, graph_key, plan_link
 from edgekit.graph.delegate import refuse_for_gpu
 from edgekit.graph.format import AdapterInputs, GraphKey
 from edgekit.progress import Progress
+from edgekit.quantize.caches import fit_caches
 from edgekit.quantize.rotation import rotate_weights
 from edgekit.recipes import Recipe, Scheme, calibrated, read_recipe, resolve
 from edgekit.text.answers import AnswerFormat, parse_answer
@@ -184,7 +186,7 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
             progress=progress,
         )
     lap("read tokenizer and template")
-    whole_text = text
+    whole, whole_text = checkpoint, text
     trimmed = _trimmed(settings, checkpoint, text, progress)
     if trimmed is not None:
         checkpoint, text = trimmed.checkpoint, trimmed.text
@@ -207,8 +209,12 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
     link = plan_link(graph, schemes, architecture.vocab_size, kv_length)
     sections = _small_sections(text, checkpoint, settings, key) if settings.file_format == "litertlm" else ()
     lap("plan the link")
+    fitted: Mapping[str, WeightTensor] = checkpoint.tensors
+    if key.kv_precision == "int8":
+        fitted = fit_caches(fitted, architecture, value_exponents(whole, whole_text, progress))
+        lap("fit the caches")
     tensors = rotate_weights(
-        checkpoint.tensors,
+        fitted,
         matrices,
         rotation,
         architecture.head_dim,

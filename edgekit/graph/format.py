@@ -60,8 +60,11 @@ dynamic form has that of the keys, in which the engine lengthens a cache in one 
 KvLayout = Literal["full", "window"]
 """What sliding layers keep: every position like the full layers, or a ring of the last ones."""
 
-KvPrecision = Literal["float32", "float16"]
+KvPrecision = Literal["float32", "float16", "int8"]
 """How keys and values are stored."""
+
+KV_SCALE = 2.0**-4
+"""Of caches of 8 bits, so that they hold what lies between -8 and 8 (see `edgekit.quantize.caches`)."""
 
 Transform = Literal["as-is", "one-plus", "one-plus-scaled", "positions"]
 
@@ -121,7 +124,7 @@ class GraphKey:
         """The name under which the graph is kept in a library directory."""
         lengths = "".join(f"-{length}" for length in self.prefill_lengths)
         purpose = ("-scoring" if self.scoring else "") + ("-window" if self.kv_layout == "window" else "")
-        purpose += "-kv16" if self.kv_precision == "float16" else ""
+        purpose += {"float32": "", "float16": "-kv16", "int8": "-kv8"}[self.kv_precision]
         if self.adapters is not None:
             letters = "".join(target[0] for target in self.adapters.targets)
             purpose += f"-adapter{self.adapters.rank}-{letters}"

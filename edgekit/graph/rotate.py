@@ -32,7 +32,7 @@ def rotate(graph: Graph, longest: int) -> Graph:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(graph.flatbuffer, 0)
-    editor = _Editor(model, graph, schema)
+    editor = Editor(model, graph, schema)
     for constant in graph.constants:
         if not constant.quantizable or constant.tensor.endswith(ATTENTION_OUTPUT):
             continue
@@ -45,7 +45,7 @@ def rotate(graph: Graph, longest: int) -> Graph:
 
 
 @dataclass
-class _Editor:
+class Editor:
     """A flatbuffer being changed: new tensors and buffers go before the spare ones, which stay the last."""
 
     model: Any
@@ -95,6 +95,15 @@ class _Editor:
                 operator.outputs = np.array([own], np.int32)
                 after, _ = self._rotation(subgraph, own, size, result=looked_up)
                 operators[at + 1 : at + 1] = after
+
+    def rotate_states(self, subgraph: int, states: int, size: int) -> None:
+        """Rotate states along their last axis, for all that read them."""
+        operators = self.model.subgraphs[subgraph].operators
+        added, result = self._rotation(subgraph, states, size)
+        first = next(i for i, each in enumerate(operators) if states in each.inputs)
+        for operator in operators[first:]:
+            operator.inputs = np.array([result if i == states else i for i in operator.inputs], np.int32)
+        operators[first:first] = added
 
     def _rotation(
         self, subgraph: int, states: int, size: int, result: int | None = None

@@ -65,7 +65,7 @@ def culprit(context: Context) -> str | None:
         return None
     try:
         graph = find_graph(key)
-        found = quantize_tensor(originals_of(context, graph)[EMBEDDING].read(), _FINE)
+        found = quantize_tensor(originals_of(context, graph, stored)[EMBEDDING].read(), _FINE)
         codes = pack(found.codes, 8).view(np.uint8)
         better = replace(
             stored[EMBEDDING], scheme=_FINE, data=codes.data, scales=found.scales, scale_data=None

@@ -13,6 +13,7 @@ from edgekit.checkpoint import Checkpoint, WeightTensor
 from edgekit.graph import Graph, find_graph, graph_key, plan_link
 from edgekit.graph.format import AdapterInputs, Form, KvLayout, KvPrecision
 from edgekit.graph.weights import model_chunks
+from edgekit.quantize.caches import fit_caches
 from edgekit.quantize.rotation import rotate_weights
 from edgekit.quantize.solve import dequantize, quantize_tensor
 from edgekit.recipes import Recipe, Rule, Scheme, read_recipe, resolve
@@ -54,8 +55,11 @@ def linked_model(
     matrices = {c.tensor: checkpoint.tensors[c.tensor].shape for c in graph.constants if c.quantizable}
     schemes = resolve(recipe, matrices)
     static = kv_length if form == "static" else None
+    tensors: Mapping[str, WeightTensor] = checkpoint.tensors
+    if kv_precision == "int8":
+        tensors = fit_caches(tensors, checkpoint.architecture, [0] * checkpoint.architecture.layers)
     tensors = rotate_weights(
-        checkpoint.tensors,
+        tensors,
         matrices,
         rotation,
         checkpoint.architecture.head_dim,

@@ -16,6 +16,7 @@ from edgekit.bundle.summary import Summary
 from edgekit.checkpoint.safetensors import WeightTensor
 from edgekit.conversion.trim.gather import gather_rows
 from edgekit.errors import BundleError
+from edgekit.families.base import Architecture
 from edgekit.figures import decibels, number
 from edgekit.gates import Gates
 from edgekit.graph import find_graph, graph_key
@@ -24,6 +25,7 @@ from edgekit.graph.weights import transformed
 from edgekit.html import svg
 from edgekit.html.page import Badge, Block, Cell, Column, Fold, Plot, Plots, Prose, Table
 from edgekit.html.text import shorten
+from edgekit.quantize.caches import attention_names, fit_caches
 from edgekit.quantize.rotation import rotate_weights
 from edgekit.quantize.solve import QuantizedTensor, block_scale_bytes, dequantize, quantize_tensor
 from edgekit.recipes.scheme import Algorithm, Scheme
@@ -113,7 +115,7 @@ def _against_checkpoint(context: Context, stored: Mapping[str, StoredWeight]) ->
     key = scoring_key(manifest.graph, graph_key(source.architecture, "dynamic"))
     assert key is not None
     graph = find_graph(without_scoring(key), context.progress)
-    tensors = originals_of(context, graph)
+    tensors = originals_of(context, graph, stored)
     originals = {
         c.tensor: _reader(tensors[c.tensor], c.transform) for c in graph.constants if c.tensor in tensors
     }
@@ -129,17 +131,39 @@ def _against_checkpoint(context: Context, stored: Mapping[str, StoredWeight]) ->
     return _compare_all(context, named, originals, manifest.recipe.schemes)
 
 
-def originals_of(context: Context, graph: Graph) -> Mapping[str, WeightTensor]:
-    """Return the checkpoint's tensors as the bundle holds them: trimmed and rotated as it is, in full precision."""
+def originals_of(
+    context: Context, graph: Graph, stored: Mapping[str, StoredWeight]
+) -> Mapping[str, WeightTensor]:
+    """Return the checkpoint's tensors as the bundle holds them: trimmed, fitted and rotated, in full precision."""
     manifest, source, kept = context.bundle.manifest, context.source, context.kept_ids
     assert manifest is not None and source is not None
+    tensors = (source if kept is None else gather_rows(source, kept)).tensors
+    fitted: Mapping[str, WeightTensor] = tensors
+    if graph.key.kv_precision == "int8":
+        fitted = fit_caches(tensors, source.architecture, _exponents(tensors, source.architecture, stored))
     return rotate_weights(
-        (source if kept is None else gather_rows(source, kept)).tensors,
+        fitted,
         [c.tensor for c in graph.constants if c.quantizable and c.tensor in source.tensors],
         manifest.graph.rotation,
         source.architecture.head_dim,
         through_attention=manifest.adapters is None,
     )
+
+
+def _exponents(
+    tensors: Mapping[str, WeightTensor], architecture: Architecture, stored: Mapping[str, StoredWeight]
+) -> list[int]:
+    """By which power of two values were divided for 8-bit caches, as the stored projections show."""
+    found = []
+    for layer in range(architecture.layers):
+        name = attention_names(layer).values
+        if name not in stored:
+            found.append(0)
+            continue
+        own, kept = tensors[name].read(), stored[name].read(slice(None))
+        own_square, kept_square = weight_sums(own, own)[0], weight_sums(kept, kept)[0]
+        found.append(round(math.log2(own_square / kept_square) / 2) if own_square and kept_square else 0)
+    return found
 
 
 def _compare_all(

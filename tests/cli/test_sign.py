@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.bundle.delivery.index import INDEX_NAME, index_bytes
 from tests.bundle.test_signature import change, write_key
 from tests.cli.running import Cli
 from tests.fixtures.bundles import Bundles, model_of
+from tests.fixtures.deliveries import INDEX, served, signing_key
 
 
 @pytest.fixture
@@ -27,6 +29,22 @@ def test_signing_and_verifying(cli: Cli, bundle: Path, tmp_path: Path) -> None:
     found = cli("verify", bundle, "--key", public, "--json").json
     assert (found["passed"], found["signature_verified"], found["problems"]) == (True, True, [])
     assert found["signed_by"] == cli("sign", bundle, "--key", private, "--json").json["signed_by"]
+
+
+def test_a_delivery_is_verified_in_its_folder_and_at_its_address(cli: Cli, tmp_path: Path) -> None:
+    key, place = signing_key(tmp_path), tmp_path / "public"
+    (tmp_path / "key.pub").write_bytes(key.public.pem)
+    place.mkdir()
+    (place / INDEX_NAME).write_bytes(index_bytes(INDEX, key))
+    found = cli("verify", place, "--key", tmp_path / "key.pub", "--json")
+    assert found.code == 1 and found.json["version"] == 7 and found.json["signature_verified"]
+    assert (len(found.json["checked"]), len(found.json["problems"])) == (6, 8)  # two manifests are not signed
+    assert found.json["problems"][0].startswith("edgekit.json (files/aaaaaaaaaaaa…): is missing")
+    with served(place) as address:
+        done = cli("verify", address, "--key", tmp_path / "key.pub")
+    assert done.code == 1 and "the host answers 404" in done.err and "→" in done.err
+    done = cli("verify", "http://127.0.0.1:1/models")
+    assert done.code == 1 and "cannot be fetched" in done.err
 
 
 def test_what_does_not_verify_is_exit_1(cli: Cli, bundle: Path, tmp_path: Path) -> None:

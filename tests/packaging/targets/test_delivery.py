@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +21,7 @@ from edgekit.packaging.target import Written
 from edgekit.packaging.targets import delivery
 from edgekit.packaging.targets.delivery import DeliveryOptions
 from tests.bundle.test_signature import change
-from tests.fixtures.deliveries import signing_key
+from tests.fixtures.deliveries import served, signing_key, whole
 
 Publish = Callable[..., Written]
 
@@ -239,42 +237,6 @@ def test_lists_and_manifests_agree(publish: Publish, place: Path, key: SigningKe
 
 
 # ---------------------------------------- a host
-
-
-@contextmanager
-def served(
-    folder: Path, answer: Callable[[BaseHTTPRequestHandler, bytes], None] | None = None
-) -> Iterator[str]:
-    """A host on this machine; answer: how it answers for a file below `files/`, unless well."""
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            path = folder / self.path.lstrip("/")
-            if not path.is_file():
-                self.send_error(404)
-            elif answer is not None and self.path.startswith("/files/"):
-                answer(self, path.read_bytes())
-            else:
-                whole(self, path.read_bytes())
-
-        def log_message(self, *_: object) -> None: ...
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def whole(request: BaseHTTPRequestHandler, content: bytes, length: int | None = None) -> None:
-    request.send_response(200)
-    request.send_header("Content-Length", str(len(content) if length is None else length))
-    request.end_headers()
-    request.wfile.write(content)
 
 
 def compressed(request: BaseHTTPRequestHandler, content: bytes) -> None:

@@ -30,7 +30,7 @@ public sealed interface BundleSource {
  * @property waits for a model that is open to be closed, instead of failing with [EdgekitFailure.Busy]
  * @property afterCrash opens a model that ended the process when it was opened before, instead of failing with
  *   [EngineFailure.Died]
- * @property onProgress is told what takes time, on a thread of its own
+ * @property onProgress is told what takes time, on any thread
  */
 public class OpenOptions(
     public val backend: Backend = Backend.CPU,

@@ -157,4 +157,4 @@ def test_every_library_of_the_catalog_is_used() -> None:
 
 def test_the_app_says_the_release_of_the_engine_that_it_is_built_with() -> None:
     source = (CORE.kotlin / "dev/edgekit/core/engine/LiteRtLm.kt").read_text()
-    assert f'RUNTIME_VERSION = "{engine_version()}"' in source
+    assert f'RUNTIME_VERSION: String = "{engine_version()}"' in source

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
-from android_build.layout import CORE, IN_APP, INSIDE, TESTING, Module
+from android_build.layout import IN_APP, INSIDE, LIBRARIES, TESTING, Module
 from android_build.libraries import Libraries, app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java, joined
@@ -44,7 +44,7 @@ def classes_of(module: Module, libraries: Libraries | None = None) -> Path:
         f"{module.name}_release",
         *module.options,
         *_plugin(module),
-        *(_READABLE if module is CORE else ()),
+        *(_READABLE if module in LIBRARIES else ()),
     )
     return _compiled(step, module.kotlin, [*places, platform()], against, options)
 

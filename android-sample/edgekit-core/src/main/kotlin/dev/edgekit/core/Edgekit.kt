@@ -113,7 +113,7 @@ public object Edgekit {
             contextTokens = options.contextTokens,
             wasClosed = { wasClosed(context, it) },
         )
-        val mark = StartMark(File(home, "starts"), bundle.identity)
+        val mark = StartMark(File(home, "starts"), bundle.identity) { wasClosed(context, it) }
         return {
             mark.begin(options.afterCrash)
             options.onProgress(OpenProgress.Starting)

@@ -1,8 +1,9 @@
 """A long conversation: the time to feed it, decode at its start and its end, and the peak memory.
 
-    python benchmarks/conversation.py [--real] [--runs 2] [--threads 2] [--length 16000] [--turn 500]
+    python benchmarks/conversation.py [--real] [--runs 2] [--threads 2] [--length 16000] [--turn 128]
 
-Both layouts of the KV cache, int8, in processes of their own, in turns, after a round that fills the engine's caches.
+The KV cache in its forms, weights in int8, in processes of their own, in turns, after a round that fills the engine's
+caches. Fed as `edgekit chat` feeds: in pieces of 128, and glibc gives freed caches back.
 Written to results/conversation.json.
 """
 
@@ -19,10 +20,16 @@ from typing import Any
 import measure
 
 DECODE_TOKENS = 64
-LAYOUTS = ("full", "window")
+LAYOUTS = {
+    "full": (),
+    "full, int8": ("--kv-precision", "int8"),
+    "window": ("--kv-layout", "window"),
+    "window, int8": ("--kv-layout", "window", "--kv-precision", "int8"),
+}
 
 CONVERSATION = """
-import json, sys, time, litert_lm
+import ctypes, json, sys, time, litert_lm
+ctypes.CDLL(None).mallopt(-3, 4 << 20)
 litert_lm.set_min_log_severity(litert_lm.LogSeverity.ERROR)
 path, length, turn, decode, threads, cache = sys.argv[1:]
 length, turn, decode = int(length), int(turn), int(decode)
@@ -61,17 +68,20 @@ def main() -> None:
     """Measure, and save."""
     parser = measure.parser(__doc__, runs=2)
     parser.add_argument("--length", type=int, default=16_000, help="tokens of the conversation")
-    parser.add_argument("--turn", type=int, default=500, help="tokens that it is fed at a time")
+    parser.add_argument("--turn", type=int, default=128, help="tokens that it is fed at a time")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         model = measure.model(directory, real=given.real)
-        paths = {kind: measure.convert(model, directory / kind, "--kv-layout", kind) for kind in LAYOUTS}
+        paths = {
+            kind: measure.convert(model, directory / kind.replace(", ", "-"), *flags)
+            for kind, flags in LAYOUTS.items()
+        }
         rows: dict[str, list[dict[str, float]]] = {kind: [] for kind in LAYOUTS}
         for number in range(given.runs + 1):
             for kind, path in paths.items():
                 figures = _converse(
-                    path, given.length, given.turn, given.threads, directory / f"cache-{kind}"
+                    path, given.length, given.turn, given.threads, directory / f"cache-{path.parent.name}"
                 )
                 if number:
                     rows[kind].append(figures)

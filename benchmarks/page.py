@@ -107,15 +107,16 @@ def _conversation() -> Iterator[str]:
     yield from _begin("Long conversations", found, told)
     rows = [
         [
-            f"`--kv-layout {name}`",
+            name,
             f"{row['seconds_to_fill']:.1f} s",
             f"{row['decode_behind_256']:.1f}",
             f"{row['decode_at_end']:.1f}",
+            f"{row['decode_at_end'] / row['decode_behind_256']:.0%}",
             _gb(row["peak_bytes"]),
         ]
         for name, row in results["rows"].items()
     ]
-    yield from _table(["", "fed in", "tokens/s behind 256", "tokens/s at the end", "peak memory"], rows)
+    yield from _table(["", "fed in", "tokens/s behind 256", "at the end", "of it", "peak memory"], rows)
 
 
 def _adapters() -> Iterator[str]:

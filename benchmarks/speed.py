@@ -29,6 +29,7 @@ BUNDLES: dict[str, Sequence[str]] = {
     "int8": (),
     "int8, window": ("--kv-layout", "window"),
     "int8, float16 KV cache": ("--kv-precision", "float16"),
+    "int8, int8 KV cache": ("--kv-precision", "int8"),
     "int4-head": ("--recipe", "int4-head"),
     "int4": ("--recipe", "int4"),
     "int4-all": ("--recipe", "int4-all"),

@@ -67,6 +67,13 @@ private fun AnswerCard(card: Answer.Card, onAction: (Action) -> Unit) = Card(
     colors = CardDefaults.cardColors(containerColor = MaterialTheme.colorScheme.surfaceContainerHigh),
 ) {
     Column(Modifier.padding(16.dp)) {
+        card.sentence?.let {
+            Text(
+                it,
+                Modifier.padding(bottom = 8.dp).testTag("answer sentence").semantics { heading() },
+                style = MaterialTheme.typography.titleLarge,
+            )
+        }
         card.fields.forEachIndexed { index, field ->
             if (index > 0) HorizontalDivider(color = MaterialTheme.colorScheme.outlineVariant)
             FieldRow(field)
@@ -90,8 +97,19 @@ private fun FieldRow(field: Field) = FlowRow(
     horizontalArrangement = Arrangement.SpaceBetween,
 ) {
     Text(field.name, Modifier.padding(end = 16.dp), color = MaterialTheme.colorScheme.onSurfaceVariant)
-    field.value?.let { Text(it, fontWeight = FontWeight.SemiBold) }
+    when (val value = field.value) {
+        null -> Unit
+        else -> if (value.isEmpty() && field.isComing) Placeholder() else Text(value, fontWeight = FontWeight.SemiBold)
+    }
 }
+
+/** Where a value will stand: as high as one, so that nothing moves when it comes. */
+@Composable
+private fun Placeholder() = Text(
+    stringResource(R.string.edgekit_thinking),
+    color = MaterialTheme.colorScheme.outline,
+    fontWeight = FontWeight.SemiBold,
+)
 
 @Composable
 private fun Label(text: String) = Surface(

@@ -66,8 +66,8 @@ class SessionTest {
     fun `an answer is read in the task's form`() = test {
         val session = model.session()
         val fields = (session.read(session.answer(WIFI), isWhole = true) as Answer.Card).fields
-        assertEquals(listOf("network", "wifi", "disable"), fields.map { it.value })
-        assertTrue(session.read("""{"screen": "net""", isWhole = false) is Answer.Unfinished)
+        assertEquals(listOf("Network", "Wifi", "Disable"), fields.map { it.value })
+        assertEquals(listOf("Network", "", ""), (session.read("""{"screen": "net""", isWhole = false) as Answer.Card).fields.map { it.value })
     }
 
     @Test

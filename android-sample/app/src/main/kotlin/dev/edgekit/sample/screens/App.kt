@@ -14,6 +14,7 @@ import androidx.compose.foundation.layout.consumeWindowInsets
 import androidx.compose.foundation.layout.fillMaxHeight
 import androidx.compose.foundation.layout.fillMaxSize
 import androidx.compose.foundation.layout.only
+import androidx.compose.foundation.layout.padding
 import androidx.compose.foundation.layout.safeDrawing
 import androidx.compose.foundation.rememberScrollState
 import androidx.compose.foundation.verticalScroll
@@ -26,14 +27,17 @@ import androidx.compose.material3.NavigationRailItem
 import androidx.compose.material3.Surface
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
+import androidx.compose.runtime.CompositionLocalProvider
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.key
 import androidx.compose.runtime.mutableFloatStateOf
 import androidx.compose.runtime.mutableStateOf
 import androidx.compose.runtime.remember
+import androidx.compose.runtime.saveable.SaveableStateHolder
 import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.saveable.rememberSaveableStateHolder
 import androidx.compose.runtime.setValue
+import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.clip
 import androidx.compose.ui.graphics.graphicsLayer
@@ -59,7 +63,8 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
     // No MIME type is known for bundles: file managers call them binary data, or nothing at all.
     val pick = { picker.launch(arrayOf("*/*")) }
     val builtIn = { viewModel.open(BundleChoice.BuiltIn) }
-    val settings = SettingsActions(pick, builtIn, viewModel::use, viewModel::retryGpu)
+    val settings = SettingsActions(pick, builtIn, viewModel::use, viewModel::retryGpu, viewModel::useDeveloperMode)
+    val developer by viewModel.developer.collectAsStateWithLifecycle()
     var kept by rememberSaveable(stateSaver = BackStack.Saver) { mutableStateOf(BackStack()) }
     val screens = rememberSaveableStateHolder()
     val shown = state
@@ -75,9 +80,10 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
     // What is kept may have changed since this was drawn: two quick steps back are two.
     val open = { destination: Destination -> kept = kept.within(bundle).opening(destination) }
     val back = { kept = kept.within(bundle).back() }
-    AdaptiveFrame(backStack, open) { isWide ->
+    val reachable = backStack.reachable.filter { developer || !it.forDevelopers }
+    AdaptiveFrame(backStack.top, reachable, open) { isWide ->
         BackGesture(backStack, back) { destination ->
-            screens.SaveableStateProvider(listOfNotNull(destination.name, backStack.task.takeIf { destination.ofTask }).joinToString(" ")) {
+            Kept(screens, listOfNotNull(destination.name, backStack.task.takeIf { destination.ofTask }).joinToString(" "), developer) {
                 val onBack = back.takeUnless { isWide }
                 val task = backStack.task.orEmpty()
                 when (destination) {
@@ -88,12 +94,12 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
                     Destination.TASK -> TaskRoute(
                         task,
                         onBack.takeIf { backStack.below != null },
-                        menu = { if (!isWide) Menu(backStack.reachable, open) },
+                        menu = { if (!isWide) Menu(reachable, open) },
                     )
                     Destination.BENCHMARK -> BenchmarkRoute(task, onBack)
                     Destination.SELF_TEST -> SelfTestRoute(task, onBack)
                     Destination.MODEL -> ModelRoute(shown, task, onBack)
-                    Destination.SETTINGS -> SettingsScreen(settingsUiState(shown, bundle, viewModel), settings, onBack)
+                    Destination.SETTINGS -> SettingsScreen(settingsUiState(shown, bundle, viewModel, developer), settings, onBack)
                     Destination.ABOUT -> AboutScreen(bundle, onBack)
                 }
             }
@@ -101,24 +107,31 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
     }
 }
 
-private fun settingsUiState(state: HostState, bundle: Bundle, viewModel: HostViewModel) = SettingsUiState(
+/** A screen with what it kept while another was open. */
+@Composable
+private fun Kept(screens: SaveableStateHolder, key: String, developer: Boolean, screen: @Composable () -> Unit) =
+    screens.SaveableStateProvider(key) { CompositionLocalProvider(LocalDeveloperMode provides developer, content = screen) }
+
+private fun settingsUiState(state: HostState, bundle: Bundle, viewModel: HostViewModel, developer: Boolean) = SettingsUiState(
     bundleName = bundle.manifest?.name ?: bundle.model.nameWithoutExtension,
     isBuiltIn = viewModel.isBuiltIn,
     backend = viewModel.backend,
     fallback = (state as? HostState.Ready)?.model?.fallback,
+    developer = developer,
 )
 
 /** Where the window is wide, the screens stand in a rail at its side; else they are in a menu of the task screen. */
 @Composable
 private fun AdaptiveFrame(
-    backStack: BackStack,
+    top: Destination,
+    reachable: List<Destination>,
     open: (Destination) -> Unit,
     content: @Composable (isWide: Boolean) -> Unit,
 ) = Surface(Modifier.fillMaxSize()) {
     BoxWithConstraints {
         val isWide = maxWidth >= WideWindow
         Row(Modifier.fillMaxSize()) {
-            if (isWide) Rail(backStack, open)
+            if (isWide) Rail(top, reachable, open)
             val beside = if (isWide) WindowInsets.safeDrawing.only(WindowInsetsSides.Start) else WindowInsets(0)
             Box(Modifier.weight(1f).testTag("beside rail").consumeWindowInsets(beside)) { content(isWide) }
         }
@@ -128,14 +141,14 @@ private fun AdaptiveFrame(
 private val WideWindow = 600.dp
 
 @Composable
-private fun Rail(backStack: BackStack, open: (Destination) -> Unit) = NavigationRail(
+private fun Rail(top: Destination, reachable: List<Destination>, open: (Destination) -> Unit) = NavigationRail(
     Modifier.fillMaxHeight(),
     containerColor = MaterialTheme.colorScheme.surfaceContainer,
 ) {
-    Column(Modifier.verticalScroll(rememberScrollState())) {
-        backStack.reachable.forEach { destination ->
+    Column(Modifier.verticalScroll(rememberScrollState()).padding(horizontal = 4.dp), horizontalAlignment = Alignment.CenterHorizontally) {
+        reachable.forEach { destination ->
             NavigationRailItem(
-                selected = destination == backStack.top,
+                selected = destination == top,
                 onClick = { open(destination) },
                 modifier = Modifier.testTag("rail item"),
                 icon = { Icon(painterResource(destination.icon), null) },

@@ -10,12 +10,18 @@ import dev.edgekit.sample.R
  * The screens that a ready model has.
  *
  * @property ofTask it is about a task, of which each has its own
+ * @property forDevelopers it is shown in developer mode only
  */
-enum class Destination(@param:StringRes val title: Int, @param:DrawableRes val icon: Int, val ofTask: Boolean = true) {
+enum class Destination(
+    @param:StringRes val title: Int,
+    @param:DrawableRes val icon: Int,
+    val ofTask: Boolean = true,
+    val forDevelopers: Boolean = false,
+) {
     HOME(R.string.tasks, R.drawable.ic_home, ofTask = false),
     TASK(R.string.task, R.drawable.ic_task),
-    BENCHMARK(R.string.benchmark, R.drawable.ic_benchmark),
-    SELF_TEST(R.string.self_test, R.drawable.ic_self_test),
+    BENCHMARK(R.string.benchmark, R.drawable.ic_benchmark, forDevelopers = true),
+    SELF_TEST(R.string.self_test, R.drawable.ic_self_test, forDevelopers = true),
     MODEL(R.string.model_card, R.drawable.ic_model),
     SETTINGS(R.string.settings, R.drawable.ic_settings, ofTask = false),
     ABOUT(R.string.about, R.drawable.ic_about, ofTask = false),

@@ -6,7 +6,9 @@ import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.Choices
 import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.sample.tasks.ModelHost
+import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
 
 /** Which bundle runs on what, and how far it has come: for the start, the model card and the settings. */
 class HostViewModel(private val host: ModelHost, private val choices: Choices) : ViewModel() {
@@ -14,6 +16,11 @@ class HostViewModel(private val host: ModelHost, private val choices: Choices) :
 
     val isBuiltIn: Boolean get() = host.choice == BundleChoice.BuiltIn
     val backend: Backend get() = choices.backend
+
+    private val _developer = MutableStateFlow(choices.developer)
+
+    /** Figures are shown, and what only developers use. */
+    val developer: StateFlow<Boolean> = _developer.asStateFlow()
 
     init {
         host.ensureStarted()
@@ -24,6 +31,11 @@ class HostViewModel(private val host: ModelHost, private val choices: Choices) :
     fun open(choice: BundleChoice) = host.start(choice)
 
     fun retryGpu() = host.retryGpu()
+
+    fun useDeveloperMode(on: Boolean) {
+        choices.developer = on
+        _developer.value = on
+    }
 
     fun use(backend: Backend) {
         if (backend == choices.backend) return

@@ -13,10 +13,12 @@ import androidx.compose.foundation.layout.size
 import androidx.compose.foundation.layout.width
 import androidx.compose.foundation.selection.selectable
 import androidx.compose.foundation.selection.selectableGroup
+import androidx.compose.foundation.selection.toggleable
 import androidx.compose.material3.Icon
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.OutlinedButton
 import androidx.compose.material3.RadioButton
+import androidx.compose.material3.Switch
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
@@ -32,7 +34,13 @@ import dev.edgekit.sample.R
  * @property backend what the user asked for
  * @property fallback why it is not used, null when it is
  */
-data class SettingsUiState(val bundleName: String, val isBuiltIn: Boolean, val backend: Backend, val fallback: String?)
+data class SettingsUiState(
+    val bundleName: String,
+    val isBuiltIn: Boolean,
+    val backend: Backend,
+    val fallback: String?,
+    val developer: Boolean,
+)
 
 /** What the settings ask for. */
 data class SettingsActions(
@@ -40,6 +48,7 @@ data class SettingsActions(
     val openBuiltIn: () -> Unit,
     val use: (Backend) -> Unit,
     val retryGpu: () -> Unit,
+    val useDeveloperMode: (Boolean) -> Unit,
 )
 
 @OptIn(ExperimentalLayoutApi::class)
@@ -80,8 +89,26 @@ fun SettingsScreen(
                 OutlinedButton(actions.retryGpu) { Text(stringResource(R.string.retry_gpu)) }
             }
         }
+        Section(null) { DeveloperSwitch(state.developer, actions.useDeveloperMode) }
         Section(stringResource(R.string.privacy)) { Text(stringResource(R.string.privacy_hint)) }
     }
+}
+
+@Composable
+private fun DeveloperSwitch(on: Boolean, onChange: (Boolean) -> Unit) = Row(
+    Modifier.fillMaxWidth().heightIn(min = 56.dp).toggleable(on, role = Role.Switch, onValueChange = onChange),
+    horizontalArrangement = Arrangement.spacedBy(16.dp),
+    verticalAlignment = Alignment.CenterVertically,
+) {
+    Column(Modifier.weight(1f)) {
+        Text(stringResource(R.string.developer_mode))
+        Text(
+            stringResource(R.string.developer_mode_hint),
+            color = MaterialTheme.colorScheme.onSurfaceVariant,
+            style = MaterialTheme.typography.bodySmall,
+        )
+    }
+    Switch(on, onCheckedChange = null)
 }
 
 @Composable

@@ -1,8 +1,11 @@
 package dev.edgekit.sample.screens
 
 import android.content.ClipData
+import android.content.ClipboardManager
 import android.content.Context
 import android.content.Intent
+import android.os.Build
+import android.widget.Toast
 import androidx.core.content.FileProvider
 import dev.edgekit.core.tasks.BenchmarkResult
 import dev.edgekit.core.tasks.toCsv
@@ -27,6 +30,18 @@ fun shareResult(context: Context, result: BenchmarkResult, format: ExportFormat)
     // The chooser passes the permission on with the clip only.
     send.clipData = ClipData.newRawUri(file.name, uri)
     context.startActivity(Intent.createChooser(send, context.getString(R.string.share_title)))
+}
+
+/** Android 13 shows what was copied; before, the app says so. */
+fun copyText(context: Context, text: String) {
+    context.getSystemService(ClipboardManager::class.java)?.setPrimaryClip(ClipData.newPlainText(null, text))
+    if (Build.VERSION.SDK_INT < Build.VERSION_CODES.TIRAMISU) Toast.makeText(context, R.string.copied, Toast.LENGTH_SHORT).show()
+}
+
+/** Hands a text to an app that the user chooses. */
+fun shareText(context: Context, text: String) {
+    val send = Intent(Intent.ACTION_SEND).setType("text/plain").putExtra(Intent.EXTRA_TEXT, text)
+    context.startActivity(Intent.createChooser(send, null))
 }
 
 /** Replaces what was shared before: it is for the moment. */

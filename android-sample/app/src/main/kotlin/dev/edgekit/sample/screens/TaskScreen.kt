@@ -44,6 +44,8 @@ import androidx.compose.runtime.saveable.rememberSaveable
 import androidx.compose.runtime.setValue
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.focus.FocusRequester
+import androidx.compose.ui.focus.focusRequester
 import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.painterResource
@@ -107,7 +109,9 @@ fun TaskScreen(
         snackbar = snackbar,
         actions = {
             IconAction(R.drawable.ic_reset, R.string.reset, actions.reset, enabled = state?.turns?.isNotEmpty() == true)
-            IconAction(R.drawable.ic_sampling, R.string.sampling, { showSampling = true }, enabled = state != null)
+            if (LocalDeveloperMode.current) {
+                IconAction(R.drawable.ic_sampling, R.string.sampling, { showSampling = true }, enabled = state != null)
+            }
             menu()
         },
     ) { padding ->
@@ -131,14 +135,21 @@ private fun Conversation(state: TaskUiState, actions: TaskActions, padding: Padd
     Modifier.fillMaxSize().padding(padding).consumeWindowInsets(padding).imePadding(),
     horizontalAlignment = Alignment.CenterHorizontally,
 ) {
-    ContextMeter(state.contextUsed, state.contextTokens)
+    if (LocalDeveloperMode.current) ContextMeter(state.contextUsed, state.contextTokens)
+    var draft by rememberSaveable { mutableStateOf("") }
+    val typing = remember { FocusRequester() }
+    val edit = { prompt: String ->
+        draft = prompt
+        typing.requestFocus()
+        Unit
+    }
     val page = Modifier.widthIn(max = ReadableWidth).fillMaxWidth().weight(1f)
     if (state.turns.isEmpty()) {
         Welcome(state, actions.send, page)
     } else {
-        Turns(state, actions, page)
+        Turns(state, actions, edit, page)
     }
-    Prompter(state, actions, Modifier.widthIn(max = ReadableWidth).fillMaxWidth())
+    Prompter(state, actions, draft, { draft = it }, typing, Modifier.widthIn(max = ReadableWidth).fillMaxWidth())
 }
 
 @Composable
@@ -205,7 +216,7 @@ private fun Example(text: String, enabled: Boolean, onClick: () -> Unit) =
     SuggestionChip(onClick, label = { Text(text, Modifier.padding(vertical = 6.dp)) }, Modifier.heightIn(min = 40.dp), enabled)
 
 @Composable
-private fun Turns(state: TaskUiState, actions: TaskActions, modifier: Modifier) {
+private fun Turns(state: TaskUiState, actions: TaskActions, onEdit: (String) -> Unit, modifier: Modifier) {
     val list = rememberLazyListState()
     val isDragged by list.interactionSource.collectIsDraggedAsState()
     var follows by remember { mutableStateOf(true) }
@@ -223,7 +234,8 @@ private fun Turns(state: TaskUiState, actions: TaskActions, modifier: Modifier) 
             Column(verticalArrangement = Arrangement.spacedBy(8.dp)) {
                 val isLatest = index == state.turns.lastIndex
                 if (turn.prompt != null) Prompt(turn.prompt)
-                TurnView(turn, isLatest, actions.openSettingsPage, callActions(actions.settle).takeIf { isLatest && !state.answering })
+                val calls = callActions(actions.settle).takeIf { isLatest && !state.answering }
+                TurnView(turn, isLatest, actions.openSettingsPage, calls, onEdit)
             }
         }
     }
@@ -242,13 +254,19 @@ private fun Prompt(text: String) = Box(Modifier.fillMaxWidth().padding(start = 4
 }
 
 @Composable
-private fun Prompter(state: TaskUiState, actions: TaskActions, modifier: Modifier) = Column(modifier) {
-    var draft by rememberSaveable { mutableStateOf("") }
-    LaunchedEffect(state.refusal) { state.refusal?.let { if (draft.isEmpty()) draft = it.prompt } }
+private fun Prompter(
+    state: TaskUiState,
+    actions: TaskActions,
+    draft: String,
+    onDraft: (String) -> Unit,
+    typing: FocusRequester,
+    modifier: Modifier,
+) = Column(modifier) {
+    LaunchedEffect(state.refusal) { state.refusal?.let { if (draft.isEmpty()) onDraft(it.prompt) } }
     val send = {
         if (draft.isNotBlank() && !state.answering) {
             actions.send(draft.trim())
-            draft = ""
+            onDraft("")
         }
     }
     if (state.turns.isNotEmpty() && state.examples.isNotEmpty()) {
@@ -272,8 +290,8 @@ private fun Prompter(state: TaskUiState, actions: TaskActions, modifier: Modifie
     ) {
         OutlinedTextField(
             draft,
-            { draft = it },
-            Modifier.weight(1f).testTag("prompt"),
+            onDraft,
+            Modifier.weight(1f).focusRequester(typing).testTag("prompt"),
             placeholder = { Text(stringResource(hint(state))) },
             isError = state.refusal != null && draft == state.refusal.prompt,
             keyboardOptions = KeyboardOptions(KeyboardCapitalization.Sentences, imeAction = ImeAction.Send),

@@ -3,10 +3,9 @@ package dev.edgekit.sample.screens
 import androidx.lifecycle.SavedStateHandle
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
-import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.answers.Answer
-import dev.edgekit.core.answers.readAnswer
+import dev.edgekit.core.answers.AnswerReader
 import dev.edgekit.core.answers.readCallingAnswer
 import dev.edgekit.core.calls.Settled
 import dev.edgekit.core.engine.ConversationSettings
@@ -115,7 +114,8 @@ class TaskViewModel(host: ModelHost, private val id: String, private val saved: 
 
 private fun uiStates(open: Dialogue): Flow<TaskUiState> {
     val settings = open.bundle.settingsOf(open.task)
-    val turns = ShownTurns { shown(it, settings.answerFormat, open) }
+    val reader = AnswerReader(settings.answerFormat, open.task.actions)
+    val turns = ShownTurns { shown(it, reader, open) }
     return open.state.map { uiState(open, it, settings, turns) }
 }
 
@@ -150,8 +150,8 @@ private fun uiState(open: Dialogue, state: DialogueState, settings: Conversation
     )
 }
 
-private fun shown(turn: Turn, format: AnswerFormat?, open: Dialogue): Answer {
+private fun shown(turn: Turn, reader: AnswerReader, open: Dialogue): Answer {
     val ended = turn.ending != null
-    val calling = open.bundle.callingOf(open.task) ?: return readAnswer(turn.answer, format, open.task.actions, ended)
+    val calling = open.bundle.callingOf(open.task) ?: return reader.read(turn.answer, ended)
     return readCallingAnswer(turn.answer, calling, turn.settled, ended)
 }

@@ -2,12 +2,14 @@ package dev.edgekit.sample.screens
 
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
+import androidx.compose.foundation.layout.Row
 import androidx.compose.foundation.layout.fillMaxWidth
 import androidx.compose.foundation.layout.padding
 import androidx.compose.material3.MaterialTheme
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.LiveRegionMode
@@ -16,18 +18,30 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
 import dev.edgekit.compose.AnswerView
 import dev.edgekit.compose.CallActions
+import dev.edgekit.compose.textOf
 import dev.edgekit.core.engine.StopReason
 import dev.edgekit.core.engine.TurnStats
 import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.Ending
 
-/** An answer and how it ended. The latest is read aloud once it is whole: not again for each of its tokens. */
+/**
+ * An answer and how it ended. The latest is read aloud once it is whole: not again for each of its tokens.
+ *
+ * @param onEdit takes the prompt back to be changed
+ */
 @Composable
-fun TurnView(turn: ShownTurn, isLatest: Boolean, onAction: (String) -> Unit, calls: ((Int) -> CallActions)? = null) = Column(
+fun TurnView(
+    turn: ShownTurn,
+    isLatest: Boolean,
+    onAction: (String) -> Unit,
+    calls: ((Int) -> CallActions)? = null,
+    onEdit: (String) -> Unit = {},
+) = Column(
     Modifier.fillMaxWidth().padding(end = 24.dp).semantics { if (isLatest && turn.ending != null) liveRegion = LiveRegionMode.Polite },
     verticalArrangement = Arrangement.spacedBy(4.dp),
 ) {
     AnswerView(turn.answer, isWhole = turn.ending != null, { onAction(it.intent) }, AppPlan, calls)
+    if (turn.ending != null) AnswerTools(turn, onEdit)
     when (val ending = turn.ending) {
         null -> Unit
         is Ending.Finished -> Figures(ending.stats)
@@ -39,10 +53,27 @@ fun TurnView(turn: ShownTurn, isLatest: Boolean, onAction: (String) -> Unit, cal
     }
 }
 
+/** What can be done with an answer, and with the prompt that it answers. */
+@Composable
+private fun AnswerTools(turn: ShownTurn, onEdit: (String) -> Unit) = Row(Modifier.testTag("answer tools")) {
+    val context = LocalContext.current
+    val text = textOf(turn.answer)
+    if (text.isNotBlank()) {
+        IconAction(R.drawable.ic_copy, R.string.copy, { copyText(context, text) })
+        IconAction(R.drawable.ic_share, R.string.share_answer, { shareText(context, text) })
+    }
+    turn.prompt?.let { prompt -> IconAction(R.drawable.ic_edit, R.string.edit_prompt, { onEdit(prompt) }) }
+}
+
 @Composable
 private fun Figures(stats: TurnStats) {
+    val isFull = stats.stopReason == StopReason.CONTEXT_FULL
+    if (!LocalDeveloperMode.current) {
+        if (isFull) Note(stringResource(R.string.context_is_full))
+        return
+    }
     val figures = stringResource(R.string.turn_figures, seconds(stats.timeToFirstToken), speed(stats.decodeSpeed))
-    val whole = if (stats.stopReason == StopReason.CONTEXT_FULL) "$figures · ${stringResource(R.string.context_full)}" else figures
+    val whole = if (isFull) "$figures · ${stringResource(R.string.context_full)}" else figures
     Note(whole, Modifier.testTag("figures"))
 }
 

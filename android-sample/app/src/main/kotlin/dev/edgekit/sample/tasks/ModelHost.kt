@@ -191,4 +191,7 @@ class ModelHost(
 interface Choices {
     var bundle: BundleChoice
     var backend: Backend
+
+    /** Its user wants to see figures. */
+    var developer: Boolean
 }

@@ -13,7 +13,12 @@ class SharedPreferencesChoices(private val preferences: SharedPreferences) : Cho
         get() = preferences.getString(BACKEND, null)?.let(Backend::valueOf) ?: Backend.CPU
         set(value) = preferences.edit { putString(BACKEND, value.name) }
 
+    override var developer: Boolean
+        get() = preferences.getBoolean(DEVELOPER, false)
+        set(value) = preferences.edit { putBoolean(DEVELOPER, value) }
+
     private companion object {
+        const val DEVELOPER = "developer"
         const val BUNDLE = "bundle"
         const val BACKEND = "backend"
     }

@@ -13,6 +13,7 @@ import dev.edgekit.core.tasks.TryingOpener
 import dev.edgekit.sample.EdgekitApplication
 import dev.edgekit.sample.tasks.BundleSource
 import dev.edgekit.sample.tasks.MemoryChoices
+import dev.edgekit.sample.tasks.SharedPreferencesChoices
 import dev.edgekit.sample.tasks.ModelHost
 import dev.edgekit.testing.Demo
 import java.io.File
@@ -30,6 +31,18 @@ class AppUnderTest : EdgekitApplication() {
     override val loader = EngineLoader { settings -> Demo.loader.open(settings).also { opened++ } }
 
     private var assembled: Sources? = null
+
+    /** Whether figures are shown when it is launched next. */
+    var developer: Boolean
+        get() = SharedPreferencesChoices(getSharedPreferences("choices", MODE_PRIVATE)).developer
+        set(value) {
+            SharedPreferencesChoices(getSharedPreferences("choices", MODE_PRIVATE)).developer = value
+        }
+
+    override fun onCreate() {
+        super.onCreate()
+        developer = true
+    }
 
     override val sources: Sources get() = assembled ?: assemble().also { assembled = it }
 
@@ -59,7 +72,7 @@ class AppUnderTest : EdgekitApplication() {
     }
 
     private fun sources(bundles: BundleSource, opener: EngineOpener, loader: EngineLoader): Sources {
-        val choices = MemoryChoices()
+        val choices = MemoryChoices(developer = developer)
         val host = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default))
         return Sources(host, choices, Benchmark(loader, File(cacheDir, "benchmark"), AndroidDevice(this)))
     }

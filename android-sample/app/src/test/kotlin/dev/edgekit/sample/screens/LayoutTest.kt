@@ -90,6 +90,7 @@ class LayoutTest {
                 val screen = compose.onNode(hasTestTag("beside rail"), useUnmergedTree = true).fetchSemanticsNode().boundsInRoot
                 val texts = items.map { item -> item.children.map { it.unclipped } }
                 texts.flatten().forEach { assertTrue("$scale: $it, $screen", it.right <= screen.left) }
+                items.forEach { assertEquals("$scale", items.first().unclipped.center.x, it.unclipped.center.x, 1f) }
                 items.zipWithNext().forEach { (one, next) ->
                     val lowest = (listOf(one.unclipped) + one.children.map { it.unclipped }).maxOf { it.bottom }
                     assertTrue("$scale: $lowest, ${next.unclipped}", lowest <= next.unclipped.top)

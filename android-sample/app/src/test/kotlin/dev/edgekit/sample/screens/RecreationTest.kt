@@ -39,10 +39,10 @@ class RecreationTest {
     }
 
     private fun assertConversationGoesOn() {
-        app.awaitCard("Screen" to "display", "Setting" to "brightness", "Action" to "increase")
+        app.awaitCard("Screen" to "Display", "Setting" to "Brightness", "Action" to "Increase")
         app.awaitText("First token")
         app.tap("turn off wifi please")
-        app.awaitCard("Setting" to "wifi", "Action" to "disable")
+        app.awaitCard("Setting" to "Wifi", "Action" to "Disable")
     }
 
     @Test
@@ -58,7 +58,7 @@ class RecreationTest {
         RuntimeEnvironment.setQualifiers("w891dp-h411dp-land")
         it.recreate()
         app.awaitText("Model card")
-        app.awaitCard("Setting" to "brightness")
+        app.awaitCard("Setting" to "Brightness")
     }
 
     @Test

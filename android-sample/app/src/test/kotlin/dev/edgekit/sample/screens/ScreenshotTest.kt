@@ -6,7 +6,6 @@ import androidx.compose.runtime.Composable
 import androidx.compose.ui.test.hasTestTag
 import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
-import androidx.compose.ui.test.performScrollTo
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.espresso.Espresso
@@ -60,6 +59,7 @@ class ScreenshotTest {
     @Test
     fun wide() {
         RuntimeEnvironment.setQualifiers("nb-rNO-ldltr-w891dp-h411dp-land-notnight-hdpi")
+        application.developer = false
         shown({ EdgekitApp() }) {
             ask("gjør skjermen lysere")
             compose.screenshot("wide-task")
@@ -77,30 +77,32 @@ class ScreenshotTest {
         val shoot = { screen: String -> compose.screenshot("$variant-$screen") }
         shown({ Start(HostState.Installing(InstallState.Copying(123_000_000, 280_000_000))) }) { shoot("copying") }
         shown({ Start(HostState.Failed(BundleFailure.NoSpace(needed = 280_000_000, free = 120_000_000))) }) { shoot("no-space") }
+        // What most people see has no figures; those of this machine would say nothing of a phone.
+        application.developer = false
         shown({ EdgekitApp() }) {
             app.awaitText(example)
             shoot("examples")
             ask(example)
             shoot("answer")
+            tool(Destination.MODEL) { shoot("model-card") }
+            tool(Destination.SETTINGS) { shoot("settings") }
+            tool(Destination.ABOUT) { shoot("about") }
+        }
+        application.developer = true
+        shown({ EdgekitApp() }) {
+            app.awaitText(example)
             app.tapIcon(R.string.sampling)
             app.awaitText(app.text(R.string.apply))
             shoot("sampling")
             app.tap(app.text(R.string.apply))
-            tool(Destination.BENCHMARK) {
-                app.tap(app.text(R.string.start_benchmark))
-                app.await(hasTestTag("results"))
-                compose.onNode(hasTestTag("results")).performScrollTo()
-                shoot("benchmark")
-            }
+            tool(Destination.BENCHMARK) { shoot("benchmark") }
             tool(Destination.SELF_TEST) {
                 app.tap(app.text(R.string.start_self_test))
                 app.await(hasText(app.text(R.string.start_self_test)))
                 shoot("self-test")
             }
-            tool(Destination.MODEL) { shoot("model-card") }
-            tool(Destination.SETTINGS) { shoot("settings") }
-            tool(Destination.ABOUT) { shoot("about") }
         }
+        application.developer = false
         walkTasks(variant, shoot)
     }
 
@@ -122,7 +124,7 @@ class ScreenshotTest {
             app.await(hasTestTag("prompt"))
             app.say(if (variant == "ja") "まず音を消してください、次にライトを止めて" else "volume to 30 and put piano lessons on sunday at 7 am")
             app.await(hasTestTag("call card"))
-            app.await(hasTestTag("figures"))
+            app.await(hasTestTag("answer tools"))
             shoot("actions")
         }
         val assets = folder.newFolder().also { Demo.severalTasks.copyRecursively(it, overwrite = true) }
@@ -138,7 +140,7 @@ class ScreenshotTest {
         app.awaitText(example)
         app.tap(example)
         app.await(hasTestTag("answer card"))
-        app.await(hasTestTag("figures"))
+        app.await(hasTestTag("answer tools"))
     }
 
     private fun tool(destination: Destination, block: () -> Unit) {

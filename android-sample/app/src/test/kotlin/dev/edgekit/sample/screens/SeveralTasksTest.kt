@@ -10,6 +10,7 @@ import androidx.test.espresso.Espresso
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.bundle.Task
 import dev.edgekit.core.bundle.parseTasks
+import dev.edgekit.core.answers.readable
 import dev.edgekit.sample.MainActivity
 import dev.edgekit.sample.R
 import dev.edgekit.testing.Demo
@@ -62,7 +63,7 @@ class SeveralTasksTest {
         app.awaitText(app.text(R.string.try_one))
         app.say(prompt)
         val fields = JSONObject(answer)
-        app.awaitCard(*fields.keys().asSequence().map { it.replaceFirstChar(Char::titlecase) to fields.getString(it) }.toList().toTypedArray())
+        app.awaitCard(*fields.keys().asSequence().map { readable(it) to readable(fields.getString(it)) }.toList().toTypedArray())
         app.await(hasTestTag("figures"))
     }
 

@@ -1,8 +1,11 @@
 package dev.edgekit.sample.screens
 
+import android.content.ClipboardManager
+import android.content.Intent
 import android.provider.Settings
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.assertTextContains
+import androidx.compose.ui.test.hasContentDescription
 import androidx.compose.ui.test.hasTestTag
 import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.isToggleable
@@ -13,6 +16,7 @@ import androidx.compose.ui.test.performClick
 import androidx.compose.ui.test.performTextInput
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
+import androidx.test.espresso.Espresso
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.EngineFailure
@@ -45,7 +49,7 @@ class TaskScreenTest {
     fun `an example is tapped, and its answer is a card that opens the settings page`() = launched {
         app.awaitText("my screen is too dark")
         app.tap("my screen is too dark")
-        app.awaitCard("Screen" to "display", "Setting" to "brightness", "Action" to "increase")
+        app.awaitCard("Screen" to "Display", "Setting" to "Brightness", "Action" to "Increase")
         app.awaitText("First token")
         app.tap("Open settings")
         assertEquals(Settings.ACTION_DISPLAY_SETTINGS, shadowOf(application).nextStartedActivity.action)
@@ -55,7 +59,7 @@ class TaskScreenTest {
     fun `what is typed is answered as well, and the context fills`() = launched {
         app.awaitText("0 / 4,096")
         app.say("turn off wifi please")
-        app.awaitCard("Screen" to "network", "Setting" to "wifi", "Action" to "disable")
+        app.awaitCard("Screen" to "Network", "Setting" to "Wifi", "Action" to "Disable")
         app.awaitText("First token")
         compose.onNode(hasText("0 / 4,096")).assertDoesNotExist()
         compose.onNodeWithTag("prompt").assertTextContains("")
@@ -103,9 +107,9 @@ class TaskScreenTest {
         app.tapIcon(R.string.sampling)
         compose.onNode(isToggleable()).performClick()
         app.tap("Apply")
-        app.awaitCard("Setting" to "brightness")
+        app.awaitCard("Setting" to "Brightness")
         app.tap("turn off wifi please")
-        app.awaitCard("Screen" to "network")
+        app.awaitCard("Screen" to "Network")
     }
 
     @Test
@@ -122,15 +126,64 @@ class TaskScreenTest {
     }
 
     @Test
-    fun `half a JSON is text until it is whole`() {
-        val json = AnswerFormat.JsonSchema("{}")
-        application.use(sampleBundle(json), FakeEngine(answer = { """{"colour": "red"}""" }, pieceMillis = 150))
+    fun `a card is there from the first token on, and fills while the model writes`() {
+        val json = AnswerFormat.JsonSchema("""{"properties": {"note": {"type": "string"}, "colour": {"enum": ["red"]}}, "required": ["note", "colour"]}""")
+        application.use(sampleBundle(json), FakeEngine(answer = { """{"note": "a long text", "colour": "red"}""" }, pieceMillis = 300))
         launched {
             app.awaitText("hello")
             app.tap("hello")
-            app.await(hasTestTag("answer text") and hasText("{\"c", substring = true))
-            app.awaitCard("Colour" to "red")
+            app.await(hasText("a long", substring = true))
+            compose.onNode(hasText("a long text")).assertDoesNotExist()
+            app.awaitCard("Colour" to "…")
+            app.awaitCard("Note" to "a long text", "Colour" to "Red")
         }
+    }
+
+    @Test
+    fun `the thing and what is done with it stand over the card, and copying takes all of it`() = launched {
+        app.awaitText("my screen is too dark")
+        app.tap("my screen is too dark")
+        app.await(hasTestTag("answer sentence") and hasText("Brightness: increase"))
+        app.await(hasTestTag("figures"))
+        app.tapIcon(R.string.copy)
+        val copied = application.getSystemService(ClipboardManager::class.java)!!.primaryClip!!.getItemAt(0).text
+        assertEquals("Brightness: increase\nScreen: Display\nSetting: Brightness\nAction: Increase", copied)
+    }
+
+    @Test
+    fun `an answer is shared as text, and its prompt is taken back to be changed`() = launched {
+        app.awaitText("my screen is too dark")
+        app.tap("my screen is too dark")
+        app.await(hasTestTag("figures"))
+        app.tapIcon(R.string.share_answer)
+        @Suppress("DEPRECATION")
+        val sent = shadowOf(application).nextStartedActivity.getParcelableExtra<Intent>(Intent.EXTRA_INTENT)!!
+        assertEquals("text/plain", sent.type)
+        assertTrue(sent.getStringExtra(Intent.EXTRA_TEXT)!!.startsWith("Brightness: increase"))
+        app.tapIcon(R.string.edit_prompt)
+        compose.onNodeWithTag("prompt").assertTextContains("my screen is too dark")
+    }
+
+    @Test
+    fun `who is no developer sees no figures, and nothing that only developers use`() {
+        application.developer = false
+        launched {
+            app.awaitText("my screen is too dark")
+            app.tap("my screen is too dark")
+            app.await(hasTestTag("answer tools"))
+            for (figure in listOf("First token", "4,096")) compose.onNode(hasText(figure, substring = true)).assertDoesNotExist()
+            compose.onNode(hasContentDescription("Sampling")).assertDoesNotExist()
+            app.tapIcon(R.string.more)
+            app.awaitText("Settings")
+            for (screen in listOf("Benchmark", "Self-test")) compose.onNode(hasText(screen)).assertDoesNotExist()
+            app.tap("Settings")
+            app.awaitText("Developer mode")
+            app.tap("Developer mode")
+            Espresso.pressBack()
+            app.awaitText("First token")
+            compose.onNode(hasContentDescription("Sampling")).assertIsDisplayed()
+        }
+        assertTrue(application.developer)
     }
 
     @Test

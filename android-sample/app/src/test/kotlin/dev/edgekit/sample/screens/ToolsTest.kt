@@ -115,9 +115,9 @@ class ToolsTest {
         app.tap("Start")
         app.await(hasTestTag("results"))
         Espresso.pressBack()
-        app.awaitCard("Setting" to "brightness")
+        app.awaitCard("Setting" to "Brightness")
         app.tap("turn off wifi please")
-        app.awaitCard("Setting" to "wifi")
+        app.awaitCard("Setting" to "Wifi")
     }
 
     @Test

@@ -25,8 +25,11 @@ public sealed interface Answer {
 
     public data class Label(val text: String) : Answer
 
-    /** @property action the button, null when no rule of the bundle holds */
-    public data class Card(val fields: List<Field>, val action: Action?) : Answer
+    /**
+     * @property action the button, null when no rule of the bundle holds
+     * @property sentence all of it in one line; null where no such line can be made
+     */
+    public data class Card(val fields: List<Field>, val action: Action?, val sentence: String? = null) : Answer
 
     /** @property text what the model says besides */
     public data class Calls(val asked: List<Asked>, val text: String) : Answer
@@ -41,24 +44,54 @@ public sealed interface Answer {
  * @property name as a person writes it
  * @property value null for the heading of an object inside the answer
  * @property depth how many objects it lies inside
+ * @property isComing [value] is what there is of it so far, empty for nothing
  */
-public data class Field(val name: String, val value: String?, val depth: Int = 0)
+public data class Field(val name: String, val value: String?, val depth: Int = 0, val isComing: Boolean = false)
 
 /** Intents of other kinds could reach any app with data that a model made up. */
 public const val ALLOWED_INTENTS: String = "android.settings."
 
 /** Reads an answer in the format that it was asked for. [ended] is false while more text may follow. */
 @InternalEdgekitApi
-public fun readAnswer(text: String, format: AnswerFormat?, actions: List<Action>, ended: Boolean): Answer = when (format) {
-    null -> Answer.Plain(text)
-    is AnswerFormat.Regex -> if (ended) Answer.Label(text.trim()) else Answer.Plain(text)
-    is AnswerFormat.JsonSchema -> when (val value = if (ended || mayBeWhole(text)) wholeJson(text) else null) {
-        null -> if (ended) Answer.Plain(text) else Answer.Unfinished(text)
-        is JSONObject -> Answer.Card(fields(value), actions.firstOrNull { it.holds(value) })
-        is JSONArray -> Answer.Card(items(value), null)
-        // A number may go on.
-        else -> if (ended) Answer.Label(value.toString()) else Answer.Unfinished(text)
+public fun readAnswer(text: String, format: AnswerFormat?, actions: List<Action>, ended: Boolean): Answer =
+    AnswerReader(format, actions).read(text, ended)
+
+/** Reads the answers of a task; a JSON object is a card from its first token on, which fills. */
+@InternalEdgekitApi
+public class AnswerReader(private val format: AnswerFormat?, private val actions: List<Action>) {
+    private val labels = Labels.of((format as? AnswerFormat.JsonSchema)?.schema)
+
+    public fun read(text: String, ended: Boolean): Answer = when (format) {
+        null -> Answer.Plain(text)
+        is AnswerFormat.Regex -> if (ended) Answer.Label(text.trim()) else Answer.Plain(text)
+        is AnswerFormat.JsonSchema -> if (ended) whole(text) else partial(text)
     }
+
+    private fun whole(text: String): Answer = when (val value = wholeJson(text)) {
+        null -> Answer.Plain(text)
+        is JSONObject -> card(value)
+        is JSONArray -> Answer.Card(items(value, labels.items), null)
+        else -> Answer.Label(labels.shown(value))
+    }
+
+    private fun partial(text: String): Answer {
+        val begun = partialObject(text) ?: return Answer.Unfinished(text)
+        if (begun.isWhole) return card(begun.value)
+        val there = fields(begun.value, labels)
+        val last = if (begun.inString) listOfNotNull(there.lastOrNull()?.let { coming(it, begun.value) }) else emptyList()
+        val missing = labels.required.filterNot(begun.value::has).map { Field(labels.nameOf(it), "", isComing = true) }
+        return Answer.Card(there.dropLast(last.size) + last + missing, null, labels.sentence(begun.value).takeIf { !begun.inString })
+    }
+
+    /** The last value, whose text has not ended: one of a few is not shown before it is clear which. */
+    private fun coming(field: Field, value: JSONObject): Field {
+        val key = value.keys().asSequence().last()
+        val choices = labels.property(key)
+        val text = if (choices.isChoice) (value.opt(key) as? String)?.let(choices::onlyChoice)?.let(choices::shown).orEmpty() else field.value
+        return field.copy(value = text, isComing = true)
+    }
+
+    private fun card(value: JSONObject) = Answer.Card(fields(value, labels), actions.firstOrNull { it.holds(value) }, labels.sentence(value))
 }
 
 /** Reads an answer of a model that may call; [settled] are the calls that were decided on. */
@@ -74,9 +107,6 @@ public fun readCallingAnswer(text: String, calling: Calling, settled: Map<Int, S
     }
 }
 
-/** Half an object is not parsed at every token to find that out. */
-private fun mayBeWhole(text: String) = text.trimEnd().lastOrNull().let { it != null && it in "}]" } || text.trimStart().firstOrNull() !in listOf('{', '[')
-
 /** The value that a text consists of, null when it is cut short or followed by something else. */
 private fun wholeJson(text: String): Any? = try {
     val tokens = JSONTokener(text)
@@ -90,25 +120,20 @@ private fun startsLikeJson(text: String, value: Any) = value !is String || text.
 
 private const val END = '\u0000'
 
-private fun fields(value: JSONObject, depth: Int = 0): List<Field> =
-    value.keys().asSequence().toList().flatMap { lines(it, value.get(it), depth) }
+private fun fields(value: JSONObject, labels: Labels, depth: Int = 0): List<Field> =
+    value.keys().asSequence().toList().flatMap { lines(labels.nameOf(it), value.get(it), labels.property(it), depth) }
 
-private fun items(value: JSONArray, depth: Int = 0): List<Field> =
-    (0 until value.length()).flatMap { lines("${it + 1}", value.get(it), depth) }
+private fun items(value: JSONArray, labels: Labels, depth: Int = 0): List<Field> =
+    (0 until value.length()).flatMap { lines("${it + 1}", value.get(it), labels, depth) }
 
-private fun lines(key: String, value: Any, depth: Int): List<Field> {
-    val name = readable(key)
-    return when {
-        value is JSONObject -> listOf(Field(name, null, depth)) + fields(value, depth + 1)
-        value is JSONArray && value.holdsObjects() -> listOf(Field(name, null, depth)) + items(value, depth + 1)
-        value is JSONArray -> listOf(Field(name, (0 until value.length()).joinToString { shown(value.get(it)) }, depth))
-        else -> listOf(Field(name, shown(value), depth))
-    }
+private fun lines(name: String, value: Any, labels: Labels, depth: Int): List<Field> = when {
+    value is JSONObject -> listOf(Field(name, null, depth)) + fields(value, labels, depth + 1)
+    value is JSONArray && value.holdsObjects() -> listOf(Field(name, null, depth)) + items(value, labels.items, depth + 1)
+    value is JSONArray -> listOf(Field(name, (0 until value.length()).joinToString { labels.items.shown(value.get(it)) }, depth))
+    else -> listOf(Field(name, labels.shown(value), depth))
 }
 
 private fun JSONArray.holdsObjects() = (0 until length()).any { get(it) is JSONObject || get(it) is JSONArray }
-
-private fun shown(value: Any) = if (value == JSONObject.NULL) "–" else value.toString()
 
 /** `screen_timeout` as "Screen timeout". */
 public fun readable(key: String): String = key.replace('_', ' ').trim().replaceFirstChar { it.titlecase() }

@@ -7,11 +7,15 @@ import re
 import tempfile
 import zipfile
 from pathlib import Path
+from typing import Final
 
 from android_build.aar import library
 from android_build.layout import LIBRARIES, Module
 from android_build.process import BuildError
 from android_build.public_api import public_api
+
+_GENERATED: Final = re.compile(r"\$(?![A-Z])")
+"""In the name of a class that a compiler makes of a lambda, which is called otherwise by the next release."""
 
 
 def compare_with_gradle(project: Path) -> None:
@@ -53,7 +57,8 @@ def differences(ours: Path, theirs: Path, module: Module) -> list[str]:
 
 def _classes(archive: zipfile.ZipFile) -> set[str]:
     with zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))) as jar:
-        return {name for name in jar.namelist() if name.endswith((".class", ".kotlin_module"))}
+        names = {name for name in jar.namelist() if name.endswith((".class", ".kotlin_module"))}
+    return {name for name in names if not _GENERATED.search(name)}
 
 
 def _resources(archive: zipfile.ZipFile) -> set[str]:
@@ -83,8 +88,10 @@ def _elements(archive: zipfile.ZipFile) -> list[str]:
     ]
 
 
-def _offered(archive: zipfile.ZipFile) -> str:
+def _offered(archive: zipfile.ZipFile) -> list[str]:
     with tempfile.TemporaryDirectory() as directory:
         with zipfile.ZipFile(io.BytesIO(archive.read("classes.jar"))) as jar:
             jar.extractall(directory)
-        return public_api(Path(directory))
+        # Where an interface's default arguments are kept is the choice of a compiler's release (-jvm-default).
+        lines = public_api(Path(directory)).splitlines()
+    return [line for line in lines if "$default (" not in line]

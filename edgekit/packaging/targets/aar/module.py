@@ -25,13 +25,14 @@ def write_module(job: Job, folder: Path, at: Coordinates, facade: Facade, rules:
 
 
 def build_file(at: Coordinates, package: str) -> str:
-    """The module's build file. Since its version 9 the Android plugin brings Kotlin."""
+    """The module's build file. Since its version 9 the Android plugin brings Kotlin, for the same JVM as Java."""
     return f"""\
 plugins {{
     id 'com.android.library'
 }}
 if (com.android.Version.ANDROID_GRADLE_PLUGIN_VERSION.tokenize('.').first().toInteger() < 9) {{
     apply plugin: 'org.jetbrains.kotlin.android'
+    kotlin.compilerOptions.jvmTarget = org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM_17
 }}
 
 group = {groovy_string(at.group)}
@@ -49,10 +50,6 @@ android {{
         sourceCompatibility = JavaVersion.VERSION_17
         targetCompatibility = JavaVersion.VERSION_17
     }}
-}}
-
-tasks.withType(org.jetbrains.kotlin.gradle.tasks.KotlinCompile).configureEach {{
-    compilerOptions.jvmTarget = org.jetbrains.kotlin.gradle.dsl.JvmTarget.JVM_17
 }}
 
 dependencies {{

@@ -38,14 +38,15 @@ _CORE: Final = "dev.edgekit.core"
 
 @dataclass(frozen=True)
 class Facade:
-    """Generated Kotlin. name: of the class. assets: where it looks for the bundle. text: of its file.
+    """Generated Kotlin. name: of the class. assets: where it looks for the bundle unless told, if
+    anywhere. text: of its file.
 
     readme: what a README says of it.
     """
 
     package: str
     name: str
-    assets: str
+    assets: str | None
     text: str
     readme: str
 
@@ -60,8 +61,11 @@ class Facade:
         return f"{self.package.replace('.', '/')}/{self.file}"
 
 
-def facade_of(source: Source, package: str, *, assets: str) -> Facade:
-    """Write the class for a bundle. package: of its files. assets: the bundle's folder below an app's assets."""
+def facade_of(source: Source, package: str, *, assets: str | None) -> Facade:
+    """Write the class for a bundle. package: of its files.
+
+    assets: the bundle's folder below an app's assets, None for one that comes otherwise.
+    """
     name = class_name(source.name)
     name = f"{name}Model" if name in _OWN else name
     several = len(source.offer.tasks) > 1
@@ -84,14 +88,22 @@ def facade_of(source: Source, package: str, *, assets: str) -> Facade:
         title=kotlin_comment(source.offer.title if several else source.task.title),
         name=name,
         body=body,
-        assets=kotlin_string(assets),
+        opening=_ELSEWHERE.format(name=name)
+        if assets is None
+        else _IN_ASSETS.format(name=name, assets=kotlin_string(assets)),
     )
+    opened = f"{name}.open(context{'' if assets is not None else ', source'})"
     tools = f"{name}.{names[source.task.id]}.Tools" if several else f"{name}.Tools"
-    return Facade(package, name, assets, text, _readme(source, name, path, tools if parts[0].calls else None))
+    return Facade(
+        package, name, assets, text, _readme(source, opened, path, tools if parts[0].calls else None)
+    )
 
 
-def _readme(source: Source, name: str, path: str, tools: str | None) -> str:
-    """How it is used. path: of what answers the first task. tools: the interface's name, if it may call some."""
+def _readme(source: Source, opened: str, path: str, tools: str | None) -> str:
+    """How it is used.
+
+    opened: how it is opened. path: of what answers the first task. tools: the interface's name, if it may call some.
+    """
     question = kotlin_string(source.task.examples[0] if source.task.examples else "Hello")
     told = (
         f"`{tools}` has a function for each tool: write them. What the model calls is called there, and it\n"
@@ -103,7 +115,7 @@ def _readme(source: Source, name: str, path: str, tools: str | None) -> str:
     asked = f"{path}.ask({question}{', tools' if tools else ''})"
     return f"""\
 ```kotlin
-val model = {name}.open(context)  // once, in a coroutine; seconds
+val model = {opened}  // once, in a coroutine; seconds
 {asked}.onSuccess {{ answer -> … }}.onFailure {{ failure -> … }}
 {path}.stream({question}).collect {{ part -> … }}
 model.close()
@@ -235,6 +247,12 @@ public class {name} private constructor(
     }}
 
     public companion object {{
+{opening}
+    }}
+}}
+"""
+
+_IN_ASSETS: Final = """\
         /** The bundle's folder among the app's assets; its terms, which must stay with it, lie there as `NOTICE`. */
         public const val ASSETS: String = {assets}
 
@@ -247,10 +265,15 @@ public class {name} private constructor(
             context: Context,
             options: OpenOptions = OpenOptions(),
             source: BundleSource = BundleSource.Assets(ASSETS),
-        ): {name} = {name}(Edgekit.open(context, source, options))
-    }}
-}}
-"""
+        ): {name} = {name}(Edgekit.open(context, source, options))"""
+
+_ELSEWHERE: Final = """\
+        /** Opens the bundle from where it lies, which takes seconds. Throws an EdgekitFailure. */
+        public suspend fun open(
+            context: Context,
+            source: BundleSource,
+            options: OpenOptions = OpenOptions(),
+        ): {name} = {name}(Edgekit.open(context, source, options))"""
 
 _ASK: Final = """\
 /** Asks, and waits for the whole answer. What goes wrong is an EdgekitFailure. */

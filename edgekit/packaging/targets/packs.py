@@ -109,7 +109,8 @@ def write_pack(kind: PackKind, job: Job, directory: Path, options: PackOptions) 
     write_text(directory / name / "build.gradle", _build_file(kind, name, delivery))
     write_text(directory / "settings.gradle.fragment", _settings_fragment(name))
     write_text(directory / "app.build.gradle.fragment", _app_fragment(kind, name, delivery))
-    facade = facade_of(job.source, YOUR_PACKAGE, assets="edgekit")
+    assets = "edgekit" if delivery == "install-time" else None
+    facade = facade_of(job.source, YOUR_PACKAGE, assets=assets)
     deploy_core(directory / REPOSITORY, engines(options), job.progress)
     write_text(directory / facade.file, facade.text)
     if delivery != "install-time":
@@ -212,7 +213,7 @@ def _readme(kind: PackKind, name: str, facade: Facade, delivery: str, job: Job) 
         files = f"`{facade.file}` and `{model}Pack.kt`"
         how = (
             f"The model lands as a file, nothing is copied: `{model}Pack(context).source()` finds it, and\n"
-            f"`{model}.open(context, source = …)` opens it. As long as it is not there, show that it is coming."
+            f"`{model}.open(context, source)` opens it. As long as it is not there, show that it is coming."
         )
     return f"""\
 # {article} {kind.title} with {job.source.manifest.model.file}

@@ -26,7 +26,9 @@ def test_a_pack_is_a_module(navigator: Path, tmp_path: Path, target: str) -> Non
     assert "include ':navigator'" in (out / "settings.gradle.fragment").read_text()
     assert "assetPacks += [':navigator']" in (out / "app.build.gradle.fragment").read_text()
     assert 'PACK = "navigator"' in (out / "SettingsNavigatorPack.kt").read_text()
-    assert "SettingsNavigatorPack(context).source()" in (out / "README.md").read_text()
+    readme = (out / "README.md").read_text()
+    assert "SettingsNavigatorPack(context).source()" in readme
+    assert "SettingsNavigator.open(context, source)" in readme
     assert "uri('maven')" in (out / "settings.gradle.fragment").read_text()
     install_time = edgekit.package(
         navigator, target, tmp_path / "it", options=PackOptions(delivery="install-time")

@@ -17,7 +17,8 @@ _RULES: Final = "consumer-rules.pro"
 
 def write_module(job: Job, folder: Path, at: Coordinates, facade: Facade, rules: str) -> None:
     """Write the module into an empty directory."""
-    place_assets(job.source.contents, folder / "src/main/assets" / facade.assets, job.progress)
+    if facade.assets is not None:
+        place_assets(job.source.contents, folder / "src/main/assets" / facade.assets, job.progress)
     write_text(folder / "src/main/kotlin" / facade.path, facade.text)
     write_text(folder / "src/main/AndroidManifest.xml", manifest())
     write_text(folder / "build.gradle", build_file(at, facade.package))

@@ -20,12 +20,8 @@ def library_readme(source: Source, at: Coordinates, facade: Facade) -> str:
 maven {{ url = uri("FOLDER") }}  // this one, from the project's root; or where it is served
 
 // app/build.gradle.kts
-android {{ androidResources {{ noCompress += listOf("litertlm", "tflite") }} }}
-dependencies {{ implementation("{at}") }}
-```
-
-`settings.gradle` in Groovy: `maven {{ url 'FOLDER' }}`; `app/build.gradle`: `noCompress 'litertlm', 'tflite'` and
-`implementation '{at}'`.""",
+{_stored(facade)}dependencies {{ implementation("{at}") }}
+```""",
     )
 
 
@@ -41,10 +37,16 @@ include(":{at.name}")
 dependencyResolutionManagement {{ repositories {{ maven {{ url = uri("{at.name}/maven") }} }} }}
 
 // app/build.gradle.kts
-android {{ androidResources {{ noCompress += listOf("litertlm", "tflite") }} }}
-dependencies {{ implementation(project(":{at.name}")) }}
+{_stored(facade)}dependencies {{ implementation(project(":{at.name}")) }}
 ```""",
     )
+
+
+def _stored(facade: Facade) -> str:
+    """The line by which the model lies in the APK as it is; without it the first start takes longer."""
+    if facade.assets is None:
+        return ""
+    return 'android { androidResources { noCompress += listOf("litertlm", "tflite") } }\n'
 
 
 def _readme(source: Source, facade: Facade, lines: str) -> str:
@@ -54,9 +56,7 @@ def _readme(source: Source, facade: Facade, lines: str) -> str:
 {lines}
 
 {facade.readme}
-Needs Android {facts().min_sdk} (API level), Kotlin {KOTLIN_NEEDED} and, as the engine maps real files, room for a copy
-of the model, which is made at the first start.
-
-With `noCompress` the model lies in the APK as it is; without it the first start takes longer. R8 needs no rules of the
-app's. The terms, `NOTICE`, go along among the assets and must stay with the model.
+Needs Android {facts().min_sdk} (API level) and Kotlin {KOTLIN_NEEDED}; R8 needs no rules of the app's. The engine maps
+real files, so a model among the assets is copied at the first start, and takes its space twice. Its terms, `NOTICE`,
+must stay with it.
 """

@@ -50,6 +50,9 @@ class AarOptions(CoreOptions):
     kotlinc: Annotated[
         Path | None, Flag("A Kotlin compiler (default: kotlinc, Android Studio's, Gradle's, Maven's).")
     ] = None
+    without_model: Annotated[bool, Flag("The class alone: the model comes by a delivery, or in a pack.")] = (
+        False
+    )
     sources: Annotated[bool, Flag("Write a Gradle module instead, which the app's build compiles.")] = False
 
 
@@ -90,7 +93,9 @@ def write_library(job: Job, folder: Path, options: AarOptions) -> Written:
     Raises MissingToolError when there is no compiler, or the engine cannot be downloaded.
     """
     at = coordinates_of(job.source, options)
-    facade = facade_of(job.source, package_of(at), assets=f"edgekit/{at.name}")
+    facade = facade_of(
+        job.source, package_of(at), assets=None if options.without_model else f"edgekit/{at.name}"
+    )
     if options.sources:
         write_module(job, folder, at, facade, RULES)
         write_text(folder / "README.md", module_readme(job.source, at, facade))
@@ -138,7 +143,9 @@ def _deploy_model(job: Job, folder: Path, at: Coordinates, facade: Facade, optio
         classes=jar,
         rules=RULES,
         notice=contents["NOTICE"],
-        assets={f"{facade.assets}/{path}": asset for path, asset in contents.items()},
+        assets={f"{facade.assets}/{path}": asset for path, asset in contents.items()}
+        if facade.assets
+        else None,
         progress=job.progress,
     )
     deploy(

@@ -115,6 +115,21 @@ def test_sources_need_no_compiler(navigator: Path, tmp_path: Path, monkeypatch: 
     assert 'implementation(project(":settings-navigator"))' in made.next_steps[-1]
 
 
+def test_without_its_model_it_is_a_class_that_is_told_where_that_lies(
+    navigator: Path, kotlinc: Path, tmp_path: Path
+) -> None:
+    options = AarOptions(without_model=True, kotlinc=kotlinc)
+    out = edgekit.package(navigator, "aar", tmp_path / "out", options=options).output
+    with zipfile.ZipFile(next(out.glob("com/**/*.aar"))) as aar:
+        assert not [name for name in aar.namelist() if name.startswith("assets/")]
+        assert "META-INF/NOTICE" in aar.namelist()
+    with zipfile.ZipFile(next(out.glob("com/**/*-sources.jar"))) as jar:
+        (source,) = jar.namelist()
+        assert b"ASSETS" not in jar.read(source) and b"source: BundleSource,\n" in jar.read(source)
+    readme = (out / "README.md").read_text()
+    assert "SettingsNavigator.open(context, source)" in readme and "noCompress" not in readme
+
+
 def test_without_a_compiler_nothing_is_written(
     navigator: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,6 +15,7 @@ from edgekit.families.base import Architecture
 from edgekit.files import cache
 from edgekit.files.lock import lock
 from edgekit.files.whole import whole
+from edgekit.graph import editor
 from edgekit.graph import rotate as rotating
 from edgekit.graph.format import (
     AdapterInputs,
@@ -30,7 +31,7 @@ from edgekit.progress import SILENT, Progress
 
 SHIPPED = Path(__file__).parent / "shipped"
 """Captured graphs, and rotated ones of the 270M shape, which its first conversion need not make."""
-_ROTATING = Path(rotating.__file__)
+_ROTATING = (Path(rotating.__file__), Path(editor.__file__))
 STATIC_PREFILL_LENGTHS = (32, 128, 512)
 
 Capture = Callable[[GraphKey, Progress], Graph]
@@ -57,7 +58,8 @@ def find_graph(key: GraphKey, progress: Progress = SILENT) -> Graph:
 
 def _rotated(graph: Graph, longest: int, progress: Progress) -> Graph:
     """Rotate a graph, which takes most of a second, or take what an earlier run made of it with the same program."""
-    made_by = f"{hashlib.sha256(_ROTATING.read_bytes()).hexdigest()} {longest} {graph.digest()}"
+    program = b"".join(path.read_bytes() for path in _ROTATING)
+    made_by = f"{hashlib.sha256(program).hexdigest()} {longest} {graph.digest()}"
     path = cache_directory() / f"{hashlib.sha256(made_by.encode()).hexdigest()[:32]}.rotated"
     flatbuffer = cache.cached(path, lambda: rotating.rotate(graph, longest).flatbuffer, progress)
     key = replace(graph.key, rotation=longest)

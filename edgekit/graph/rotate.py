@@ -12,13 +12,12 @@ serves as table and as head: what is looked up is rotated back.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
+from edgekit.graph.editor import Editor
 from edgekit.graph.format import Graph
 from edgekit.quantize.rotation import ATTENTION_OUTPUT, hadamard, stretch
 
@@ -32,7 +31,7 @@ def rotate(graph: Graph, longest: int) -> Graph:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.ModelT.InitFromPackedBuf(graph.flatbuffer, 0)
-    editor = Editor(model, graph, schema)
+    editor = Rotator(model, graph, schema)
     for constant in graph.constants:
         if not constant.quantizable or constant.tensor.endswith(ATTENTION_OUTPUT):
             continue
@@ -45,34 +44,16 @@ def rotate(graph: Graph, longest: int) -> Graph:
 
 
 @dataclass
-class Editor:
-    """A flatbuffer being changed: new tensors and buffers go before the spare ones, which stay the last."""
+class Rotator(Editor):
+    """A flatbuffer into which rotations are put."""
 
-    model: Any
-    graph: Graph
-    schema: Any
     turned: dict[tuple[int, int], int] = field(default_factory=dict)
     """(subgraph, tensor) → the same states, rotated."""
-    constants: dict[tuple[int, bytes], int] = field(default_factory=dict)
-    buffers: dict[bytes, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        spare = self.graph.spare_buffers
-        self.spare_buffers = self.model.buffers[len(self.model.buffers) - spare :]
-        del self.model.buffers[len(self.model.buffers) - spare :]
-        counts: dict[int, int] = {}
-        for constant in self.graph.constants:
-            if constant.quantizable:
-                for ref in constant.refs:
-                    counts[ref.subgraph] = counts.get(ref.subgraph, 0) + 1
-        self.spare_tensors = {}
-        for index, count in counts.items():
-            tensors = self.model.subgraphs[index].tensors
-            self.spare_tensors[index] = tensors[len(tensors) - count :]
-            del tensors[len(tensors) - count :]
-        builtin = self.schema.BuiltinOperator
-        codes = [max(code.builtinCode, code.deprecatedBuiltinCode) for code in self.model.operatorCodes]
-        self.reshape, self.product = codes.index(builtin.RESHAPE), codes.index(builtin.FULLY_CONNECTED)
+        super().__post_init__()
+        builtin, codes = self.schema.BuiltinOperator, self.codes()
+        self.product = codes.index(builtin.FULLY_CONNECTED)
         self.lookup = codes.index(builtin.EMBEDDING_LOOKUP) if builtin.EMBEDDING_LOOKUP in codes else -1
 
     def rotate(self, subgraph: int, weight: int, size: int) -> None:
@@ -91,7 +72,7 @@ class Editor:
                 operator.inputs = np.array([self.turned[subgraph, states], *operator.inputs[1:]], np.int32)
             elif operator.opcodeIndex == self.lookup:
                 looked_up = int(operator.outputs[0])
-                own = self._tensor_like(subgraph, looked_up)
+                own = self.tensor_like(subgraph, looked_up)
                 operator.outputs = np.array([own], np.int32)
                 after, _ = self._rotation(subgraph, own, size, result=looked_up)
                 operators[at + 1 : at + 1] = after
@@ -112,80 +93,14 @@ class Editor:
         shape = [int(each) for each in tensor.shape]
         free = tensor.shapeSignature is not None and -1 in list(tensor.shapeSignature)
         rows = int(np.prod(shape)) // size
-        narrow, turned = (self._activation(subgraph, [rows, size], free) for _ in range(2))
-        wide = self._tensor_like(subgraph, states) if result is None else result
+        narrow, turned = (self.activation(subgraph, [rows, size], free) for _ in range(2))
+        wide = self.tensor_like(subgraph, states) if result is None else result
         target = [-1 if s == -1 else int(s) for s in (tensor.shapeSignature if free else shape)]
-        matrix = self._constant(subgraph, hadamard(size), self.schema.TensorType.FLOAT32)
-        product = self.schema.OperatorT()
-        product.opcodeIndex = self.product
-        product.inputs = np.array([narrow, matrix, -1], np.int32)
-        product.outputs = np.array([turned], np.int32)
-        product.builtinOptionsType = self.schema.BuiltinOptions.FullyConnectedOptions
-        product.builtinOptions = self.schema.FullyConnectedOptionsT()
+        matrix = self.constant(subgraph, hadamard(size), self.schema.TensorType.FLOAT32)
+        builtin, inputs = self.schema.BuiltinOperator.FULLY_CONNECTED, [narrow, matrix, -1]
+        product = self.operator(builtin, inputs, [turned], "FullyConnectedOptions")
         return [
-            self._reshape(subgraph, states, narrow, [-1, size] if free else [rows, size]),
+            self.reshape(subgraph, states, narrow, [-1, size] if free else [rows, size]),
             product,
-            self._reshape(subgraph, turned, wide, target),
+            self.reshape(subgraph, turned, wide, target),
         ], wide
-
-    def _reshape(self, subgraph: int, source: int, result: int, shape: Sequence[int]) -> Any:
-        operator = self.schema.OperatorT()
-        operator.opcodeIndex = self.reshape
-        operator.inputs = np.array(
-            [source, self._constant(subgraph, np.array(shape, np.int32), self.schema.TensorType.INT32)],
-            np.int32,
-        )
-        operator.outputs = np.array([result], np.int32)
-        operator.builtinOptionsType = self.schema.BuiltinOptions.ReshapeOptions
-        operator.builtinOptions = self.schema.ReshapeOptionsT()
-        operator.builtinOptions.newShape = np.array(shape, np.int32)
-        return operator
-
-    def _activation(self, subgraph: int, shape: Sequence[int], free: bool) -> int:
-        tensor = self.schema.TensorT()
-        tensor.type, tensor.buffer, tensor.name, tensor.hasRank = self.schema.TensorType.FLOAT32, 0, b"", True
-        tensor.shape = np.array(shape, np.int32)
-        if free:
-            tensor.shapeSignature = np.array([-1, *shape[1:]], np.int32)
-        return self._append(subgraph, tensor)
-
-    def _tensor_like(self, subgraph: int, index: int) -> int:
-        other = self.model.subgraphs[subgraph].tensors[index]
-        tensor = self.schema.TensorT()
-        tensor.type, tensor.buffer, tensor.name, tensor.hasRank = other.type, 0, b"", other.hasRank
-        tensor.shape, tensor.shapeSignature = other.shape, other.shapeSignature
-        return self._append(subgraph, tensor)
-
-    def _constant(self, subgraph: int, values: NDArray[Any], kind: int) -> int:
-        data = values.tobytes()
-        key = subgraph, data
-        if key not in self.constants:
-            if data not in self.buffers:
-                buffer = self.schema.BufferT()
-                buffer.data = np.frombuffer(data, np.uint8)
-                self.model.buffers.append(buffer)
-                self.buffers[data] = len(self.model.buffers) - 1
-            tensor = self.schema.TensorT()
-            tensor.type, tensor.buffer, tensor.name, tensor.hasRank = kind, self.buffers[data], b"", True
-            tensor.shape = np.array(values.shape, np.int32)
-            self.constants[key] = self._append(subgraph, tensor)
-        return self.constants[key]
-
-    def _append(self, subgraph: int, tensor: Any) -> int:
-        tensors = self.model.subgraphs[subgraph].tensors
-        tensors.append(tensor)
-        return len(tensors) - 1
-
-    def finish(self) -> bytes:
-        """Put the spares back behind everything, and write the model."""
-        import flatbuffers
-
-        first = len(self.model.buffers)
-        self.model.buffers += self.spare_buffers
-        for index, tensors in self.spare_tensors.items():
-            for tensor in tensors:
-                tensor.buffer = first
-            self.model.subgraphs[index].tensors += tensors
-        builder = flatbuffers.Builder(1 << 20)
-        builder.Finish(self.model.Pack(builder), b"TFL3")
-        return bytes(builder.Output())

@@ -15,8 +15,8 @@ from edgekit.conversion import plan
 from edgekit.conversion.convert import convert
 from edgekit.graph import find_graph
 from edgekit.graph.delegate import obstacles
+from edgekit.graph.editor import Editor
 from edgekit.graph.format import Graph, GraphKey
-from edgekit.graph.rotate import _Editor
 from edgekit.progress import SILENT, Progress
 from edgekit.runtime.ask.child import EngineError
 from edgekit.runtime.ask.session import ask
@@ -67,19 +67,19 @@ def with_fill(graph: Graph) -> Graph:
     model.operatorCodes.append(code)
     kinds = [max(c.builtinCode, c.deprecatedBuiltinCode) for c in model.operatorCodes]
     (number,) = {s.subgraphIndex for s in model.signatureDefs if s.signatureKey == b"decode"}
-    decode, editor = model.subgraphs[number], _Editor(model, graph, schema)
+    decode, editor = model.subgraphs[number], Editor(model, graph, schema)
 
     def new(shape: list[int]) -> int:
         tensor = schema.TensorT()
         tensor.type, tensor.buffer, tensor.name, tensor.hasRank = schema.TensorType.INT32, 0, b"", True
         tensor.shape = np.array(shape, np.int32)
-        return editor._append(number, tensor)
+        return editor.append(number, tensor)
 
     to_scalar = next(o for o in decode.operators if len(decode.tensors[o.outputs[0]].shape) == 0)
     pack = next(o for o in decode.operators if kinds[o.opcodeIndex] == schema.BuiltinOperator.PACK)
     fill, reshape = schema.OperatorT(), copy(to_scalar)
     fill.opcodeIndex = len(kinds) - 1
-    ones = editor._constant(number, np.array([1], np.int32), schema.TensorType.INT32)
+    ones = editor.constant(number, np.array([1], np.int32), schema.TensorType.INT32)
     fill.inputs, fill.outputs = np.array([ones, pack.inputs[0]], np.int32), np.array([new([1])], np.int32)
     reshape.inputs = np.array([fill.outputs[0], to_scalar.inputs[1]], np.int32)
     reshape.outputs = np.array([new([])], np.int32)

@@ -9,7 +9,7 @@ from typing import Any
 from ai_edge_litert import schema_py_generated as schema
 
 from edgekit.graph.format import KV_SCALE, Graph
-from edgekit.graph.rotate import Editor
+from edgekit.graph.rotate import Rotator
 from edgekit.quantize.rotation import stretch
 
 _KEYS = b"kv_cache_k_"
@@ -21,7 +21,7 @@ def narrow(graph: Graph) -> Graph:
     What is written is quantized where it was rounded to half precision, and what is read is dequantized. Keys, and the
     queries that meet them, are rotated behind their positions, so that no channel of a key stands out.
     """
-    editor = Editor(schema.ModelT.InitFromPackedBuf(graph.flatbuffer, 0), graph, schema)
+    editor = Rotator(schema.ModelT.InitFromPackedBuf(graph.flatbuffer, 0), graph, schema)
     for number, subgraph in enumerate(editor.model.subgraphs):
         for states in [*_keys(editor.model, subgraph), *_queries(editor.model, subgraph)]:
             head_dim = int(subgraph.tensors[states].shape[-1])

@@ -16,6 +16,7 @@ from android_build.layout import APP, CORE, IN_APP, MODULES, NAMESPACE, PROJECT,
 from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.manifest import APPLICATION_ID
 from android_build.maven import Artifact, fetch_artifacts, listed
+from android_build.resources import LANGUAGES
 
 BUILD_FILES = {module: (module.directory / "build.gradle").read_text(encoding="utf-8") for module in MODULES}
 BUILD_FILE = BUILD_FILES[APP]
@@ -158,3 +159,22 @@ def test_every_library_of_the_catalog_is_used() -> None:
 def test_the_app_says_the_release_of_the_engine_that_it_is_built_with() -> None:
     source = (CORE.kotlin / "dev/edgekit/core/engine/LiteRtLm.kt").read_text()
     assert f'RUNTIME_VERSION: String = "{engine_version()}"' in source
+
+
+def test_the_system_offers_the_languages_that_the_app_speaks() -> None:
+    name = "{http://schemas.android.com/apk/res/android}name"
+    offered = [
+        each.get(name) for each in ElementTree.parse(APP.resources / "xml/locales_config.xml").getroot()
+    ]
+    spoken = {"en", *(path.name.removeprefix("values-") for path in APP.resources.glob("values-??"))}
+    assert offered == list(LANGUAGES)
+    assert set(offered) == spoken
+
+
+def test_the_profile_names_packages_that_there_are() -> None:
+    rules = re.findall(
+        r"L([a-z/]+)/(?:\*\*|[A-Z])", (APP.main / "baseline-prof.txt").read_text(encoding="utf-8")
+    )
+    assert rules
+    for package in rules:
+        assert any((module.kotlin / package).is_dir() for module in IN_APP), package

@@ -28,6 +28,7 @@ import androidx.compose.material3.Surface
 import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.runtime.CompositionLocalProvider
+import androidx.compose.runtime.LaunchedEffect
 import androidx.compose.runtime.getValue
 import androidx.compose.runtime.key
 import androidx.compose.runtime.mutableFloatStateOf
@@ -80,6 +81,15 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
     // What is kept may have changed since this was drawn: two quick steps back are two.
     val open = { destination: Destination -> kept = kept.within(bundle).opening(destination) }
     val back = { kept = kept.within(bundle).back() }
+    val incoming by viewModel.incoming.collectAsStateWithLifecycle()
+    LaunchedEffect(incoming) {
+        incoming?.let { wanted ->
+            kept = kept.within(bundle).openingFor(bundle, wanted.task ?: viewModel.lastTask)
+            if (wanted.text == null) viewModel.taken()
+        }
+    }
+    LaunchedEffect(backStack.task) { bundle.tasks.find { it.id == backStack.task }?.let(viewModel::opened) }
+    val draft = incoming?.text?.let { Draft(it, viewModel::taken) }
     val reachable = backStack.reachable.filter { developer || !it.forDevelopers }
     AdaptiveFrame(backStack.top, reachable, open) { isWide ->
         BackGesture(backStack, back) { destination ->
@@ -89,12 +99,14 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
                 when (destination) {
                     Destination.HOME -> HomeScreen(
                         bundle,
+                        incoming?.text,
                         HomeActions({ kept = kept.openingTask(it) }, viewModel::retry, { open(Destination.SETTINGS) }.takeUnless { isWide }),
                     )
                     Destination.TASK -> TaskRoute(
                         task,
                         onBack.takeIf { backStack.below != null },
                         menu = { if (!isWide) Menu(reachable, open) },
+                        draft = draft,
                     )
                     Destination.BENCHMARK -> BenchmarkRoute(task, onBack)
                     Destination.SELF_TEST -> SelfTestRoute(task, onBack)

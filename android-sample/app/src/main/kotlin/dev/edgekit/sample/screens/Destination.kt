@@ -50,6 +50,13 @@ data class BackStack(val screens: List<Destination> = emptyList(), val task: Str
 
     fun openingTask(id: String) = BackStack(listOf(Destination.HOME, Destination.TASK), id)
 
+    /** The only task, or [id] where it is one that can be used, or else the list to choose from. */
+    fun openingFor(bundle: Bundle, id: String?): BackStack = when {
+        bundle.tasks.size == 1 -> opening(Destination.TASK)
+        bundle.usable.any { it.id == id } -> openingTask(id!!)
+        else -> opening(Destination.HOME)
+    }
+
     fun back(): BackStack = if (screens.size > 1) BackStack(screens.dropLast(1), task.takeIf { below != Destination.HOME }) else this
 
     /** What is left of this with the tasks of a bundle, which may be another than it was made with. */

@@ -38,6 +38,7 @@ import androidx.compose.ui.semantics.heading
 import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.text.style.TextAlign
+import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.Dp
 import androidx.compose.ui.unit.dp
 import dev.edgekit.core.bundle.Bundle
@@ -52,9 +53,13 @@ import dev.edgekit.sample.R
  */
 data class HomeActions(val openTask: (id: String) -> Unit, val retry: () -> Unit, val openSettings: (() -> Unit)?)
 
-/** The tasks of an app that has several, as cards. */
+/**
+ * The tasks of an app that has several, as cards.
+ *
+ * @param incoming a text from another app, for the task that is chosen
+ */
 @Composable
-fun HomeScreen(bundle: Bundle, actions: HomeActions) = Frame(
+fun HomeScreen(bundle: Bundle, incoming: String?, actions: HomeActions) = Frame(
     title = bundle.title,
     onBack = null,
     actions = { actions.openSettings?.let { IconAction(R.drawable.ic_settings, R.string.settings, it) } },
@@ -66,6 +71,11 @@ fun HomeScreen(bundle: Bundle, actions: HomeActions) = Frame(
         verticalArrangement = Arrangement.spacedBy(16.dp),
         horizontalArrangement = Arrangement.spacedBy(16.dp),
     ) {
+        if (incoming != null) {
+            item(span = { GridItemSpan(maxLineSpan) }) {
+                Text(stringResource(R.string.choose_task_for, incoming), Modifier.padding(8.dp), maxLines = 3, overflow = TextOverflow.Ellipsis)
+            }
+        }
         itemsIndexed(bundle.tasks, key = { _, task -> task.id }) { index, task ->
             val failure = bundle.failureOf(task)
             if (failure == null) TaskCard(task, index) { actions.openTask(task.id) }

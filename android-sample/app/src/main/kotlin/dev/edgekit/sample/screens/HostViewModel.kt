@@ -2,9 +2,12 @@ package dev.edgekit.sample.screens
 
 import androidx.lifecycle.ViewModel
 import dev.edgekit.core.Backend
+import dev.edgekit.core.bundle.Task
+import dev.edgekit.sample.Incoming
 import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.Choices
 import dev.edgekit.sample.tasks.HostState
+import dev.edgekit.sample.tasks.LastTask
 import dev.edgekit.sample.tasks.ModelHost
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
@@ -31,6 +34,25 @@ class HostViewModel(private val host: ModelHost, private val choices: Choices) :
     fun open(choice: BundleChoice) = host.start(choice)
 
     fun retryGpu() = host.retryGpu()
+
+    private val _incoming = MutableStateFlow<Incoming?>(null)
+
+    /** What another app wants, until it has been given to a task. */
+    val incoming: StateFlow<Incoming?> = _incoming.asStateFlow()
+
+    fun take(incoming: Incoming) {
+        _incoming.value = incoming
+    }
+
+    fun taken() {
+        _incoming.value = null
+    }
+
+    val lastTask: String? get() = choices.lastTask?.id
+
+    fun opened(task: Task) {
+        choices.lastTask = LastTask(task.id, task.title)
+    }
 
     fun useDeveloperMode(on: Boolean) {
         choices.developer = on

@@ -1,5 +1,7 @@
 package dev.edgekit.sample.screens
 
+import android.content.Context
+import android.os.Build
 import androidx.compose.foundation.layout.Arrangement
 import androidx.compose.foundation.layout.Column
 import androidx.compose.foundation.layout.ExperimentalLayoutApi
@@ -23,6 +25,7 @@ import androidx.compose.material3.Text
 import androidx.compose.runtime.Composable
 import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
+import androidx.compose.ui.platform.LocalContext
 import androidx.compose.ui.res.painterResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.Role
@@ -89,9 +92,22 @@ fun SettingsScreen(
                 OutlinedButton(actions.retryGpu) { Text(stringResource(R.string.retry_gpu)) }
             }
         }
+        LanguageButton()
         Section(null) { DeveloperSwitch(state.developer, actions.useDeveloperMode) }
         Section(stringResource(R.string.privacy)) { Text(stringResource(R.string.privacy_hint)) }
     }
+}
+
+@Composable
+private fun LanguageButton() {
+    val context = LocalContext.current
+    if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) {
+        OutlinedButton({ openLanguage(context) }) { Text(stringResource(R.string.language_setting)) }
+    }
+}
+
+private fun openLanguage(context: Context) {
+    if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.TIRAMISU) openLanguagePage(context)
 }
 
 @Composable

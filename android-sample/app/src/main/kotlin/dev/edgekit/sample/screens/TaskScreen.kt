@@ -81,17 +81,21 @@ data class TaskActions(
     val settle: (index: Int, Settled) -> Unit = { _, _ -> },
 )
 
+/** A text from another app, to be looked at before it is sent; [taken] when it is in the field. */
+class Draft(val text: String, val taken: () -> Unit)
+
 @Composable
 fun TaskRoute(
     task: String,
     onBack: (() -> Unit)?,
     menu: @Composable () -> Unit,
+    draft: Draft? = null,
     viewModel: TaskViewModel = viewModelOf(task),
 ) {
     val state by viewModel.state.collectAsStateWithLifecycle()
     val snackbar = remember { SnackbarHostState() }
     val open = rememberSettingsPages(snackbar)
-    TaskScreen(state, TaskActions(viewModel::send, viewModel::stop, viewModel::reset, viewModel::use, open, viewModel::settle), onBack, menu, snackbar)
+    TaskScreen(state, TaskActions(viewModel::send, viewModel::stop, viewModel::reset, viewModel::use, open, viewModel::settle), onBack, menu, snackbar, draft)
 }
 
 @Composable
@@ -101,6 +105,7 @@ fun TaskScreen(
     onBack: (() -> Unit)? = null,
     menu: @Composable () -> Unit = {},
     snackbar: SnackbarHostState = remember { SnackbarHostState() },
+    draft: Draft? = null,
 ) {
     var showSampling by rememberSaveable { mutableStateOf(false) }
     Frame(
@@ -115,7 +120,7 @@ fun TaskScreen(
             menu()
         },
     ) { padding ->
-        if (state == null) Busy(Modifier.padding(padding)) else Conversation(state, actions, padding)
+        if (state == null) Busy(Modifier.padding(padding)) else Conversation(state, actions, draft, padding)
     }
     if (showSampling && state != null) {
         SamplingSheet(state.sampling, state.defaultSampling, onApply = actions.use, onDismiss = { showSampling = false })
@@ -131,12 +136,18 @@ private fun Busy(modifier: Modifier) = Box(modifier.fillMaxSize().padding(24.dp)
 }
 
 @Composable
-private fun Conversation(state: TaskUiState, actions: TaskActions, padding: PaddingValues) = Column(
+private fun Conversation(state: TaskUiState, actions: TaskActions, incoming: Draft?, padding: PaddingValues) = Column(
     Modifier.fillMaxSize().padding(padding).consumeWindowInsets(padding).imePadding(),
     horizontalAlignment = Alignment.CenterHorizontally,
 ) {
     if (LocalDeveloperMode.current) ContextMeter(state.contextUsed, state.contextTokens)
     var draft by rememberSaveable { mutableStateOf("") }
+    LaunchedEffect(incoming?.text) {
+        incoming?.let {
+            draft = listOf(draft, it.text).filter(String::isNotBlank).joinToString("\n")
+            it.taken()
+        }
+    }
     val typing = remember { FocusRequester() }
     val edit = { prompt: String ->
         draft = prompt
@@ -299,6 +310,8 @@ private fun Prompter(
             maxLines = 5,
             shape = MaterialTheme.shapes.extraLarge,
         )
+        val speak = rememberSpeech { onDraft(listOf(draft, it).filter(String::isNotBlank).joinToString(" ")) }
+        if (speak != null && draft.isBlank() && !state.answering) IconAction(R.drawable.ic_mic, R.string.speak, speak)
         if (state.answering) {
             FilledIconButton(actions.stop, Modifier.size(56.dp), shape = CircleShape) {
                 Icon(painterResource(R.drawable.ic_stop), stringResource(R.string.stop))

@@ -187,10 +187,15 @@ class ModelHost(
     }
 }
 
+data class LastTask(val id: String, val title: String)
+
 /** What the user chose; it outlives the process. */
 interface Choices {
     var bundle: BundleChoice
     var backend: Backend
+
+    /** The task that was open last; null before the first. */
+    var lastTask: LastTask?
 
     /** Its user wants to see figures. */
     var developer: Boolean

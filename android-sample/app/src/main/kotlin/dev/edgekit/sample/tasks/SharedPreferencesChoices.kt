@@ -13,11 +13,17 @@ class SharedPreferencesChoices(private val preferences: SharedPreferences) : Cho
         get() = preferences.getString(BACKEND, null)?.let(Backend::valueOf) ?: Backend.CPU
         set(value) = preferences.edit { putString(BACKEND, value.name) }
 
+    override var lastTask: LastTask?
+        get() = preferences.getString(TASK, null)?.let { LastTask(it, preferences.getString(TASK_TITLE, null) ?: it) }
+        set(value) = preferences.edit { putString(TASK, value?.id).putString(TASK_TITLE, value?.title) }
+
     override var developer: Boolean
         get() = preferences.getBoolean(DEVELOPER, false)
         set(value) = preferences.edit { putBoolean(DEVELOPER, value) }
 
     private companion object {
+        const val TASK = "task"
+        const val TASK_TITLE = "task-title"
         const val DEVELOPER = "developer"
         const val BUNDLE = "bundle"
         const val BACKEND = "backend"

@@ -6,4 +6,5 @@ class MemoryChoices(
     override var bundle: BundleChoice = BundleChoice.BuiltIn,
     override var backend: Backend = Backend.CPU,
     override var developer: Boolean = true,
+    override var lastTask: LastTask? = null,
 ) : Choices

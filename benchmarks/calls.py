@@ -1,9 +1,10 @@
 """What it costs to hold calls to their tools: the same call with and without the format, in turns.
 
-    python benchmarks/calls.py [--bundle DIRECTORY --data ROWS] [--rows 60] [--runs 5] [--threads 2]
+    python benchmarks/calls.py [--bundle DIRECTORY] [--data ROWS] [--rows 60] [--runs 5] [--threads 2] [--differ]
 
 Without --bundle, the demo model that calls and its test.jsonl. One engine; each prompt in a conversation of its own,
-free and held one behind the other, and the next time the other way round. A row counts when both say the same.
+free and held one behind the other, and the next time the other way round. A row counts when both say the same; with
+--differ each counts, for random weights, whose answers differ and have only the time per token in common.
 Written to results/calls.json: seconds per token generated, as the engine measures them, and of the whole answer, the
 tools' prefill included, which is the same in both.
 """
@@ -44,6 +45,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=60)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--differ", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         bundle = given.bundle or _demo(Path(name))
@@ -53,11 +55,11 @@ def main() -> None:
         prompts = _prompts(given.data, given.rows)
         with ask(next(bundle.glob("*.litertlm")), threads=given.threads) as session:
             rows = [_row(session, calling, prompt, given.runs, n) for n, prompt in enumerate(prompts)]
-    same = [row for row in rows if row is not None]
-    results: dict[str, Any] = {"rows": len(rows), "same": len(same), "runs": given.runs, "bar": BAR}
-    for what in ("token", "answer"):
-        seconds = {kind: sum(row[f"{kind} {what}"] for row in same) / len(same) for kind in KINDS}
-        ratios = sorted(row[f"held {what}"] / row[f"free {what}"] for row in same)
+    counted = [row for row, same in rows if same or given.differ]
+    results: dict[str, Any] = {"rows": len(rows), "counted": len(counted), "runs": given.runs, "bar": BAR}
+    for what in ("token",) if given.differ else ("token", "answer"):
+        seconds = {kind: sum(row[f"{kind} {what}"] for row in counted) / len(counted) for kind in KINDS}
+        ratios = sorted(row[f"held {what}"] / row[f"free {what}"] for row in counted)
         results[what] = {
             **seconds,
             "ratio": seconds["held"] / seconds["free"],
@@ -81,8 +83,10 @@ def _prompts(data: Path, count: int) -> list[str]:
     return calls[:: max(1, len(calls) // count)][:count]
 
 
-def _row(session: Session, calling: Calling, prompt: str, runs: int, number: int) -> dict[str, float] | None:
-    """The medians of one prompt in seconds; None where free and held differ."""
+def _row(
+    session: Session, calling: Calling, prompt: str, runs: int, number: int
+) -> tuple[dict[str, float], bool]:
+    """The medians of one prompt in seconds, and whether free and held say the same."""
     assert calling.format is not None
     formats = {"free": None, "held": AnswerFormat("regex", calling.format)}
     texts: set[str] = set()
@@ -99,7 +103,7 @@ def _row(session: Session, calling: Calling, prompt: str, runs: int, number: int
             if turn:  # the first one warms up
                 found[f"{kind} token"].append(1 / reply.stats.decode_tokens_per_second)
                 found[f"{kind} answer"].append(took)
-    return {name: statistics.median(some) for name, some in found.items()} if len(texts) == 1 else None
+    return {name: statistics.median(some) for name, some in found.items()}, len(texts) == 1
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """A checkpoint of Gemma 3 270M's shape with random weights, for size and speed: no Gemma weights are needed.
 
-    python benchmarks/checkpoint_270m.py DIRECTORY
+    python benchmarks/checkpoint_270m.py DIRECTORY [--calls]
 
-Its tokenizer is the demo model's, filled up to 262,144 pieces that no text reaches.
+Its tokenizer is the demo model's, filled up to 262,144 pieces that no text reaches. With --calls it is that of the demo
+model that calls, chat template and all: what FunctionGemma looks like to a converter.
 """
 
 from __future__ import annotations
@@ -21,15 +22,20 @@ from sentencepiece import sentencepiece_model_pb2
 from edgekit.families.config import read_architecture
 from edgekit.families.gemma3 import tensors as expected_shapes
 
-DEMO = Path(__file__).parents[1] / "examples" / "settings-navigator" / "checkpoint"
+EXAMPLES = Path(__file__).parents[1] / "examples"
+DEMO = EXAMPLES / "settings-navigator" / "checkpoint"
+CALLER = EXAMPLES / "phone-actions" / "checkpoint"
 VOCABULARY = 262_144
 _PRIVATE_USE = [chr(code) for code in range(0xE000, 0xE000 + 70)]  # in no text; three of them make a piece
 
 
-def write_checkpoint(directory: Path, *, vocabulary: int = VOCABULARY, seed: int = 0) -> Path:
+def write_checkpoint(
+    directory: Path, *, vocabulary: int = VOCABULARY, seed: int = 0, calls: bool = False
+) -> Path:
     """Write the checkpoint: bfloat16, tied embedding, 536 MB at the full vocabulary."""
     directory.mkdir(parents=True, exist_ok=True)
-    config = json.loads((DEMO / "config.json").read_text())
+    spoken = CALLER if calls else DEMO
+    config = json.loads((spoken / "config.json").read_text())
     config |= {
         "vocab_size": vocabulary,
         "hidden_size": 640,
@@ -44,10 +50,10 @@ def write_checkpoint(directory: Path, *, vocabulary: int = VOCABULARY, seed: int
     }
     (directory / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     _write_weights(directory, seed)
-    _write_tokenizer(directory, vocabulary)
+    _write_tokenizer(spoken, directory, vocabulary)
     for name in ("tokenizer_config.json", "chat_template.jinja", "generation_config.json"):
-        if (DEMO / name).exists():
-            shutil.copyfile(DEMO / name, directory / name)
+        if (spoken / name).exists():
+            shutil.copyfile(spoken / name, directory / name)
     return directory
 
 
@@ -62,9 +68,9 @@ def _write_weights(directory: Path, seed: int) -> None:
     save_file(tensors, directory / "model.safetensors", metadata={"format": "pt"})
 
 
-def _write_tokenizer(directory: Path, vocabulary: int) -> None:
-    model = sentencepiece_model_pb2.ModelProto.FromString((DEMO / "tokenizer.model").read_bytes())
-    document = json.loads((DEMO / "tokenizer.json").read_text())
+def _write_tokenizer(spoken: Path, directory: Path, vocabulary: int) -> None:
+    model = sentencepiece_model_pb2.ModelProto.FromString((spoken / "tokenizer.model").read_bytes())
+    document = json.loads((spoken / "tokenizer.json").read_text())
     start = len(model.pieces)
     fillers = islice(map("".join, product(_PRIVATE_USE, repeat=3)), vocabulary - start)
     lowest = min(piece.score for piece in model.pieces)
@@ -80,5 +86,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--vocabulary", type=int, default=VOCABULARY)
+    parser.add_argument("--calls", action="store_true")
     arguments = parser.parse_args()
-    print(write_checkpoint(arguments.directory, vocabulary=arguments.vocabulary))
+    print(write_checkpoint(arguments.directory, vocabulary=arguments.vocabulary, calls=arguments.calls))

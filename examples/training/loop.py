@@ -127,11 +127,12 @@ def fit(
     epochs: int,
     learning_rate: float,
     first_epoch: int = 0,
+    factor: Callable[[int, int], float] = rate_factor,
 ) -> None:
     """Train in place what the optimizers hold, printing the loss of each epoch.
 
-    draw_epoch: about as many steps in each. first_epoch: how many epochs were trained before. A prefix is computed once
-    per batch, which is what makes long instructions cheap.
+    draw_epoch: about as many steps in each. first_epoch: how many epochs were trained before. factor: of the rate, by
+    the step and the number of steps. A prefix is computed once per batch, which makes long instructions cheap.
     """
     rng = random.Random(SEED)
     trained = [p for part in optimizers for group in part.param_groups for p in group["params"]]
@@ -144,7 +145,7 @@ def fit(
         steps = max(steps, epochs * len(epoch_batches))
         for ids, targets in epoch_batches:
             for group in (group for part in optimizers for group in part.param_groups):
-                group["lr"] = learning_rate * rate_factor(step, steps)
+                group["lr"] = learning_rate * factor(step, steps)
             cache = prefix_cache(model, drawn.prefix, len(ids)) if drawn.prefix else None
             # Right padding needs no mask: attention is causal and padded positions carry no loss.
             hidden = model.model(

@@ -58,7 +58,9 @@ def test_the_table_of_recipes_in_the_readme_is_up_to_date() -> None:
 
 
 def test_the_pages_stay_short() -> None:
-    by_hand = {*PAGES, ROOT / "CHANGELOG.md"} - {ROOT / "docs" / "benchmarks.md"}  # which `make benchmarks` writes
+    by_hand = {*PAGES, ROOT / "CHANGELOG.md"} - {
+        ROOT / "docs" / "benchmarks.md"
+    }  # which `make benchmarks` writes
     words = sum(len(page.read_text(encoding="utf-8").split()) for page in by_hand)
     assert words <= WORDS
     assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 120

@@ -29,7 +29,7 @@ class ShrunkTest {
         val replies = session.ask(DemoBundle.PROMPT).toList()
         assertTrue(replies.dropLast(1).all { it is Reply.Partial } && replies.last() is Reply.Complete)
         val fields = (session.read(replies.last().text, isWhole = true) as Answer.Card).fields
-        assertEquals(listOf("display", "brightness", "increase"), fields.map { it.value })
+        assertEquals(listOf("Display", "Brightness", "Increase"), fields.map { it.value })
     }
 
     @Test

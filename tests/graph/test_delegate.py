@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,6 @@ from edgekit.conversion import plan
 from edgekit.conversion.convert import convert
 from edgekit.conversion.options import GraphOptions
 from edgekit.errors import GraphError, InputError
-from edgekit.graph import find_graph
 from edgekit.graph.delegate import obstacles, refuse_for_gpu
 from edgekit.graph.format import Graph, GraphKey, read_graph
 from edgekit.graph.library import SHIPPED
@@ -43,9 +43,8 @@ def test_convert_refuses_such_a_graph(
     demo_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def of_another_exporter(key: GraphKey, progress: Progress = SILENT) -> Graph:
-        return read_graph(
-            SHIPPED / find_graph(key, progress).key.file_name().replace("-static-32-128-512", "-dynamic")
-        )
+        dynamic = replace(key, form="dynamic", prefill_lengths=(), rotation=0)
+        return read_graph(SHIPPED / dynamic.file_name())
 
     monkeypatch.setattr(plan, "find_graph", of_another_exporter)
     with pytest.raises(GraphError, match="FILL"):

@@ -13,6 +13,7 @@ import random
 import re
 import sys
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -22,16 +23,16 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, Gemma3ForCausalLM,
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from training.loop import SEED, Epoch, dropped_merges, fit
+from training.loop import SEED, Epoch, dropped_merges, fit, rate_factor
 from training.loop import Row as Ids
 from training.model import build_model, optimizers
 
 HERE = Path(__file__).resolve().parent
 CHECKPOINT = HERE / "checkpoint"
-REQUEST_EPOCHS = 11
+REQUEST_EPOCHS = 7
 """Epochs of single requests behind <bos>, which take half the time of those behind the tools."""
-CONVERSATION_EPOCHS = 3
-"""Epochs of conversations behind the tools, as the model is used."""
+CONVERSATION_EPOCHS = 1 + 3
+"""Epochs of conversations behind the tools, as the model is used. The last three begin anew, at half the rate."""
 CONVERSATIONS = 16  # of a step; each has two requests on average
 LEARNING_RATE = 3e-3
 WINDOW = 128  # tokens: two requests and both calls
@@ -109,6 +110,11 @@ def answer_all(model: Gemma3ForCausalLM, tokenizer: PreTrainedTokenizerBase, row
     return answers
 
 
+def cooled(step: int, steps: int) -> float:
+    """The share of the rate at a step of about 1,618: a cosine that hardly falls, and at the end two lines down."""
+    return rate_factor(step, 2828) * max(0.005, min(1.0, (1822 - step) / 522, (1618 - step) / 261))
+
+
 def behind_another(rows: list[Row], rng: random.Random) -> list[Row]:
     """The rows as second requests, each behind another row's request, its calls and their results."""
     others = [Row([*row.messages], row.language) for row in rng.sample(rows, len(rows))]
@@ -136,6 +142,29 @@ def report(
     return right["all"] / total["all"]
 
 
+def learn(
+    model: Gemma3ForCausalLM,
+    tokenizer: PreTrainedTokenizerBase,
+    epochs: range,
+    rate: float,
+    factor: Callable[[int, int], float],
+) -> None:
+    """Train in some epochs, and save."""
+    rng = random.Random(SEED + epochs.start)
+    tools = tuple(prefix_of(tokenizer))
+
+    def draw_epoch(epoch: int) -> Epoch:
+        rows = draw_requests(epoch)
+        if epoch < REQUEST_EPOCHS:
+            return Epoch(encode_rows(tokenizer, rows, rng), tools[:1])
+        rows = list(join_rows(rows, rng))
+        return Epoch(encode_rows(tokenizer, rows, rng), tools, CONVERSATIONS)
+
+    fit(model, optimizers(model), draw_epoch, len(epochs), rate, epochs.start, factor)
+    model.to(torch.bfloat16).save_pretrained(CHECKPOINT)
+    (CHECKPOINT / "NOTICE").write_text(NOTICE, "utf-8")
+
+
 def main() -> None:
     """Train, save and measure the saved checkpoint."""
     parser = argparse.ArgumentParser(description="Train and measure the model of the phone's actions.")
@@ -153,19 +182,10 @@ def main() -> None:
     if not options.eval_only:
         model = build_model(tokenizer, ("<end_of_turn>", START_RESPONSE), WINDOW)
         print(f"{model.num_parameters():,} parameters")
-        rng = random.Random(SEED)
-        tools = tuple(prefix_of(tokenizer))
-
-        def draw_epoch(epoch: int) -> Epoch:
-            rows = draw_requests(epoch)
-            if epoch < REQUEST_EPOCHS:
-                return Epoch(encode_rows(tokenizer, rows, rng), tools[:1])
-            rows = list(join_rows(rows, rng))
-            return Epoch(encode_rows(tokenizer, rows, rng), tools, CONVERSATIONS)
-
-        fit(model, optimizers(model), draw_epoch, REQUEST_EPOCHS + CONVERSATION_EPOCHS, LEARNING_RATE)
-        model.to(torch.bfloat16).save_pretrained(CHECKPOINT)
-        (CHECKPOINT / "NOTICE").write_text(NOTICE, "utf-8")
+        epochs = REQUEST_EPOCHS + CONVERSATION_EPOCHS
+        learn(model, tokenizer, range(epochs - 3), LEARNING_RATE, cooled)
+        model = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)
+        learn(model, tokenizer, range(epochs - 3, epochs), LEARNING_RATE / 2, rate_factor)
 
     # What counts is the saved file: bfloat16 weights, computed in float32.
     saved = AutoModelForCausalLM.from_pretrained(CHECKPOINT, dtype=torch.float32)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -164,6 +166,25 @@ def test_no_other_call_comes_out_and_the_turn_goes_on(bundle: Path) -> None:
             assert answer.calls, answer
             assert not [problem for call in answer.calls for problem in misfits(call, tools)]
         assert say(TOOLS, "none").calls == ()
+
+
+@pytest.mark.nightly
+def test_random_weights_of_function_gemmas_shape_are_held_to_a_call(tmp_path: Path) -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "checkpoint_270m.py"
+    subprocess.run([sys.executable, script, tmp_path / "caller", "--calls"], check=True, capture_output=True)
+    made = convert(tmp_path / "caller", tmp_path / "b", text=TextOptions(tools=MOBILE_ACTIONS))  # and called
+    calling = made.manifest.calling
+    assert calling is not None and calling.dialect == "function_gemma"
+    held = AnswerFormat("regex", regex(TOOLS, "function_gemma", "required", longest=6))
+    decoding = Decoding(sampler=GREEDY, max_tokens=400, answers=held)
+    suppressed = made.manifest.suppressed_tokens
+    with (
+        ask(model_of(tmp_path / "b"), suppressed=suppressed) as session,
+        session.talk(decoding, [calling.first()]) as talk,
+    ):
+        answer = parse(talk.say("Show me Zürich").text, "function_gemma")
+    assert answer.calls and answer.problem is None
+    assert not [problem for call in answer.calls for problem in misfits(call, TOOLS)]
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,10 @@ from edgekit.calling.calls import Call
 from edgekit.calling.fit import misfits
 from edgekit.calling.tokens import writes_calls
 from edgekit.calling.tools import check_dialect, read_tools
+from edgekit.cli.calls import converse
 from edgekit.examples import phone_actions
+from edgekit.runtime.chat import open_chat
+from edgekit.validation.checks import task
 from tests.examples.scripts import load_script
 from tests.fixtures.bundles import Bundles, model_of
 from training.phrases import bare, words, write_examples
@@ -180,13 +183,38 @@ def test_an_app_that_hands_the_engine_its_tools(bundles: Bundles, tmp_path: Path
     assert said.startswith("The timer is running.")
 
 
+def test_a_second_request_is_heard_like_the_first(bundles: Bundles) -> None:
+    """With results behind a call, behind a refusal, and where nobody told what came of a call."""
+    said: list[list[Call]] = []
+    told = [
+        ("turn on the flashlight", lambda call: {"status": "done"}),
+        ("vis meg biblioteket på kartet", lambda call: {"reason": "no permission", "status": "error"}),
+        ("tell me a joke", None),
+        ("timer for 5 minutes and volume to 30", None),
+        ("Wi-Fiの設定を開いて", None),
+    ]
+    bundle = bundles(CHECKPOINT, text=edgekit.TextOptions(tools=EXAMPLE / "tools.json"))
+    with open_chat(bundle) as chat:
+        for prompt, results in told:
+            said.append(list(converse(chat, prompt, results, lambda _: None)[0].calls))
+    assert said == [
+        [Call("turn_on_flashlight", {})],
+        [Call("show_map", {"query": "biblioteket"})],
+        [],
+        [Call("set_timer", {"minutes": 5}), Call("set_volume", {"level": 30})],
+        [Call("open_wifi_settings", {})],
+    ]
+
+
 @pytest.mark.nightly
-def test_the_bundle_calls_as_the_reference_does_and_cannot_call_anything_else(tmp_path: Path) -> None:
-    made = edgekit.convert(
-        CHECKPOINT, tmp_path / "bundle", text=edgekit.TextOptions(tools=EXAMPLE / "tools.json")
+def test_the_bundle_calls_as_the_reference_does_and_cannot_call_anything_else(
+    bundles: Bundles, tmp_path: Path
+) -> None:
+    bundle = bundles.copy(
+        tmp_path / "bundle", CHECKPOINT, text=edgekit.TextOptions(tools=EXAMPLE / "tools.json")
     )
     parity = edgekit.validate(
-        made.bundle, CHECKPOINT, data=EXAMPLE / "eval.jsonl", limit=None, max_tokens=128, positions=200
+        bundle, CHECKPOINT, data=EXAMPLE / "test.jsonl", limit=None, max_tokens=128, checks=[task]
     )
     scored = parity.sections["task"]
     assert (scored.rows, scored.held) == (504, True)

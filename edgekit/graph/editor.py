@@ -44,11 +44,11 @@ class Editor:
         """The builtin operator that each code of the model stands for."""
         return [max(code.builtinCode, code.deprecatedBuiltinCode) for code in self.model.operatorCodes]
 
-    def code(self, builtin: int) -> int:
-        """Index of the code of a builtin operator, which is put in when the model has none."""
+    def code(self, builtin: int, version: int = 1) -> int:
+        """Index of the code of a builtin operator, which is put in, in a version, when the model has none."""
         if builtin not in (codes := self.codes()):
             code = self.schema.OperatorCodeT()
-            code.builtinCode, code.deprecatedBuiltinCode, code.version = builtin, min(builtin, 127), 1
+            code.builtinCode, code.deprecatedBuiltinCode, code.version = builtin, min(builtin, 127), version
             self.model.operatorCodes.append(code)
             return len(codes)
         return codes.index(builtin)

@@ -23,46 +23,49 @@ def narrow(graph: Graph) -> Graph:
     """
     editor = Rotator(schema.ModelT.InitFromPackedBuf(graph.flatbuffer, 0), graph, schema)
     for number, subgraph in enumerate(editor.model.subgraphs):
-        for states in [*_keys(editor.model, subgraph), *_queries(editor.model, subgraph)]:
+        for states in [*_keys(editor, subgraph), *_queries(editor, subgraph)]:
             head_dim = int(subgraph.tensors[states].shape[-1])
             editor.rotate_states(number, states, stretch(head_dim, head_dim))
-    _set_types(editor.model)
+    _set_types(editor)
     return replace(graph, key=replace(graph.key, kv_precision="int8"), flatbuffer=editor.finish())
 
 
-def _keys(model: Any, subgraph: Any) -> Iterator[int]:
+def _keys(editor: Rotator, subgraph: Any) -> Iterator[int]:
     """The new keys of every layer, before they are rounded."""
     made_by = {int(output): operator for operator in subgraph.operators for output in operator.outputs}
+    update = editor.code(schema.BuiltinOperator.DYNAMIC_UPDATE_SLICE)
     for index in map(int, subgraph.outputs):
         if _KEYS not in subgraph.tensors[index].name:
             continue
         last = made_by[index]
-        if _kind(model, last) == schema.BuiltinOperator.DYNAMIC_UPDATE_SLICE:  # written in place
+        if last.opcodeIndex == update:  # written in place
             yield int(made_by[int(last.inputs[1])].inputs[0])
         else:  # a new ring, gathered from the old one and what came behind it
             gathered = made_by[int(last.inputs[0])]
             yield int(made_by[int(gathered.inputs[0])].inputs[-1])
 
 
-def _queries(model: Any, subgraph: Any) -> Iterator[int]:
+def _queries(editor: Rotator, subgraph: Any) -> Iterator[int]:
     """The queries of every layer that attends: the left side of a product with keys, which lie as they are kept."""
+    product = editor.code(schema.BuiltinOperator.BATCH_MATMUL)
     for operator in subgraph.operators:
-        if _kind(model, operator) == schema.BuiltinOperator.BATCH_MATMUL and operator.builtinOptions.adjY:
+        if operator.opcodeIndex == product and operator.builtinOptions.adjY:
             yield int(operator.inputs[0])
 
 
-def _set_types(model: Any) -> None:
-    cast, half = schema.BuiltinOperator.CAST, schema.TensorType.FLOAT16
-    quantize = _operator_code(model, schema.BuiltinOperator.QUANTIZE)
-    dequantize = _operator_code(model, schema.BuiltinOperator.DEQUANTIZE)
-    for subgraph in model.subgraphs:
-        narrowed = {i for i, tensor in enumerate(subgraph.tensors) if tensor.type == half}
+def _set_types(editor: Rotator) -> None:
+    cast = editor.code(schema.BuiltinOperator.CAST)
+    # Version 2 is the one that knows int8.
+    quantize = editor.code(schema.BuiltinOperator.QUANTIZE, version=2)
+    dequantize = editor.code(schema.BuiltinOperator.DEQUANTIZE, version=2)
+    for subgraph in editor.model.subgraphs:
+        narrowed = {i for i, each in enumerate(subgraph.tensors) if each.type == schema.TensorType.FLOAT16}
         for index in narrowed:
             tensor = subgraph.tensors[index]
             tensor.type, tensor.quantization = schema.TensorType.INT8, schema.QuantizationParametersT()
             tensor.quantization.scale, tensor.quantization.zeroPoint = [KV_SCALE], [0]
         for operator in subgraph.operators:
-            if _kind(model, operator) != cast:
+            if operator.opcodeIndex != cast:
                 continue
             if operator.outputs[0] in narrowed:
                 operator.opcodeIndex = quantize
@@ -72,17 +75,3 @@ def _set_types(model: Any) -> None:
                 operator.opcodeIndex = dequantize
                 operator.builtinOptionsType = schema.BuiltinOptions.DequantizeOptions
                 operator.builtinOptions = schema.DequantizeOptionsT()
-
-
-def _kind(model: Any, operator: Any) -> int:
-    code = model.operatorCodes[operator.opcodeIndex]
-    return int(max(code.builtinCode, code.deprecatedBuiltinCode))
-
-
-def _operator_code(model: Any, operator: int) -> int:
-    """The index of an operator in version 2, the one that knows int8."""
-    code = schema.OperatorCodeT()
-    code.builtinCode = code.deprecatedBuiltinCode = operator
-    code.version = 2
-    model.operatorCodes.append(code)
-    return len(model.operatorCodes) - 1

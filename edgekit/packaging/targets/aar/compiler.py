@@ -23,6 +23,7 @@ from edgekit.errors import InputError, MissingToolError
 from edgekit.files.lock import lock
 from edgekit.packaging.core import COMPILE_ONLY, KOTLIN, KOTLIN_NEEDED, core_classes
 from edgekit.progress import SILENT, Progress
+from edgekit.quoting import xml_text
 
 _MAIN: Final = "org.jetbrains.kotlin.cli.jvm.K2JVMCompiler"
 _NO_COMPILER: Final = (
@@ -247,7 +248,7 @@ def _copying_pom(wanted: Sequence[tuple[str, str, str]], into: Path) -> str:
         "<groupId>dev.edgekit</groupId><artifactId>compiler</artifactId><version>1</version><packaging>pom</packaging>"
         "<build><plugins><plugin><groupId>org.apache.maven.plugins</groupId>"
         "<artifactId>maven-dependency-plugin</artifactId><configuration>"
-        f"<outputDirectory>{into}</outputDirectory><artifactItems>{items}</artifactItems>"
+        f"<outputDirectory>{xml_text(str(into))}</outputDirectory><artifactItems>{items}</artifactItems>"
         "</configuration></plugin></plugins></build></project>"
     )
 

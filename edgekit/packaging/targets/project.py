@@ -45,6 +45,7 @@ _ASSETS: Final = "app/src/main/assets"
 _ENGINE: Final = "edgekit-core/src/main/jniLibs"
 _NOT_TAKEN: Final = (
     "README.md",
+    "gradle/tests.gradle",
     "edgekit-delivery",
     "edgekit-testing",
     "edgekit-core/api",
@@ -166,9 +167,10 @@ def _set_up(directory: Path, name: str, identity: Identity, each_abi: Sequence[s
         build = directory / module / "build.gradle"
         _change(build, r"abiFilters\.addAll\(\[.*?\]\)", f"abiFilters.addAll([{abis}])")
         # The sample's own tests stay behind, and with them what only they need.
-        _change(build, r"^    testOptions \{\n(?:.*\n)*?    \}\n\n?", "")
+        _change(build, r"^apply from: '../gradle/tests\.gradle'\n", "")
         _change(build, r"^    testImplementation .*\n", "")
         _change(build, r"\n+\}\n", "\n}\n")
+        _change(build, r"\n{3,}", "\n\n")
     strings = directory / "app/src/main/res/values/strings.xml"
     text = android_string(identity.label)
     _change(strings, r'(<string name="app_name"[^>]*>).*?(</string>)', rf"\g<1>{_literal(text)}\g<2>")

@@ -38,6 +38,7 @@ def test_the_project_is_the_developers_own(navigator: Path, tmp_path: Path) -> N
     for module in ("app", "edgekit-core"):
         assert "abiFilters.addAll(['arm64-v8a'])" in texts[f"{module}/build.gradle"]
         assert "testOptions" not in texts[f"{module}/build.gradle"]
+        assert "tests.gradle" not in texts[f"{module}/build.gradle"]
         assert "testImplementation" not in texts[f"{module}/build.gradle"]
     assert "include ':app', ':edgekit-core', ':edgekit-compose'\n" in texts["settings.gradle"]
     assert "rootProject.name = 'settings-navigator'" in texts["settings.gradle"]
@@ -59,6 +60,7 @@ def test_the_project_is_the_developers_own(navigator: Path, tmp_path: Path) -> N
     assert "Java_dev_edgekit_core_engine_Native_" in texts["edgekit-core/src/main/cpp/shim.h"]
     assert (folder / "edgekit-core/src/main/jniLibs/arm64-v8a/liblitert-lm.so").stat().st_size > 30e6
     assert (folder / "app/src/main/assets/edgekit" / MODEL).read_bytes() == (navigator / MODEL).read_bytes()
+    assert (folder / "gradle/library.gradle").is_file() and not (folder / "gradle/tests.gradle").exists()
     assert not list(folder.glob("*/src/test")) and not (folder / "edgekit-testing").exists()
     assert not (folder / "edgekit-delivery").exists()
     assert (folder / "gradlew").stat().st_mode & 0o111

@@ -4,7 +4,6 @@
     explain    every constant of that file → the checkpoint tensor it was made from
     prepare    weights out, places to patch in → a graph that edgekit links
     narrow     caches of half precision → caches of 8 bits
-    rows       at decode, an adapter's second product as a sum of rows
 
 All of it runs in a child process (`python -m edgekit_converters.gemma3`): torch and TensorFlow write to the
 terminal from native code, keep gigabytes of memory, and are not missed afterwards.

@@ -23,7 +23,6 @@ def main() -> None:
     from edgekit_converters.gemma3.explain import explain_constants
     from edgekit_converters.gemma3.narrow import narrow
     from edgekit_converters.gemma3.prepare import prepare
-    from edgekit_converters.gemma3.rows import add_rows
     from edgekit_converters.gemma3.trace import placeholders, random_model, trace
 
     # 8-bit caches are made of those of half precision: torch's quantized types say more than a graph needs.
@@ -34,7 +33,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=Path(sys.argv[1]).parent) as directory:
         traced = trace(model, traced_key, sizes, Path(directory)).read_bytes()
     constants = explain_constants(traced, key.architecture, tensors, sizes.kv_length)
-    graph = add_rows(prepare(traced, traced_key, sizes, constants, _versions()))
+    graph = prepare(traced, traced_key, sizes, constants, _versions())
     write_graph(narrow(graph) if traced_key != key else graph, Path(sys.argv[1]))
 
 

@@ -37,6 +37,8 @@ MOST_BYTES: Final = 64 << 10
 """Of a signature file, and of a key file."""
 
 _FORM: Final = b"edgekit-signature 1"
+SOMETHING_ELSE: Final = "see whether this is the right place, and not a newer edgekit's"
+"""What to do where no signature is found."""
 _FIRST: Final = "# edgekit bundle 1"  # nothing else that a key has signed passes for a bundle
 _LISTED: Final = re.compile(r"([0-9a-f]{64})  (.+)")
 PASSWORD_VARIABLE: Final = "EDGEKIT_KEY_PASSWORD"  # noqa: S105 - the name of a variable
@@ -46,7 +48,11 @@ _NEW_KEY: Final = "openssl genpkey -algorithm ed25519 -out KEY"
 
 
 class SignatureFaultError(Exception):
-    """A signature that does not hold; the message says why."""
+    """A signature that does not hold; the message says why. remedy: None when whoever signed must say."""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 @dataclass(frozen=True)
@@ -191,11 +197,14 @@ def unsealed(content: bytes, key: Key | None) -> tuple[str, bytes]:
 
     parts = content.split(b"\n", 3)
     if len(parts) < 4 or parts[0] != _FORM or parts[1][:4] != b"key " or parts[2][:10] != b"signature ":
-        raise SignatureFaultError("it is no signature that this edgekit knows")
+        raise SignatureFaultError("it is no signature that this edgekit knows", SOMETHING_ELSE)
     named, text = parts[1][4:].decode(errors="replace"), parts[3]
     if key is not None:
         if named != key.id:
-            raise SignatureFaultError(f"it is of another key, {named[:12]}…, and not of {key.id[:12]}…")
+            raise SignatureFaultError(
+                f"it is of another key, {named[:12]}…, and not of {key.id[:12]}…",
+                "name the public key of who signed it (--key); if this one is right, do not use it",
+            )
         try:
             key.public.verify(base64.b64decode(parts[2][10:], validate=True), text)
         except (InvalidSignature, binascii.Error) as error:

@@ -49,7 +49,8 @@ class Verification:
 
     bundle: its directory. checked: the files that were read, relative to it. signed_by: id of the key that its
     signature names, None without one. signature: whether it was verified; False where no key was given.
-    problems: one sentence for each thing that is wrong. files: the signature, where it was written.
+    problems: one sentence for each thing that is wrong. remedy: what to do about them. files: the signature, where it
+    was written.
     """
 
     bundle: Path
@@ -57,6 +58,7 @@ class Verification:
     signed_by: str | None
     signature: bool
     problems: tuple[str, ...]
+    remedy: str | None = None
     files: tuple[Path, ...] = ()
 
     @property
@@ -77,9 +79,7 @@ class Verification:
 
     def raise_if_failed(self) -> None:
         """Raise GateError when the bundle does not verify."""
-        results.raise_if_failed(
-            self, where=self.bundle, remedy="do not use it as it is; whoever made it can sign it again"
-        )
+        results.raise_if_failed(self, where=self.bundle, remedy=self.remedy)
 
 
 def sign(bundle: str | Path, key: SigningKey | str | Path) -> Verification:
@@ -91,12 +91,12 @@ def sign(bundle: str | Path, key: SigningKey | str | Path) -> Verification:
     signing = key if isinstance(key, SigningKey) else read_signing_key(Path(key))
     directory = _directory(bundle)
     looked = list(_each_file(directory, None))
-    if problems := [what for _, _, found in looked for what in found]:
+    if problems := [str(found) for _, _, found in looked if found is not None]:
         raise BundleError(f"this is not signed: {'; '.join(problems)}", where=directory, remedy=_AGAIN)
     files = {name: digest for name, digest, _ in looked if digest is not None}
     path = directory / SIGNATURE_NAME
     write_whole(path, signature_bytes(files, signing), error=BundleError)
-    return Verification(directory, tuple(files), signing.public.id, True, (), (path,))
+    return Verification(directory, tuple(files), signing.public.id, True, (), None, (path,))
 
 
 def verify(bundle: str | Path, key: Key | str | Path | None = None) -> Verification:
@@ -110,6 +110,7 @@ def verify(bundle: str | Path, key: Key | str | Path | None = None) -> Verificat
     directory = _directory(bundle)
     checked: list[str] = []
     problems: list[str] = []
+    remedies: list[str] = []
     named: list[str | None] = []
     for folder in (directory, *_adapters(directory)):
         inside = "" if folder == directory else f"{_ADAPTERS}/{folder.name}/"
@@ -119,12 +120,32 @@ def verify(bundle: str | Path, key: Key | str | Path | None = None) -> Verificat
             named.append(None if signed is None else signed.key)
         except SignatureFaultError as fault:
             problems.append(f"{inside}{SIGNATURE_NAME}: {fault}")
+            remedies.append(fault.remedy or _DO_NOT_USE)
             named.append(None)
         for name, _, found in _each_file(folder, signed):
             checked.append(inside + name)
-            problems += [inside + what for what in found]
+            if found is not None:
+                problems.append(f"{inside}{found}")
+                remedies.append(found.remedy)
     trusted = asked is not None and not problems
-    return Verification(directory, tuple(checked), named[0], trusted, tuple(problems))
+    remedy = "; ".join(dict.fromkeys(remedies)) or None
+    return Verification(directory, tuple(checked), named[0], trusted, tuple(problems), remedy)
+
+
+@dataclass(frozen=True)
+class _Problem:
+    """What is wrong with a file, and what to do about it."""
+
+    name: str
+    said: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.said}"
+
+
+_DO_NOT_USE: Final = "do not use it as it is: copy it again from whoever made it"
+_NOT_SIGNED: Final = "sign it again (edgekit sign), or take away what was added"
 
 
 def _directory(path: str | Path) -> Path:
@@ -153,7 +174,10 @@ def _signature(directory: Path, key: Key | None) -> Signed | None:
     path = directory / SIGNATURE_NAME
     if not path.exists():
         if key is not None:
-            raise SignatureFaultError("the bundle is not signed")
+            raise SignatureFaultError(
+                "the bundle is not signed",
+                "sign it (edgekit sign), or leave --key out to look at digests alone",
+            )
         return None
     content = read_regular(path, MOST_BYTES)
     if content is None:
@@ -161,22 +185,21 @@ def _signature(directory: Path, key: Key | None) -> Signed | None:
     return read_signature(content, key)
 
 
-def _each_file(directory: Path, signed: Signed | None) -> Iterator[tuple[str, str | None, list[str]]]:
+def _each_file(directory: Path, signed: Signed | None) -> Iterator[tuple[str, str | None, _Problem | None]]:
     """Each file of a bundle: its name, its SHA-256, and what is wrong with it."""
     expected = _expected(directory, signed)
     listed = {} if signed is None else signed.files
     check_files(directory, list(listed), error=BundleError)
     present = (name for name in _TEXTS if (directory / name).is_file())
     for name in dict.fromkeys((*expected, *listed, *present)):
-        digest, found = _digest(directory / name)
-        problems = [f"{name}: {found}"] if found else []
+        digest, problem = _digest(directory / name)
         if digest is not None and signed is not None and listed.get(name) != digest:
-            problems.append(
-                f"{name}: {'was changed since it was signed' if name in listed else 'was not signed'}"
-            )
+            changed = _Problem(name, "was changed since it was signed", _DO_NOT_USE)
+            problem = changed if name in listed else _Problem(name, "was not signed", _NOT_SIGNED)
         elif digest is not None and (file := expected.get(name)) is not None and file.sha256 != digest:
-            problems.append(f"{name}: its SHA-256 is {digest[:12]}…, the manifest says {file.sha256[:12]}…")
-        yield name, digest, problems
+            said = f"its SHA-256 is {digest[:12]}…, the manifest says {file.sha256[:12]}…"
+            problem = _Problem(name, said, _DO_NOT_USE)
+        yield name, digest, problem
 
 
 def _expected(directory: Path, signed: Signed | None) -> Mapping[str, ModelFile | None]:
@@ -192,10 +215,12 @@ def _expected(directory: Path, signed: Signed | None) -> Mapping[str, ModelFile 
     return {name: None, manifest.model.file: manifest.model, **{file.file: file for file in slots.values()}}
 
 
-def _digest(path: Path) -> tuple[str | None, str]:
+def _digest(path: Path) -> tuple[str | None, _Problem | None]:
     try:
-        return file_digest(path), ""
+        return file_digest(path), None
     except FileNotFoundError:
-        return None, "is missing"
+        return None, _Problem(path.name, "is missing", _DO_NOT_USE)
     except OSError as error:
-        return None, f"cannot be read: {error.strerror}"
+        return None, _Problem(
+            path.name, f"cannot be read: {error.strerror}", "make it a file that you may read"
+        )

@@ -44,7 +44,8 @@ def test_a_delivery_is_verified_in_its_folder_and_at_its_address(cli: Cli, tmp_p
         done = cli("verify", address, "--key", tmp_path / "key.pub")
     assert done.code == 1 and "the host answers 404" in done.err and "→" in done.err
     done = cli("verify", "http://127.0.0.1:1/models")
-    assert done.code == 1 and "cannot be fetched" in done.err
+    assert done.code == 1 and "the host cannot be reached: Connection refused" in done.err
+    assert "network" in done.err and "publish" not in done.err
 
 
 def test_what_does_not_verify_is_exit_1(cli: Cli, bundle: Path, tmp_path: Path) -> None:

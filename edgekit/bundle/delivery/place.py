@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -20,7 +21,11 @@ _SCHEMES: Final = ("http://", "https://")
 
 
 class FaultError(Exception):
-    """A file that cannot be had; the message says why."""
+    """A file that cannot be had; the message says why. remedy: None where it must be published anew."""
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
+        super().__init__(message)
+        self.remedy = remedy
 
 
 class Body(Protocol):
@@ -52,7 +57,9 @@ class Folder:
         except FileNotFoundError as error:
             raise FaultError("is missing") from error
         except OSError as error:
-            raise FaultError(f"cannot be read: {error.strerror}") from error
+            raise FaultError(
+                f"cannot be read: {error.strerror}", "make it a file that you may read"
+            ) from error
 
 
 @dataclass(frozen=True)
@@ -72,14 +79,52 @@ class Host:
         try:
             with opener.open(request, timeout=_SECONDS) as response:
                 if response.headers.get("Content-Encoding", "identity") != "identity":
-                    raise FaultError("the host compresses it, although it was asked not to")
+                    raise FaultError(
+                        "the host compresses it, although it was asked not to",
+                        "turn compression off for this folder on the host",
+                    )
                 yield response
         except urllib.error.HTTPError as error:
-            raise FaultError(f"the host answers {error.code} {error.reason}") from error
-        except http.client.IncompleteRead as error:
-            raise FaultError("the host breaks off") from error
-        except (urllib.error.URLError, http.client.HTTPException, OSError, ValueError) as error:
-            raise FaultError(f"cannot be fetched: {getattr(error, 'reason', error)}") from error
+            raise FaultError(
+                f"the host answers {error.code} {error.reason}", _after_status(error.code)
+            ) from error
+        except (http.client.InvalidURL, ValueError) as error:
+            raise FaultError(f"is no address: {error}", "write it as https://host/folder") from error
+        except http.client.HTTPException as error:
+            raise FaultError("the host breaks off, or does not speak HTTP", _AGAIN) from error
+        except OSError as error:
+            raise _unreachable(error) from error
+
+
+_AGAIN: Final = "try again; if it stays, it is the host's matter"
+
+
+def _after_status(code: int) -> str:
+    """What to do about a host's refusal."""
+    if code in (404, 410):
+        return f"check the address, that of the folder with {INDEX_NAME}, and that all of it was uploaded"
+    if code in (401, 403):
+        return "let the host give the folder to everyone: apps bring no password"
+    return _AGAIN
+
+
+def _unreachable(error: OSError) -> FaultError:
+    """Why there was no answer, or half of one."""
+    reason = getattr(error, "reason", error)
+    if isinstance(reason, ssl.SSLCertVerificationError):
+        return FaultError(
+            f"the host's certificate is not trusted: {reason.verify_message}",
+            "renew the host's certificate, or correct this machine's clock and certificates",
+        )
+    if isinstance(reason, ConnectionResetError):
+        return FaultError("the host breaks off", _AGAIN)
+    if isinstance(reason, TimeoutError):
+        said = f"it does not answer within {_SECONDS} s"
+    else:
+        said = getattr(reason, "strerror", None) or str(reason)
+    return FaultError(
+        f"the host cannot be reached: {said}", "check the address, and this machine's network and proxy"
+    )
 
 
 class _Redirections(urllib.request.HTTPRedirectHandler):
@@ -89,21 +134,28 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
         target = str(rest[-1])
         kept = _SCHEMES[1:] if request.full_url.startswith(_SCHEMES[1]) else _SCHEMES
         if not target.startswith(kept):
-            raise FaultError("the host redirects to an address without TLS")
+            raise FaultError(
+                "the host redirects to an address without TLS", "let it redirect to https:// only"
+            )
         return super().redirect_request(request, *rest)  # type: ignore[arg-type]
 
 
 def is_delivery(place: str) -> bool:
     """Tell whether a place is an address, or a folder with an index; the index itself will do."""
-    return (
-        place.startswith(_SCHEMES) or Path(place).name == INDEX_NAME or (Path(place) / INDEX_NAME).is_file()
-    )
+    return "://" in place or Path(place).name == INDEX_NAME or (Path(place) / INDEX_NAME).is_file()
 
 
 def find_place(place: str) -> Place:
-    """Return the place that a folder, an index or an address is. Raises InputError when there is no such folder."""
+    """Return the place that a folder, an index or an address is.
+
+    Raises InputError when there is no such folder, and for addresses of other kinds.
+    """
     if place.startswith(_SCHEMES):
         return Host(place.removesuffix(INDEX_NAME))
+    if "://" in place:
+        raise InputError(
+            "only http:// and https:// are fetched, as apps fetch", where=place, remedy="name such an address"
+        )
     path = Path(place)
     folder = path.parent if path.name == INDEX_NAME else path
     if not folder.is_dir():

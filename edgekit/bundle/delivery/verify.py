@@ -6,7 +6,7 @@ And what an app finds out only when all is fetched: whether the manifests name t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,14 +22,20 @@ from edgekit.bundle.delivery.index import (
     ReadIndex,
     read_index,
 )
-from edgekit.bundle.delivery.place import FaultError, Place, find_place
+from edgekit.bundle.delivery.place import FaultError, Host, Place, find_place
 from edgekit.bundle.directory import (
     ADAPTER_MANIFEST_NAME,
     MANIFEST_NAME,
     MAX_MANIFEST_BYTES,
     SIGNATURE_NAME,
 )
-from edgekit.bundle.signature import Key, SignatureFaultError, read_key, read_signature
+from edgekit.bundle.signature import (
+    SOMETHING_ELSE,
+    Key,
+    SignatureFaultError,
+    read_key,
+    read_signature,
+)
 from edgekit.errors import BundleError
 from edgekit.progress import SILENT, Advance, Progress
 from edgekit.records.documents import Json, parse_json_object
@@ -43,7 +49,7 @@ class DeliveryVerification:
 
     place: the folder, or the address. channel, version: None when the index cannot be trusted. checked: the files that
     were read, by their paths in the bundle. signed_by: id of the key that the index names. signature: whether it was
-    verified; False where no key was given. problems: one sentence for each thing that is wrong.
+    verified; False where no key was given. problems: one sentence for each thing that is wrong. remedy: what to do.
     """
 
     place: str
@@ -53,6 +59,7 @@ class DeliveryVerification:
     signed_by: str | None
     signature: bool
     problems: tuple[str, ...]
+    remedy: str | None = None
     files: tuple[Path, ...] = ()
 
     @property
@@ -75,11 +82,10 @@ class DeliveryVerification:
 
     def raise_if_failed(self) -> None:
         """Raise GateError when the delivery does not verify."""
-        results.raise_if_failed(
-            self,
-            where=self.place,
-            remedy="publish it again: edgekit package BUNDLE --to delivery, and upload all",
-        )
+        results.raise_if_failed(self, where=self.place, remedy=self.remedy)
+
+
+_PUBLISH: Final = "publish it again: edgekit package BUNDLE --to delivery"
 
 
 def verify_delivery(
@@ -96,23 +102,27 @@ def verify_delivery(
         read = _index(where, asked)
     except (FaultError, SignatureFaultError, BundleError) as fault:
         said = fault.message if isinstance(fault, BundleError) else str(fault)
-        return DeliveryVerification(str(place), None, None, (), None, False, (f"{INDEX_NAME}: {said}",))
+        told = (f"{INDEX_NAME}: {said}",)
+        return DeliveryVerification(
+            str(place), None, None, (), None, False, told, _remedy(where, [fault.remedy])
+        )
     index = read.index
     digests = {file.sha256: file for _, file in index.places}
-    problems: dict[str, str] = {}
+    problems: dict[str, FaultError] = {}
     kept: dict[str, bytes] = {}
     with progress.step("check the files", sum(file.size for file in digests.values()), "bytes") as advance:
         for digest, file in digests.items():
             try:
                 kept[digest] = _checked(where, file, advance)
             except FaultError as fault:
-                problems[digest] = str(fault)
+                problems[digest] = fault
     found = [
         f"{path} ({FILES_NAME}/{file.sha256[:12]}…): {problems[file.sha256]}"
         for path, file in index.places
         if file.sha256 in problems
     ]
-    found += _inside(index, kept, asked)
+    inside = _inside(index, kept, asked)
+    remedies = [*(fault.remedy for fault in problems.values()), *(None for _ in inside)]
     return DeliveryVerification(
         place=str(place),
         channel=index.channel,
@@ -120,8 +130,15 @@ def verify_delivery(
         checked=tuple(path for path, _ in index.places),
         signed_by=read.key,
         signature=asked is not None,
-        problems=tuple(found),
+        problems=(*found, *inside),
+        remedy=_remedy(where, remedies) if remedies else None,
     )
+
+
+def _remedy(where: Place, remedies: Iterable[str | None]) -> str:
+    """What to do about all that was found. None: publish anew, and upload where it lies on a host."""
+    anew = f"{_PUBLISH}, and upload all of it" if isinstance(where, Host) else _PUBLISH
+    return "; ".join(dict.fromkeys(each or anew for each in remedies))
 
 
 def _index(where: Place, key: Key | None) -> ReadIndex:
@@ -130,7 +147,7 @@ def _index(where: Place, key: Key | None) -> ReadIndex:
         while len(content) <= MOST_INDEX_BYTES and (piece := body.read(_PIECE)):
             content += piece
     if len(content) > MOST_INDEX_BYTES:
-        raise SignatureFaultError("far too large for an index")
+        raise SignatureFaultError("far too large for an index", SOMETHING_ELSE)
     return read_index(content, key, INDEX_NAME)
 
 

@@ -263,7 +263,7 @@ def test_a_host_is_checked_as_a_folder_is(publish: Publish, place: Path, key: Si
             assert found.passed and (found.version, found.checked) == (folder.version, folder.checked)
         (place / "files" / index_of(place, key).bundle.model).unlink()
         assert "the host answers 404" in problems(address, key)
-    assert "cannot be fetched" in problems(address, key)
+    assert "the host cannot be reached: Connection refused" in problems(address, key)
 
 
 @pytest.mark.parametrize(

@@ -107,8 +107,22 @@ def test_a_template_that_changes_earlier_turns_holds_one(tmp_path: Path, checkpo
     assert first == second
 
 
-def test_the_demo_holds_many_turns(int8_bundle: Path) -> None:
-    assert read_manifest(int8_bundle).turns == "many"
+@pytest.mark.parametrize("name", HISTORIES)
+def test_several_turns_are_refused_of_such_a_template(tmp_path: Path, checkpoint: Path, name: str) -> None:
+    turns(checkpoint, **HISTORIES[name])
+    with pytest.raises(InputError, match="changes earlier turns") as caught:
+        edgekit.convert(checkpoint, tmp_path / "b", text=edgekit.TextOptions(turns="many"), check=False)
+    assert caught.value.where == "--turns many"
+    made = edgekit.convert(checkpoint, tmp_path / "b", check=False)
+    presets = made.bundle / "edgekit.toml"
+    presets.write_text('turns = "many"\n')
+    with pytest.raises(InputError, match="changes earlier turns") as caught:
+        edgekit.package(made.bundle, "assets", tmp_path / "out")
+    assert caught.value.where == f"{presets}: turns"
+
+
+def test_the_demo_says_nothing_of_turns(int8_bundle: Path) -> None:
+    assert read_manifest(int8_bundle).turns is None
 
 
 def test_a_template_that_knows_the_model_as_model(checkpoint: Path) -> None:

@@ -29,6 +29,7 @@ from edgekit.records.codec import decode, is_digest, plain, read_values
 from edgekit.records.documents import Json
 from edgekit.records.versions import up_to_date
 from edgekit.text.generation import GREEDY, Sampler
+from edgekit.text.messages import Turns
 
 SCHEMA_VERSION: Final = len(migrations.MANIFEST) + 1
 
@@ -171,8 +172,9 @@ class Manifest:
     vocabulary: what is left of a trimmed one, None when it is whole. adapters: what the base takes of them, None when
     it takes none. suppressed_tokens: ids that must not be generated while answers are held to a format (see
     `edgekit.text.settle.Text.suppressed_ids`); None in bundles made before schema 2, whose engine must be asked.
-    turns: "one" when the chat template changes earlier turns, so that each message must begin a
-    conversation of its own. calling: the tools that it calls, and how; None when it does not call.
+    turns: "one" when each message must begin a conversation of its own, as where the chat template changes earlier
+    turns; "many" when the fine-tune was trained on several; None when nothing is said (see `one_turn`). calling: the
+    tools that it calls, and how; None when it does not call.
     """
 
     model: ModelFile
@@ -195,9 +197,17 @@ class Manifest:
     vocabulary: VocabularyUse | None = None
     adapters: AdapterSlots | None = None
     suppressed_tokens: tuple[int, ...] | None = None
-    turns: Literal["one", "many"] = "many"
+    turns: Turns | None = None
     calling: Calling | None = None
     schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
+
+    @property
+    def one_turn(self) -> bool:
+        """Whether each message begins a conversation of its own: unless more is said, where answers are held to a
+        format or are calls, because fine-tunes are trained for those so."""
+        if self.turns is None:
+            return self.answer is not None or self.calling is not None
+        return self.turns == "one"
 
 
 # ---------------------------------------- writing

@@ -112,7 +112,7 @@ def converse(
         found = tuple(results(call) for call in answer.calls)
         rounds.append(Round(reply, answer.calls, found, None))
         told = [(call.name, result) for call, result in zip(answer.calls, found, strict=True)]
-        reply = talk.say(result_message(told, talk.calling.dialect))
+        reply = talk.tell(result_message(told, talk.calling.dialect))
 
 
 def written(text: str, calling: Calling | None) -> str:

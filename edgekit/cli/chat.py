@@ -28,6 +28,8 @@ edgekit chat base --adapter sentiment-adapter --adapter triage-adapter
 
 edgekit chat my-caller --prompt "flashlight on" --results results.json"""
 
+_ONE_TURN = "Each message begins a new conversation, as the bundle says (edgekit convert --turns)"
+_MANY_TURNS = "Type a message; the model sees those before"
 SWITCH = "/adapter"
 BASE = "none"
 """What stands for the base alone after SWITCH."""
@@ -148,13 +150,9 @@ def _converse(talk: Chat, given: Results | None, quiet: bool) -> None:
     if sys.stdin.isatty():
         _line_editing()
     if not quiet and sys.stdin.isatty():
-        _tell("Type a message; an empty line or Ctrl-D ends.")
+        _tell(f"{_ONE_TURN if talk.one_turn else _MANY_TURNS}; an empty line or Ctrl-D ends.")
         if talk.adapters:
             _tell(f"{SWITCH} NAME switches: {', '.join(talk.adapters)}, or {BASE} for the base alone.")
-        if talk.one_turn:
-            _tell(
-                "Each message begins a new conversation: the model's chat template does not keep earlier turns."
-            )
     while True:
         try:
             message = input(f"{talk.adapter or ''}> " if sys.stdin.isatty() else "")
@@ -195,7 +193,8 @@ def _switch(talk: Chat, words: list[str], quiet: bool) -> None:
         return
     seconds = talk.begin(None if name == BASE else name)
     if not quiet:
-        _tell(f"[{name}: a new conversation after {figures.milliseconds(seconds)}]")
+        kept = "; each message begins another" if talk.one_turn else ""
+        _tell(f"[{name}: a new conversation after {figures.milliseconds(seconds)}{kept}]")
 
 
 def _stream(talk: Chat, message: str) -> Reply:

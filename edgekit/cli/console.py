@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -28,6 +28,13 @@ DebugOption = Annotated[bool, typer.Option("--debug", help="Show the traceback o
 AnswerSchemaOption = Annotated[Path | None, typer.Option(help="A JSON schema that every answer is held to.")]
 AnswerRegexOption = Annotated[
     str | None, typer.Option(help="A regular expression that every answer is held to, as (yes|no).")
+]
+TurnsOption = Annotated[
+    Literal["one", "many"] | None,
+    typer.Option(
+        help="Whether the model was trained on conversations of several turns (default: one where answers have a "
+        "format or are calls, else many)."
+    ),
 ]
 ExampleOption = Annotated[
     list[str] | None,

@@ -74,12 +74,13 @@ def describe(job: Job, source_digest: str, written: Written, calibration: Calibr
             *checkpoint.notes,
             *text.notes,
             *_sampling(job),
+            *_seen_turns(job, calibration),
             *(() if notice is not None else (_NO_NOTICE,)),
         ),
         vocabulary=_vocabulary_use(job),
         adapters=_adapter_slots(job),
         suppressed_tokens=text.suppressed_ids,
-        turns="one" if text.device.one_turn else "many",
+        turns="one" if text.device.one_turn else job.settings.turns,
         calling=job.calling,
     )
 
@@ -90,6 +91,20 @@ def _sampling(job: Job) -> tuple[str, ...]:
     if settings.answer is None or settings.sampler != GREEDY or asked.kind == "greedy":
         return ()
     return (f"answers held to a format are greedy; the checkpoint asks for --sampler {asked}",)
+
+
+def _seen_turns(job: Job, calibration: Calibration | None) -> tuple[str, ...]:
+    """Say that the train file has conversations where the bundle will hold none."""
+    settings, rows = job.settings, () if calibration is None else calibration.prompts
+    held = settings.answer is not None or bool(settings.tools)
+    if not held or settings.turns is not None or job.text.device.one_turn:
+        return ()
+    if not any(message["role"] in ("assistant", "model") for row in rows for message in row):
+        return ()
+    return (
+        "rows of --calibrate-on have several turns, and each message will begin a conversation of its own: "
+        "if the model was trained on them, convert with --turns many",
+    )
 
 
 def _adapter_slots(job: Job) -> manifests.AdapterSlots | None:

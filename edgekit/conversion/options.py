@@ -13,6 +13,7 @@ from edgekit.conversion.trim.choice import DEFAULT_KEEP
 from edgekit.errors import InputError
 from edgekit.graph.format import AdapterInputs, Form, KvLayout, KvPrecision
 from edgekit.graph.slots import ATTENTION, RANKS, TARGETS
+from edgekit.text.messages import Turns
 
 FileFormat = Literal["litertlm", "tflite"]
 
@@ -62,6 +63,8 @@ class TextOptions:
     at most one of them.
     examples: prompts to try, kept in the manifest; an app offers them.
     tools: a file of functions that the model may call. tool_choice: whether it may ("auto"), must or must not.
+    turns: "many" for a model that was trained on conversations of several turns, "one" for one that was not; None for
+    "one" where answers are held to a format or are calls, and several elsewhere.
     """
 
     sampler: str | None = None
@@ -70,6 +73,7 @@ class TextOptions:
     examples: Sequence[str] = ()
     tools: str | Path | None = None
     tool_choice: Choice = "auto"
+    turns: Turns | None = None
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,9 @@ from edgekit.quantize.rotation import rotate_weights
 from edgekit.recipes import Recipe, Scheme, calibrated, read_recipe, resolve
 from edgekit.text.answers import AnswerFormat, parse_answer
 from edgekit.text.generation import GREEDY, Sampler, parse_sampler
+from edgekit.text.messages import Turns
 from edgekit.text.settle import Text, read_text
+from edgekit.text.template.verify import check_many_turns
 
 
 @dataclass(frozen=True)
@@ -64,6 +66,7 @@ class Settings:
     tools: tuple[Tool, ...]
     tools_file: Path | None
     tool_choice: Choice
+    turns: Turns | None
     examples: tuple[str, ...]
     trim: Trim | None
     calibrate: Calibrate | None
@@ -138,6 +141,8 @@ def settle(
     """Read what was asked for; raises EdgekitError, naming the flag, for what cannot be followed."""
     one_of(file_format, get_args(FileFormat), "--format")
     one_of(text.tool_choice, get_args(Choice), "--tool-choice")
+    if text.turns is not None:
+        one_of(text.turns, get_args(Turns), "--turns")
     adapters = check_graph(graph, file_format)
     if trim is not None:
         check_trim(trim, file_format)
@@ -162,6 +167,7 @@ def settle(
         tools=_tools(text, file_format),
         tools_file=None if text.tools is None else Path(text.tools),
         tool_choice=text.tool_choice,
+        turns=text.turns,
         examples=check_examples(text.examples),
         trim=trim,
         calibrate=calibrate or (Calibrate() if asked.needs_calibration else None),
@@ -186,6 +192,8 @@ def plan(settings: Settings, checkpoint: Checkpoint, progress: Progress, lap: Ca
             progress=progress,
         )
     lap("read tokenizer and template")
+    if settings.turns == "many":
+        check_many_turns(text.device.source, "--turns many")
     whole, whole_text = checkpoint, text
     trimmed = _trimmed(settings, checkpoint, text, progress)
     if trimmed is not None:

@@ -13,9 +13,10 @@ from edgekit.bundle.manifest import Manifest
 from edgekit.bundle.opening import Bundle
 from edgekit.errors import AdapterError
 from edgekit.packaging.golden import Golden, Prompts
-from edgekit.packaging.presets import Action, Presets, find_task_presets
+from edgekit.packaging.presets import Action, Presets, TaskPresets, find_task_presets
 from edgekit.packaging.quality import Quality, read_adapter_quality, read_quality
 from edgekit.quoting import json_text
+from edgekit.text.messages import Turns
 
 SCHEMA_VERSION: Final = 2
 BASE_ID: Final = "base"
@@ -27,8 +28,9 @@ class Task:
     """Something that the app does.
 
     id: a-z, 0-9 and -, each once in an app. adapter: its folder under `adapters`, None for the bundle itself. title: of
-    its screen. examples: prompts that one tap sends. golden: what the self-test compares. actions: the first whose
-    condition holds counts. quality: None when `edgekit validate` has not run on these very files.
+    its screen. turns: "one" when each message begins a conversation of its own. examples: prompts that one tap sends.
+    golden: what the self-test compares. actions: the first whose condition holds counts. quality: None when `edgekit
+    validate` has not run on these very files.
     """
 
     id: str
@@ -36,6 +38,7 @@ class Task:
     title: str
     description: str | None = None
     system_prompt: str | None = None
+    turns: Turns = "many"
     examples: tuple[str, ...] = ()
     golden: tuple[Golden, ...] = ()
     actions: tuple[Action, ...] = ()
@@ -71,6 +74,7 @@ def _task(task: Task) -> dict[str, Any]:
         "title": task.title,
         "description": task.description,
         "system_prompt": task.system_prompt,
+        "turns": task.turns,
         "examples": list(task.examples),
         "golden": [{"prompt": golden.prompt, "answer": golden.answer} for golden in task.golden],
         "actions": [{"when": dict(action.when), "intent": action.intent} for action in task.actions],
@@ -109,6 +113,7 @@ def plan_base(bundle: Bundle, manifest: Manifest, presets: Presets) -> Planned:
         title=presets.title or presets.label or title_of(bundle.model_path.stem),
         description=presets.description,
         system_prompt=presets.system_prompt,
+        turns=_turns(presets, bundle, one=manifest.one_turn),
         examples=tuple(dict.fromkeys((*presets.examples, *manifest.examples))),
         actions=presets.actions,
         quality=verdict.quality,
@@ -138,11 +143,12 @@ def plan_adapters(paths: Sequence[Path], base: Bundle) -> tuple[Planned, ...]:
                 remedy="make one of them under another name: edgekit adapter … --name NAME",
             )
         opened[task_id] = adapter
-    return tuple(_plan_adapter(task_id, adapter) for task_id, adapter in opened.items())
+    return tuple(_plan_adapter(task_id, adapter, base) for task_id, adapter in opened.items())
 
 
-def _plan_adapter(task_id: str, adapter: Adapter) -> Planned:
+def _plan_adapter(task_id: str, adapter: Adapter, base: Bundle) -> Planned:
     manifest, presets = adapter.manifest, find_task_presets(adapter.directory)
+    assert base.manifest is not None  # else it takes no adapters
     verdict = read_adapter_quality(adapter)
     task = Task(
         id=task_id,
@@ -150,6 +156,7 @@ def _plan_adapter(task_id: str, adapter: Adapter) -> Planned:
         title=presets.title or title_of(manifest.name),
         description=presets.description,
         system_prompt=presets.system_prompt or manifest.system_prompt,
+        turns=_turns(presets, base, manifest.chat_template, one=manifest.one_turn_on(base.manifest)),
         examples=tuple(dict.fromkeys((*presets.examples, *manifest.examples))),
         actions=presets.actions,
         quality=verdict.quality,
@@ -158,6 +165,16 @@ def _plan_adapter(task_id: str, adapter: Adapter) -> Planned:
         task.examples, task.system_prompt, manifest.answer, adapter.sidecar, manifest.chat_template
     )
     return Planned(task, prompts, adapter, () if verdict.note is None else (verdict.note,))
+
+
+def _turns(presets: TaskPresets, bundle: Bundle, template: str | None = None, *, one: bool) -> Turns:
+    """What the presets say, else the manifest. template: the task's own, None for the bundle's."""
+    if presets.turns == "many" and one:
+        from edgekit.conversion.adapter.talking import template_of
+        from edgekit.text.template.verify import check_many_turns
+
+        check_many_turns(template or template_of(bundle), f"{presets.source}: turns")
+    return presets.turns or ("one" if one else "many")
 
 
 def id_of(adapter: Adapter) -> str:

@@ -16,6 +16,7 @@ from edgekit.errors import InputError
 from edgekit.gates import Thresholds
 from edgekit.records.codec import decode_toml, read_toml
 from edgekit.records.documents import read_toml_table
+from edgekit.text.messages import Turns
 
 PRESETS_NAME: Final = "edgekit.toml"
 INTENT_PREFIX: Final = "android.settings."
@@ -35,12 +36,14 @@ class Action:
 class TaskPresets:
     """What `edgekit.toml` says of a task; None and empty where it says nothing.
 
-    system_prompt: sent before each conversation. source: the file itself, None when there is none.
+    system_prompt: sent before each conversation. turns: in the manifest's place. source: the file itself, None when
+    there is none.
     """
 
     title: str | None = None
     description: str | None = None
     system_prompt: str | None = None
+    turns: Turns | None = None
     examples: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
     source: Path | None = None
@@ -117,6 +120,7 @@ class _TaskFile:
     title: str | None = None
     description: str | None = None
     system_prompt: str | None = None
+    turns: Turns | None = None
     examples: tuple[str, ...] = ()
     actions: tuple[Action, ...] = ()
     validate: Thresholds | None = None

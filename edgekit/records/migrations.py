@@ -25,6 +25,14 @@ def _manifest_2(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, **({"recipe": recipe} if "recipe" in values else {}), "suppressed_tokens": None}
 
 
+def _unsaid_turns(values: dict[str, Any]) -> dict[str, Any]:
+    """Manifests 3 and adapters 2 say "many" in `turns` where a fine-tune was trained on several.
+
+    Before, it only said that the template keeps earlier turns, and under a format each message stood alone.
+    """
+    return {**values, "turns": "one" if values.get("turns") == "one" else None}
+
+
 def _gates(max_kl: float, min_top1: float, max_task_drop: float, max_loop: float) -> Mapping[str, float]:
     return {
         "max_kl": max_kl,
@@ -46,5 +54,8 @@ _GATES_BEFORE_2: Final[Mapping[str, Mapping[str, float]]] = {
     "int4-all": _BITS4_BEFORE_2,
 }
 
-MANIFEST: Final[tuple[Migration, ...]] = (_manifest_2,)
+MANIFEST: Final[tuple[Migration, ...]] = (_manifest_2, _unsaid_turns)
 """Of `edgekit.json`: entry n turns schema n + 1 into n + 2."""
+
+ADAPTER: Final[tuple[Migration, ...]] = (_unsaid_turns,)
+"""Likewise of `adapter.json`."""

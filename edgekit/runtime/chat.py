@@ -80,6 +80,10 @@ class Chat:
         self._begin_again()
         return self._talking.say(message)
 
+    def tell(self, results: Message) -> Reply:
+        """Send what calls gave, always in the conversation in which they were made, and wait for the reply."""
+        return self._talking.say(results)
+
     def stream(self, message: Message | str) -> Iterator[str]:
         """Send a message; yield the reply's text piece by piece. Closing the iterator ends the answer."""
         self._begin_again()
@@ -87,7 +91,7 @@ class Chat:
 
     @property
     def one_turn(self) -> bool:
-        """Whether each message begins a conversation of its own, as the model's chat template demands."""
+        """Whether each message begins a conversation of its own, as the manifest of whoever speaks says."""
         return self._speakers[self.adapter].one_turn
 
     @property
@@ -180,7 +184,7 @@ def _speakers(
     """
     answer = base.manifest.answer if base.manifest is not None and constrained else None
     alone = replace(decoding, answers=None if answer is None else AnswerFormat.from_manifest(answer))
-    one_turn = base.manifest is not None and base.manifest.turns == "one"
+    one_turn = base.manifest is not None and base.manifest.one_turn
     calling = None if base.manifest is None else base.manifest.calling
     if constrained and calling is not None and calling.format is not None:
         alone = replace(alone, answers=AnswerFormat("regex", calling.format))
@@ -198,7 +202,8 @@ def _speakers(
                 remedy="leave one away, or make it again with a --name of its own",
             )
         speaker = _speaker(adapter, system, decoding, constrained)
-        turns = adapter.manifest.turns == "one" or (one_turn and adapter.manifest.chat_template is None)
+        assert base.manifest is not None  # else it takes no adapters
+        turns = adapter.manifest.one_turn_on(base.manifest)
         speakers[adapter.manifest.name] = replace(speaker, one_turn=turns)
     return speakers
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 Message = Mapping[str, Any]
 """One turn: "role" and "content", a string or a list of parts such as {"type": "text", "text": …}."""
+
+Turns = Literal["one", "many"]
+"""How many of the user's messages a conversation holds."""
 
 
 def text_of(message: Message) -> str:

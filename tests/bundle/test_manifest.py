@@ -114,7 +114,7 @@ def test_mappings_keep_their_order_for_a_schema_s_properties_are_answered_in_it(
     answer = {"kind": "json_schema", "schema": {"properties": {"screen": {}, "action": {}}}}
     text = manifest_bytes(manifest(answer=answer)).decode()
     assert text.index('"screen"') < text.index('"action"')
-    assert text.startswith('{\n  "schema_version": 2,\n  "model": {\n    "file": "m.litertlm",')
+    assert text.startswith('{\n  "schema_version": 3,\n  "model": {\n    "file": "m.litertlm",')
     assert text.endswith("}\n")
     assert "mørk" in text
 
@@ -197,6 +197,30 @@ def test_a_damaged_manifest_of_schema_1_is_refused_by_its_key(bundle: Path, reci
     edit(bundle, "schema_version", to=1)
     edit(bundle, "recipe", to=recipe)
     assert "recipe" in complaint(bundle)
+
+
+@pytest.mark.parametrize(
+    ("answer", "turns", "one"),
+    [
+        (None, None, False),
+        ({"kind": "regex", "regex": "(a|b)"}, None, True),
+        ({"kind": "regex", "regex": "(a|b)"}, "many", False),
+        (None, "one", True),
+    ],
+)
+def test_a_conversation_has_one_turn_under_a_format_unless_more_is_said(
+    answer: Any, turns: Any, one: bool
+) -> None:
+    assert manifest(answer=answer, turns=turns).one_turn is one
+
+
+@pytest.mark.parametrize(("said", "read"), [("many", None), ("one", "one"), (..., None)])
+def test_before_schema_3_many_turns_only_meant_that_the_template_keeps_them(
+    bundle: Path, said: Any, read: Any
+) -> None:
+    edit(bundle, "schema_version", to=2)
+    edit(bundle, "turns", to=said)
+    assert read_manifest(bundle).turns == read
 
 
 def test_unknown_keys_are_ignored(bundle: Path) -> None:

@@ -101,6 +101,7 @@ def test_a_missing_engine_is_a_missing_tool(bundle: Path, tmp_path: Path) -> Non
 
 def test_at_a_terminal_it_converses_until_the_end_of_input(bundle: Path) -> None:
     terminal = Terminal.start("chat", bundle)
+    terminal.wait_for("Type a message; the model sees those before; an empty line or Ctrl-D ends.")
     terminal.wait_for("> ")
     for question in (QUESTION, "skjermen er for lys"):
         terminal.shown = ""
@@ -156,7 +157,9 @@ def test_a_typed_command_lists_and_switches(
     answers = [tuple(json.loads(line)) for line in done.out.splitlines()]
     assert answers == [("sentiment",), ("team", "urgency"), ("screen", "setting", "action")]
     assert "* sentiment\n  support-triage\n  none (the base alone)\n" in done.err
-    assert re.findall(r"\[(\S+): a new conversation after [\d.]+ ms\]", done.err) == [
+    assert re.findall(
+        r"\[(\S+): a new conversation after [\d.]+ ms; each message begins another\]", done.err
+    ) == [
         "support-triage",
         "none",
     ]
@@ -173,6 +176,7 @@ def test_at_a_terminal_the_prompt_names_who_speaks(
     adapter_ready_bundle: Path, sentiment_adapter: Path
 ) -> None:
     terminal = Terminal.start("chat", adapter_ready_bundle, "--adapter", sentiment_adapter)
+    terminal.wait_for("Each message begins a new conversation, as the bundle says (edgekit convert --turns)")
     terminal.wait_for("/adapter NAME switches: sentiment, or none for the base alone.")
     terminal.wait_for("sentiment> ")
     terminal.shown = ""

@@ -35,6 +35,8 @@ class Said:
         self.told.append(message)
         return SimpleNamespace(text=next(self._texts), ending="end_of_turn")
 
+    tell = say
+
 
 def rounds(*texts: str, results: calls.Results | None = None) -> tuple[Said, list[calls.Round]]:
     chat = Said(*texts)

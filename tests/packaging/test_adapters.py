@@ -28,7 +28,7 @@ from tests.packaging.targets.apk.tools import apksig, assets_of
 
 pytestmark = pytest.mark.slow
 
-KEYS = "id adapter title description system_prompt examples golden actions quality".split()
+KEYS = "id adapter title description system_prompt turns examples golden actions quality".split()
 
 
 @pytest.fixture(scope="module")
@@ -146,14 +146,16 @@ def test_the_app_offers_a_task_for_each_in_the_order_given(
     assert sentiment["examples"][0] == "I love the keyboard"
     display = {"when": {"team": "display"}, "intent": "android.settings.DISPLAY_SETTINGS"}
     assert (sentiment["actions"], triage["actions"][0]) == ([], display)
+    assert (triage["turns"], sentiment["turns"]) == ("one", "one")  # their answers have a format
 
 
 def test_golden_answers_are_the_engines_with_each_sidecar(
     adapter_ready_bundle: Path, copies: list[Path], tmp_path: Path
 ) -> None:
     with (copies[0] / PRESETS_NAME).open("a", encoding="utf-8") as file:
-        file.write('system_prompt = "Be kind."\n')
+        file.write('system_prompt = "Be kind."\nturns = "many"\n')
     source = edgekit.package(adapter_ready_bundle, "assets", tmp_path / "out", adapters=copies).source
+    assert [task.turns for task in source.offer.tasks] == ["many", "one"]
     greedy = parse_sampler("greedy")
     with ask(source.model) as session:
         for task, system in zip(source.offer.tasks, ("Be kind.", None), strict=True):
@@ -223,6 +225,7 @@ def test_without_presets_the_manifest_says_what_there_is_to_say(
     (task,) = offer_of(result.output)["tasks"]
     assert (task["id"], task["adapter"], task["title"]) == ("mood-2", "mood-2", "Mood 2")
     assert (task["system_prompt"], task["examples"]) == ("Say how it feels.", ["I love the keyboard"])
+    assert task["turns"] == "many"  # the base has a format, and the adapter none
     asked = [golden["prompt"] for golden in task["golden"]]
     left_out = [note for note in result.notes if "no golden answer to" in note]
     assert asked == ["the wifi does not work at all"] or len(left_out) == 1

@@ -40,6 +40,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         title = "T"
         description = "D"
         system_prompt = "S"
+        turns = "many"
         examples = ["x", "y"]
         actions = [{ when = { setting = "wifi" }, intent = "android.settings.WIFI_SETTINGS" }]
         """,
@@ -53,6 +54,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         title="T",
         description="D",
         system_prompt="S",
+        turns="many",
         examples=("x", "y"),
         actions=(Action({"setting": "wifi"}, "android.settings.WIFI_SETTINGS"),),
         source=path,
@@ -65,6 +67,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
         ('lable = "x"', "the key lable is not known", "did you mean label?"),
         ("label = 3", "label must be a string, not 3", None),
         ('label = " "', "label is empty", None),
+        ('turns = "few"', "turns must be 'many' or 'one', not \"few\"", None),
         ("version_code = true", "version_code must be a whole number", None),
         ('examples = "x"', "examples must be a list, not", None),
         ("examples = [1]", r"examples\[0\] must be a string", None),

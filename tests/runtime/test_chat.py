@@ -46,13 +46,35 @@ def test_a_file_without_its_manifest_answers_freely(bundle: Path, tmp_path: Path
     assert said(tmp_path / "downloaded.litertlm").startswith("{")
 
 
-def test_one_conversation_goes_on_over_its_turns(bundle: Path) -> None:
+def test_under_a_format_each_message_begins_a_conversation(bundle: Path) -> None:
     with open_chat(bundle) as chat:
+        assert chat.one_turn
+        assert chat.say(QUESTION).stats.prompt_tokens == chat.say(QUESTION).stats.prompt_tokens
+        assert chat.token_count == chat.reply.stats.prompt_tokens + chat.reply.stats.generated_tokens
+
+
+def test_one_conversation_goes_on_where_the_bundle_says_that_it_was_trained_so(
+    demo_path: Path, tmp_path: Path
+) -> None:
+    text = TextOptions(answer_regex=LABELS, turns="many")
+    with open_chat(convert(demo_path, tmp_path / "b", text=text, check=False).bundle) as chat:
         first = chat.say(QUESTION)
         before = chat.token_count
         second = chat.say("and now?")
+        after = chat.token_count
     assert before == first.stats.prompt_tokens + first.stats.generated_tokens
-    assert second.stats.prompt_tokens > 0
+    assert after == before + second.stats.prompt_tokens + second.stats.generated_tokens
+
+
+def test_a_bundle_without_a_format_holds_as_many_turns_as_it_says(
+    demo_path: Path, tmp_path: Path, int8_bundle: Path
+) -> None:
+    with open_chat(int8_bundle) as chat:
+        assert not chat.one_turn
+    with open_chat(
+        convert(demo_path, tmp_path / "b", text=TextOptions(turns="one"), check=False).bundle
+    ) as chat:
+        assert chat.one_turn
 
 
 def test_a_system_message_comes_first(bundle: Path) -> None:

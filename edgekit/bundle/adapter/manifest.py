@@ -9,16 +9,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from edgekit.bundle.directory import ADAPTER_MANIFEST_NAME, MAX_MANIFEST_BYTES, is_plain_name
-from edgekit.bundle.manifest import ModelFile, SamplerUse, StopToken
+from edgekit.bundle.manifest import Manifest, ModelFile, SamplerUse, StopToken
 from edgekit.errors import AdapterError
+from edgekit.records import migrations
 from edgekit.records.codec import decode, is_digest, plain, read_values
 from edgekit.records.documents import Json
 from edgekit.records.versions import up_to_date
+from edgekit.text.messages import Turns
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = len(migrations.ADAPTER) + 1
 
 AGAIN: Final = "make it again with `edgekit adapter`, or restore the file"
 
@@ -56,8 +58,7 @@ class AdapterManifest:
     rank: of the sidecar, which is that of the base's graph. targets: projections that it changes.
     system_prompt: sent before each conversation. stop_tokens: those that end an answer, all of them the base's.
     chat_template: the engine's, when the adapter was trained with another one than the base.
-    answer: the format that answers are held to, as in `edgekit.json`. turns: "one" when each message must begin a
-    conversation of its own.
+    answer, turns: as in `edgekit.json`.
     """
 
     name: str
@@ -75,8 +76,15 @@ class AdapterManifest:
     examples: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     tools: Mapping[str, str] = field(default_factory=dict)
-    turns: Literal["one", "many"] = "many"
+    turns: Turns | None = None
     schema_version: int = field(default=SCHEMA_VERSION, kw_only=True)
+
+    def one_turn_on(self, base: Manifest) -> bool:
+        """Whether each message begins a conversation of its own: as for a bundle (`Manifest.one_turn`), and where the
+        base says so and its template is the adapter's."""
+        if self.turns is None:
+            return self.answer is not None or (base.turns == "one" and self.chat_template is None)
+        return self.turns == "one"
 
 
 def to_json(manifest: AdapterManifest) -> dict[str, Any]:
@@ -99,7 +107,7 @@ def read_adapter_manifest(directory: Path) -> AdapterManifest:
     """
     path = directory / ADAPTER_MANIFEST_NAME
     values = read_values(path, remedy=AGAIN, error=AdapterError, max_bytes=MAX_MANIFEST_BYTES)
-    values = up_to_date(values, where=path, remedy=AGAIN, error=AdapterError)
+    values = up_to_date(values, migrations=migrations.ADAPTER, where=path, remedy=AGAIN, error=AdapterError)
     manifest = decode(AdapterManifest, values, where=path, remedy=AGAIN, error=AdapterError)
     problems = {
         "sidecar.file must be a plain file name": not is_plain_name(manifest.sidecar.file),

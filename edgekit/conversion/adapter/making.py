@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -27,8 +27,8 @@ from edgekit.checkpoint.lora.merge import WEIGHTS_FILE
 from edgekit.checkpoint.open import read_notice
 from edgekit.checkpoint.source import locate, plain_name
 from edgekit.conversion.adapter.matrices import AdapterMatrices, adapter_matrices
-from edgekit.conversion.adapter.talking import read_chat_template_for, read_stop_tokens
-from edgekit.conversion.options import TextOptions, check_examples
+from edgekit.conversion.adapter.talking import read_chat_template_for, read_stop_tokens, template_of
+from edgekit.conversion.options import TextOptions, check_examples, one_of
 from edgekit.errors import AdapterError, InputError
 from edgekit.families import family_named
 from edgekit.figures import percent
@@ -39,6 +39,8 @@ from edgekit.results import raise_if_failed
 from edgekit.runtime.ask.smoke import smoke
 from edgekit.text.answers import parse_answer
 from edgekit.text.generation import GENERATION_CONFIG, GREEDY, parse_sampler, read_generation
+from edgekit.text.messages import Turns
+from edgekit.text.template.verify import check_many_turns
 
 _PACKAGES = ("edgekit", "ai-edge-litert")
 
@@ -99,13 +101,15 @@ def adapter(
 
     source: the adapter's directory or Hub id. output: the adapter bundle; by default "NAME-adapter" in the current
     directory. system_prompt: sent before each conversation. text: sampler (by default greedy with an answer format,
-    else the adapter's own, else the base's), answer format and examples. reduce_rank: cut a rank above the base's to
-    it, by singular values. force: replace an adapter bundle that is there. check: let the engine answer with it.
-    Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
+    else the adapter's own, else the base's), answer format, examples and turns. reduce_rank: cut a rank above the
+    base's to it, by singular values. force: replace an adapter bundle that is there. check: let the engine answer with
+    it. Raises EdgekitError, and leaves what was there as it was, when anything is amiss.
     """
     began = time.perf_counter()
     if system_prompt is not None and not system_prompt.strip():
         raise InputError("the system prompt is empty", where="--system-prompt", remedy="leave it away")
+    if text.turns is not None:
+        one_of(text.turns, get_args(Turns), "--turns")
     examples = check_examples(text.examples)
     answer = parse_answer(text.answer_schema, text.answer_regex)
     by_format = None if answer is None else GREEDY
@@ -133,6 +137,8 @@ def adapter(
             reduce_rank=reduce_rank,
         )
     template = read_chat_template_for(found.path, base)
+    if text.turns == "many":
+        check_many_turns(template.source or template_of(base), "--turns many")
     stop_tokens = read_stop_tokens(found.path, base)
     chosen = chosen or (
         read_generation(found.path).sampler if (found.path / GENERATION_CONFIG).is_file() else None
@@ -163,7 +169,7 @@ def adapter(
         examples=examples,
         notes=(*template.notes, *_notes(matrices, config, rank)),
         tools={package: version(package) for package in _PACKAGES},
-        turns="one" if template.one_turn else "many",
+        turns="one" if template.one_turn else text.turns,
     )
     target = Path(output) if output is not None else Path(f"{title}-adapter")
     with new_bundle(target, force=force, needed_bytes=len(data), manifest=ADAPTER_MANIFEST_NAME) as staging:

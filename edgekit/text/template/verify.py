@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
-from edgekit.errors import TemplateError
+from edgekit.errors import InputError, TemplateError
 from edgekit.text.template.render import DeviceTemplate, render_for_device
 
 AS_IT_IS, STRINGS, PARTS = "as it is", "strings", "parts"
@@ -96,6 +97,19 @@ def keeps_history(device: DeviceTemplate) -> bool:
     except TemplateError:
         return False
     return True
+
+
+def check_many_turns(source: str, where: str | Path) -> None:
+    """Raise InputError unless a bundle's template keeps earlier turns. where: what asks for several."""
+    device = DeviceTemplate(
+        source, writes_bos=False, supports_system=True, end_of_turn=None, after_end_of_turn=""
+    )
+    if not keeps_history(device):
+        raise InputError(
+            "the chat template changes earlier turns when a new one comes, which the engine cannot",
+            where=where,
+            remedy="leave it out: each message then begins a conversation of its own",
+        )
 
 
 def check_rewriting(hf: _Render, device: DeviceTemplate, bos: str, origin: str, form: str) -> None:

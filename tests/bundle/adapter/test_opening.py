@@ -90,7 +90,7 @@ def _manifest(**changes: object) -> Callable[[Path], None]:
         (_manifest(targets=["q_proj", "lm_head"]), ["lm_head"]),
         (_manifest(targets=[]), ["targets"]),
         (_manifest(rank="16"), ["rank", "whole number"]),
-        (_manifest(schema_version=2), ["newer edgekit", "schema 2"]),
+        (_manifest(schema_version=3), ["newer edgekit", "schema 3"]),
         (_manifest(schema_version=None), ["schema_version"]),
         (_manifest(sidecar={"file": "../x", "size": 1, "sha256": "0" * 64}), ["sidecar.file"]),
         (_manifest(base={"name": "x", "model_sha256": "short"}), ["base.model_sha256"]),

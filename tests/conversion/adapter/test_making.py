@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -220,6 +221,26 @@ def test_a_template_that_renders_otherwise_travels_and_is_used(
             [{"role": "user", "content": "Hi"}], Decoding(chat_template=result.manifest.chat_template)
         ).text
     assert "<start_of_turn>dear" in rendered
+
+
+def test_how_many_turns_it_was_trained_on_is_said_of_each_adapter(
+    tmp_path: Path, adapter_ready_bundle: Path, trained: Path, demo_path: Path
+) -> None:
+    base = open_bundle(adapter_ready_bundle).manifest
+    assert base is not None and base.one_turn  # its answers have a format
+    for turns in (None, "one", "many"):
+        text = TextOptions(turns=turns, answer_regex="(a|b)")  # type: ignore[arg-type]
+        made = adapter(trained, adapter_ready_bundle, tmp_path / "a", text=text, force=True, check=False)
+        assert (made.manifest.turns, made.manifest.one_turn_on(base)) == (turns, turns != "many")
+    free = adapter(trained, adapter_ready_bundle, tmp_path / "b", check=False).manifest
+    assert not free.one_turn_on(base)
+    assert free.one_turn_on(replace(base, turns="one"))
+    template = (demo_path / "chat_template.jinja").read_text(encoding="utf-8")
+    counted = "{{ messages | length }}" + template
+    (trained / "chat_template.jinja").write_text(counted, encoding="utf-8")
+    shutil.copy(demo_path / "tokenizer_config.json", trained)
+    with pytest.raises(InputError, match="changes earlier turns"):
+        adapter(trained, adapter_ready_bundle, tmp_path / "c", text=TextOptions(turns="many"), check=False)
 
 
 def test_an_empty_system_prompt_is_a_slip(tmp_path: Path, adapter_ready_bundle: Path, trained: Path) -> None:

@@ -34,7 +34,7 @@ def test_the_apk_holds_the_bundle_and_its_task(navigator: Path, tmp_path: Path) 
     assert list(offer) == ["schema_version", "title", "tasks"]
     assert (offer["schema_version"], offer["title"]) == (2, "Settings navigator")
     (task,) = offer["tasks"]
-    assert (task["id"], task["adapter"]) == ("base", None)
+    assert (task["id"], task["adapter"], task["turns"]) == ("base", None, "one")
     assert (task["title"], task["quality"], len(task["actions"])) == ("Settings navigator", None, 30)
     assert task["golden"][0] == {
         "prompt": "my screen is too dark",

@@ -17,9 +17,9 @@ internal const val SIDECAR_SUFFIX = ".tflite"
 /** The task of a bundle that has no others. */
 internal const val ONLY_TASK = "base"
 
-private val MANIFEST_SCHEMAS = 1L..2L
+private val MANIFEST_SCHEMAS = 1L..3L
 private val TASKS_SCHEMAS = 2L..2L
-private val ADAPTER_SCHEMAS = 1L..1L
+private val ADAPTER_SCHEMAS = 1L..2L
 
 private val DIGEST = Regex("[0-9a-f]{64}")
 private val TASK_ID = Regex("[a-z0-9-]+")

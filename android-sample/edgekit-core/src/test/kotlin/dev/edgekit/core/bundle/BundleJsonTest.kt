@@ -81,7 +81,7 @@ class BundleJsonTest {
 
     @Test
     fun `a newer schema is refused, whatever else is in it`() {
-        refusedManifest("schema_version") { put("schema_version", 3).remove("model") }
+        refusedManifest("schema_version") { put("schema_version", 4).remove("model") }
         refusedManifest("schema_version") { put("schema_version", 0) }
         refusedTasks("schema_version", """{"schema_version": 3}""")
         refusedTasks("schema_version", """{"schema_version": 1, "title": "T"}""")
@@ -180,7 +180,7 @@ class BundleJsonTest {
 
     @Test
     fun `what is wrong with an adapter's manifest is named by file and key`() {
-        refusedAdapter("schema_version") { put("schema_version", 2) }
+        refusedAdapter("schema_version") { put("schema_version", 3) }
         refusedAdapter("sidecar.file") { getJSONObject("sidecar").put("file", "../mood.lora.tflite") }
         refusedAdapter("sidecar.file") { getJSONObject("sidecar").put("file", "mood.bin") }
         refusedAdapter("sidecar.size") { getJSONObject("sidecar").put("size", 0) }

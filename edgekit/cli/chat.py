@@ -169,6 +169,7 @@ def _converse(talk: Chat, given: Results | None, quiet: bool) -> None:
             reply = _say(talk, message, given)
         except KeyboardInterrupt:
             say()
+            talk.prepare()
             continue
         except EOFError:  # no more results
             return
@@ -177,6 +178,7 @@ def _converse(talk: Chat, given: Results | None, quiet: bool) -> None:
         if reply.ending == "context":
             error_console().print("The context is full: start again.", style="yellow")
             return
+        talk.prepare()
 
 
 def _switch(talk: Chat, words: list[str], quiet: bool) -> None:

@@ -99,9 +99,17 @@ class Chat:
         """What whoever speaks may call, and how; None when it calls nothing."""
         return self._speakers[self.adapter].calling
 
-    def _begin_again(self) -> None:
+    def prepare(self) -> None:
+        """Begin the next message's conversation, where it needs one of its own, while nobody has asked for it yet.
+
+        Returns at once: an answer format is prepared anew for each conversation, which takes seconds with a large
+        vocabulary. What was said is over then: call it when `token_count` and `tell` are not needed any more.
+        """
         if self._said and self.one_turn:
-            self.begin(self.adapter)
+            self._begin(self.adapter, wait=False)
+
+    def _begin_again(self) -> None:
+        self.prepare()
         self._said = True
 
     def begin(self, adapter: str | None) -> float:
@@ -114,13 +122,17 @@ class Chat:
                 f"there is no adapter {adapter!r}",
                 remedy=f"one of {', '.join(self.adapters)}" if self.adapters else "open it with --adapter",
             )
-        speaker = self._speakers[adapter]
         began = time.perf_counter()
+        self._begin(adapter, wait=True)
+        return time.perf_counter() - began
+
+    def _begin(self, adapter: str | None, *, wait: bool) -> None:
+        speaker = self._speakers[adapter]
         self.close()
-        self._conversation = self._open.enter_context(self._session.talk(speaker.decoding, speaker.first))
+        talk = self._session.talk(speaker.decoding, speaker.first, wait=wait)
+        self._conversation = self._open.enter_context(talk)
         self.adapter = adapter
         self._said = False
-        return time.perf_counter() - began
 
     def close(self) -> None:
         """End the conversation that is open."""

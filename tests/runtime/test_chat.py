@@ -53,6 +53,24 @@ def test_under_a_format_each_message_begins_a_conversation(bundle: Path) -> None
         assert chat.token_count == chat.reply.stats.prompt_tokens + chat.reply.stats.generated_tokens
 
 
+def test_the_next_conversation_can_begin_before_anybody_asks(bundle: Path) -> None:
+    with open_chat(bundle) as chat:
+        first = chat.say(QUESTION)
+        chat.prepare()
+        assert chat.token_count == 0
+        chat.prepare()  # it has begun: nothing to do
+        again = chat.say(QUESTION)
+    assert (again.text, again.stats.prompt_tokens) == (first.text, first.stats.prompt_tokens)
+
+
+def test_a_conversation_of_several_turns_is_not_left(int8_bundle: Path) -> None:
+    with open_chat(int8_bundle) as chat:
+        chat.say(QUESTION)
+        before = chat.token_count
+        chat.prepare()
+        assert chat.token_count == before
+
+
 def test_one_conversation_goes_on_where_the_bundle_says_that_it_was_trained_so(
     demo_path: Path, tmp_path: Path
 ) -> None:

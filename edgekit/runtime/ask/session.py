@@ -77,22 +77,19 @@ class Session:
 
     @contextmanager
     def talk(
-        self, decoding: Decoding = AS_BUNDLED, history: Sequence[Message] = ()
+        self, decoding: Decoding = AS_BUNDLED, history: Sequence[Message] = (), *, wait: bool = True
     ) -> Iterator[Conversation]:
         """Open a conversation; one at a time.
 
-        history: messages before the first, such as a system message.
+        history: messages before the first, such as a system message. wait: until it is open, which an answer format
+        makes a matter of seconds with a large vocabulary; else its first use waits, and raises what went wrong.
         """
         assert self._conversation is None, "one conversation at a time"
-        self.child.answer(
-            "begin",
-            "cannot start a conversation",
-            where=decoding.sidecar,
-            history=plain(list(history)),
-            decoding=self._plain_decoding(decoding),
-        )
-        self._conversation = Conversation(self.model, self.child)
+        self.child.send("begin", history=plain(list(history)), decoding=self._plain_decoding(decoding))
+        self._conversation = Conversation(self.model, self.child, decoding.sidecar)
         try:
+            if wait:
+                self._conversation.await_begin()
             yield self._conversation
         finally:
             self._conversation = None
@@ -118,19 +115,29 @@ class Session:
 class Conversation:
     """One conversation. Made by `Session.talk`; its methods raise EngineError as the session's do."""
 
-    def __init__(self, model: Path, child: Child) -> None:
+    def __init__(self, model: Path, child: Child, sidecar: Path | None) -> None:
         self._model = model
         self._child = child
+        self._sidecar = sidecar
+        self._begun = False
         self.reply: Reply | None = None
         """The last reply, complete once `stream` is exhausted."""
+
+    def await_begin(self) -> None:
+        """Wait until the engine has it open."""
+        if not self._begun:
+            for _ in self._child.lines("cannot start a conversation", where=self._sidecar):
+                self._begun = True
 
     @property
     def token_count(self) -> int:
         """Tokens in the cache so far."""
+        self.await_begin()
         return int(self._child.answer("count", "cannot count"))
 
     def render(self, message: Message | str) -> Rendered:
         """Return the text that the engine would feed for this message, as the conversation stands."""
+        self.await_begin()
         values = self._child.answer("render", "cannot render", message=_message(message))
         return _rendered(values, self._child, self._model)
 
@@ -147,6 +154,7 @@ class Conversation:
         Closing the iterator early ends the answer, as an interrupt does. Raises EngineError, for example because the
         prompt does not fit.
         """
+        self.await_begin()
         self._child.send("say", message=_message(message))
         ended = False
         try:

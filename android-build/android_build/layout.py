@@ -82,7 +82,8 @@ DELIVERY: Final = Module("edgekit-delivery", "dev.edgekit.delivery", (CORE,), (E
 """Fetches bundles; the sample app does without."""
 TESTING: Final = Module("edgekit-testing", "dev.edgekit.testing", (CORE,), (EXPLICIT, INSIDE))
 """What tests use; no part of an app."""
-APP: Final = Module("app", "dev.edgekit.sample", (CORE, COMPOSE), (INSIDE,), has_screens=True)
+APP: Final = Module("app", "dev.edgekit.sample", (CORE, COMPOSE), has_screens=True)
+"""An app like any other: it uses what the libraries offer, and nothing within them."""
 
 IN_APP: Final = (CORE, COMPOSE, APP)
 """What the app consists of, each after those it uses."""

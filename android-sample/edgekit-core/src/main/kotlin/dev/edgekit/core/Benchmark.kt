@@ -24,18 +24,40 @@ public enum class BenchmarkStep { COLD_START, WARM_START, WARM_UP, RUN, SWITCH }
 public class BenchmarkProgress(public val step: BenchmarkStep, public val done: Int, public val of: Int)
 
 /**
- * What was measured: medians of the runs that count; times in seconds, speeds in tokens per second, memory in bytes.
+ * What was measured, of the runs that count; times in seconds, speeds in tokens per second, memory in bytes.
  *
+ * @property model the bundle's name
  * @property coldStart without the engine's cache, [warmStart] with it
+ * @property switchTime from the model alone to the task's adapter; null where it has none
  * @property peakMemory the most that the process held; null when the system does not tell
+ * @property isOwnPeak the peak is of this benchmark; else of all that the process did since it began
  * @property json for `edgekit bench --on app=FILE`
+ * @property csv a line for each run, those that warmed up included
  */
 public class BenchmarkReport(
+    public val model: String,
+    public val backend: Backend,
+    public val plan: BenchmarkPlan,
     public val coldStart: Double,
     public val warmStart: Double,
-    public val timeToFirstToken: Double,
-    public val prefillSpeed: Double,
-    public val decodeSpeed: Double,
+    public val timeToFirstToken: Spread,
+    public val prefillSpeed: Spread,
+    public val decodeSpeed: Spread,
+    public val switchTime: Spread?,
     public val peakMemory: Long?,
+    public val isOwnPeak: Boolean,
     public val json: String,
+    public val csv: String,
 )
+
+/** @property values in the order in which they were measured, at least one */
+public data class Spread(public val values: List<Double>) {
+    public val minimum: Double get() = values.min()
+    public val maximum: Double get() = values.max()
+    public val median: Double
+        get() {
+            val sorted = values.sorted()
+            val middle = sorted.size / 2
+            return if (sorted.size % 2 == 1) sorted[middle] else (sorted[middle - 1] + sorted[middle]) / 2
+        }
+}

@@ -5,15 +5,19 @@ import dev.edgekit.core.bundle.AppAssets
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.BundleInstaller
 import dev.edgekit.core.bundle.InstallState
+import dev.edgekit.core.bundle.PickedDocument
 import dev.edgekit.core.bundle.Signer
 import dev.edgekit.core.engine.ChosenEngine
 import dev.edgekit.core.engine.EngineLoader
 import dev.edgekit.core.engine.LiteRtLm
 import dev.edgekit.core.tasks.AndroidDevice
 import dev.edgekit.core.tasks.Benchmark
-import dev.edgekit.core.tasks.TryingOpener
-import dev.edgekit.core.tasks.wasClosed
+import dev.edgekit.core.tasks.EngineStarter
+import dev.edgekit.core.tasks.availableMemory
+import dev.edgekit.core.tasks.checkMemory
+import dev.edgekit.core.tasks.contextTokens
 import dev.edgekit.core.tasks.identity
+import dev.edgekit.core.tasks.wasClosed
 import java.io.File
 import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.currentCoroutineContext
@@ -40,17 +44,25 @@ public object Edgekit {
      * @throws IllegalArgumentException for a signer that is no public key, or a path out of the assets
      */
     public suspend fun open(context: Context, source: BundleSource, options: OpenOptions = OpenOptions()): Model {
-        val home = File(context.noBackupFilesDir, "edgekit")
         val signer = options.signer?.let(Signer::read) ?: Signer.of { context.assets.open(it) }
-        val installer = installerOf(context, source, home, signer)
+        return open(context, source, installerOf(context, source, signer), options)
+    }
+
+    /** As [open], by an installer of one's own. */
+    @InternalEdgekitApi
+    public suspend fun open(context: Context, source: BundleSource, installer: BundleInstaller, options: OpenOptions): Model {
         val slot = EngineSlot.take(nameOf(source), options.waits)
         var opened: OpenedModel? = null
         try {
-            val bundle = bundleOf(installer, source, options)
-            val cache = if (source is BundleSource.Assets) installer.engineCache(bundle) else cacheOfFolder(home, bundle)
-            val starter = starterOf(context, home, bundle, cache, options)
+            val bundle = bundleOf(context, installer, source, options)
+            val home = homeOf(context)
+            val cache = if (source is BundleSource.Folder) cacheOfFolder(home, bundle) else installer.engineCache(bundle)
+            val tokens = minOf(options.contextTokens ?: bundle.contextTokens, bundle.contextTokens)
+            if (!options.beyondMemory) bundle.checkMemory(tokens, availableMemory(context))
+            val starter = starterOf(context, bundle, cache, tokens, options)
             val chosen = withContext(NonCancellable) { starter() }
-            opened = OpenedModel(bundle, chosen, starter, benchmarkOf(context, home), context.packageName, slot)
+            val benchmark = Benchmark(loader, File(home, "benchmark"), AndroidDevice(context))
+            opened = OpenedModel(bundle, infoOf(bundle, tokens), chosen, starter, benchmark, context.packageName, slot)
             currentCoroutineContext().ensureActive()
             return opened
         } catch (failure: Throwable) {
@@ -59,9 +71,13 @@ public object Edgekit {
         }
     }
 
-    private fun installerOf(context: Context, source: BundleSource, home: File, signer: Signer?): BundleInstaller {
-        val path = (source as? BundleSource.Assets)?.path ?: "folder"
+    private fun homeOf(context: Context) = File(context.noBackupFilesDir, "edgekit")
+
+    private fun installerOf(context: Context, source: BundleSource, signer: Signer?): BundleInstaller {
+        val assets = (source as? BundleSource.Assets)?.path
+        val path = assets ?: if (source is BundleSource.Document) "of-documents" else "folder"
         require(path.split('/').none { it.isEmpty() || it == "." || it == ".." }) { "no folder of the assets: $path" }
+        val home = homeOf(context)
         return BundleInstaller(
             assets = AppAssets(context.assets, path),
             directory = File(home, "bundles/$path"),
@@ -73,12 +89,14 @@ public object Edgekit {
     private fun nameOf(source: BundleSource): String = when (source) {
         is BundleSource.Assets -> source.path
         is BundleSource.Folder -> source.directory.name
+        is BundleSource.Document -> source.uri.lastPathSegment.orEmpty()
     }
 
-    private suspend fun bundleOf(installer: BundleInstaller, source: BundleSource, options: OpenOptions): Bundle {
+    private suspend fun bundleOf(context: Context, installer: BundleInstaller, source: BundleSource, options: OpenOptions): Bundle {
         val states = when (source) {
             is BundleSource.Assets -> installer.install()
             is BundleSource.Folder -> installer.openFolder(source.directory)
+            is BundleSource.Document -> installer.open(PickedDocument(context.contentResolver, source.uri))
         }
         var bundle: Bundle? = null
         states.collect { state ->
@@ -103,27 +121,28 @@ public object Edgekit {
     }
 
     /** Starts the engine: at once, and again after a benchmark. */
-    private fun starterOf(context: Context, home: File, bundle: Bundle, cache: File, options: OpenOptions): suspend () -> ChosenEngine {
-        val opener = TryingOpener(
+    private fun starterOf(context: Context, bundle: Bundle, cache: File, tokens: Int, options: OpenOptions): suspend () -> ChosenEngine {
+        val home = homeOf(context)
+        val engine = EngineStarter(
             loader = loader,
-            cacheOf = { cache },
+            bundle = bundle,
+            cache = cache,
             trials = File(home, "gpu-trials"),
             appVersion = context.packageManager.getPackageInfo(context.packageName, 0).lastUpdateTime.toString(),
             threads = options.threads,
-            contextTokens = options.contextTokens,
+            contextTokens = tokens,
             wasClosed = { wasClosed(context, it) },
         )
+        if (options.retriesGpu) engine.forgetTrial()
         val mark = StartMark(File(home, "starts"), bundle.identity) { wasClosed(context, it) }
         return {
             mark.begin(options.afterCrash)
             options.onProgress(OpenProgress.Starting)
             try {
-                opener.open(bundle, options.backend) { options.onProgress(OpenProgress.Comparing) }
+                engine.start(options.backend) { options.onProgress(OpenProgress.Comparing) }
             } finally {
                 mark.end()
             }
         }
     }
-
-    private fun benchmarkOf(context: Context, home: File) = Benchmark(loader, File(home, "benchmark"), AndroidDevice(context))
 }

@@ -5,6 +5,16 @@ public sealed class EdgekitFailure(message: String, cause: Throwable? = null) : 
     /** The process has one engine, and [holder] has it. Close that model first, or wait for it: [OpenOptions.waits]. */
     public class Busy(public val holder: String) : EdgekitFailure("the model $holder is open, and a process has one engine")
 
+    /**
+     * The model needs more memory than the device has to give at this moment, in bytes; nothing was loaded. Other apps can
+     * be closed, or the model be opened with a smaller context, as [OpenOptions.contextTokens]. [OpenOptions.beyondMemory]
+     * opens it all the same.
+     *
+     * @property contextTokens the largest context that would fit; null when none does
+     */
+    public class NotEnoughMemory(public val needed: Long, public val available: Long, public val contextTokens: Int?) :
+        EdgekitFailure("the model needs $needed bytes of memory, $available are available")
+
     /** The answer [text] is not of the form that was asked for: it was cut short, or the cause tells why. */
     public class Unreadable(public val text: String, cause: Throwable) : EdgekitFailure("the answer cannot be read: ${cause.message}", cause)
 

@@ -1,9 +1,6 @@
 package dev.edgekit.core
 
-/**
- * What the sample app uses of the library beyond its interface: it may change in any release, and is not in
- * `api/edgekit-core.api`.
- */
+/** What edgekit's other libraries and its tests use of this one: it may change in any release, and is not in `api/edgekit-core.api`. */
 @RequiresOptIn("This is not part of edgekit-core's interface and may change in any release.", RequiresOptIn.Level.ERROR)
 @Retention(AnnotationRetention.BINARY)
 @Target(

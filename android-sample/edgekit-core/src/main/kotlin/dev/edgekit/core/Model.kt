@@ -2,8 +2,10 @@ package dev.edgekit.core
 
 import dev.edgekit.core.answers.Answer
 import dev.edgekit.core.calls.CallResult
+import dev.edgekit.core.calls.Settled
 import java.io.Closeable
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.StateFlow
 
 /**
  * An open model, with the one engine of the process. Keep it as long as the app asks it, in the application rather than in an
@@ -19,16 +21,23 @@ public interface Model : Closeable {
     /** Why the GPU is not used although it was wished for, in English; null otherwise. */
     public val fallback: String?
 
+    /** The release of LiteRT-LM that computes, such as 0.18.1. */
+    public val runtimeVersion: String
+
+    /** The latest change from one adapter to another, or to the model alone; null while there was none. */
+    public val lastSwitch: StateFlow<AdapterSwitch?>
+
     /**
      * A conversation. There can be any number: the engine answers one at a time, in the order in which they were asked.
      *
      * @param task of [ModelInfo.tasks]; null for the first that can be used
      * @param sampling in place of the task's own
+     * @param history takes a conversation up again: the [Session.history] of an earlier one with the same model and task
      * @throws IllegalArgumentException when there is no such task
      * @throws BundleFailure when the task's adapter cannot be used
      * @throws EdgekitFailure.Closed
      */
-    public fun session(task: String? = null, sampling: Sampling? = null): Session
+    public fun session(task: String? = null, sampling: Sampling? = null, history: List<Message> = emptyList()): Session
 
     /**
      * Asks the prompts whose answers the desktop gave when the bundle was made, each in a conversation of its own, and
@@ -54,6 +63,9 @@ public interface Model : Closeable {
     override fun close()
 }
 
+/** @property seconds from the end of one conversation to having the next, which is about [task] */
+public class AdapterSwitch(public val task: String, public val seconds: Double)
+
 /**
  * A conversation about one task.
  *
@@ -63,6 +75,12 @@ public interface Model : Closeable {
 public interface Session : Closeable {
     /** What it is about. */
     public val task: TaskInfo
+
+    /** What was said, as the model sees it. Of an answer that was cut off it has what there was. */
+    public val history: List<Message>
+
+    /** Tokens of [ModelInfo.contextTokens] that were taken when the last answer ended; 0 before. */
+    public val contextUsed: Int
 
     /**
      * Asks when the flow is collected, anew each time; a [Reply.Partial] for each piece of the answer, [Reply.Complete] at the
@@ -81,8 +99,13 @@ public interface Session : Closeable {
      */
     public fun results(results: List<CallResult>): Flow<Reply>
 
-    /** Reads an answer in the form that the task's answers have. [isWhole] false while more may follow. */
-    public fun read(text: String, isWhole: Boolean): Answer
+    /**
+     * Reads an answer in the form that the task's answers have.
+     *
+     * @param isWhole false while more may follow
+     * @param settled calls of the answer that were decided on, by their places
+     */
+    public fun read(text: String, isWhole: Boolean, settled: Map<Int, Settled> = emptyMap()): Answer
 
     /** Forgets what was said. */
     public suspend fun reset()
@@ -113,7 +136,7 @@ public enum class Finish {
 }
 
 /** An answer in figures; times in seconds, speeds in tokens per second. */
-public class Figures(
+public data class Figures(
     public val promptTokens: Int,
     public val answerTokens: Int,
     public val timeToFirstToken: Double,

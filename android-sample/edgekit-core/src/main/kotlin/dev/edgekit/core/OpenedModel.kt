@@ -7,11 +7,15 @@ import dev.edgekit.core.engine.Conversation
 import dev.edgekit.core.engine.ConversationSettings
 import dev.edgekit.core.engine.Engine
 import dev.edgekit.core.tasks.Benchmark
+import dev.edgekit.core.tasks.BenchmarkResult
 import dev.edgekit.core.tasks.BenchmarkUpdate
 import dev.edgekit.core.tasks.greedily
 import dev.edgekit.core.tasks.selfTest
 import dev.edgekit.core.tasks.settingsOf
+import dev.edgekit.core.tasks.toCsv
 import dev.edgekit.core.tasks.toJson
+import java.io.File
+import kotlin.time.measureTimedValue
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
@@ -20,8 +24,10 @@ import kotlinx.coroutines.NonCancellable
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.flow.Flow
+import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
+import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.flowOn
-import kotlinx.coroutines.flow.map
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
@@ -33,15 +39,19 @@ import kotlinx.coroutines.withContext
  */
 internal class OpenedModel(
     private val bundle: Bundle,
+    override val info: ModelInfo,
     chosen: ChosenEngine,
     private val starter: suspend () -> ChosenEngine,
     private val benchmark: Benchmark,
     private val runner: String,
     private val slot: EngineSlot.Holder,
 ) : Model {
-    override val info = infoOf(bundle)
     override val backend: Backend = chosen.backend
     override val fallback: String? = chosen.reason
+    override val runtimeVersion: String = chosen.engine.runtimeVersion
+
+    private val _lastSwitch = MutableStateFlow<AdapterSwitch?>(null)
+    override val lastSwitch: StateFlow<AdapterSwitch?> = _lastSwitch.asStateFlow()
 
     /** Held while the engine answers: it has one conversation at a time. */
     private val oneAtATime = Mutex()
@@ -51,20 +61,21 @@ internal class OpenedModel(
     private var conversation: Conversation? = null
     private var speaker: Any? = null
 
+    /** What the engine was last asked to apply. */
+    private var applied: Applied? = null
+
     private val ended = CompletableDeferred<Unit>()
 
-    override fun session(task: String?, sampling: Sampling?): Session {
+    override fun session(task: String?, sampling: Sampling?, history: List<Message>): Session {
         if (ended.isCompleted) throw EdgekitFailure.Closed(info.name)
         val chosen = taskOf(task)
-        val info = info.tasks.first { it.id == chosen.id }
-        return TaskSession(this, bundle, chosen, info, sampling)
+        return TaskSession(this, bundle, chosen, checkNotNull(info.task(chosen.id)), sampling, history)
     }
 
     override fun selfTest(task: String?): Flow<GoldenResult> {
         val chosen = taskOf(task)
         val settings = bundle.settingsOf(chosen).copy(sampling = Sampling.Greedy)
-        return selfTest(chosen) { prompt -> untilClosed { conversing(Any(), true, { settings }) { it.greedily(prompt) } } }
-            .map { all -> all.last().run { GoldenResult(golden.prompt, golden.answer, answer, failure) } }
+        return selfTest(chosen) { prompt -> untilClosed { conversing(Any(), true, chosen.id, { settings }) { it.greedily(prompt) } } }
             .flowOn(Dispatchers.IO)
     }
 
@@ -87,13 +98,28 @@ internal class OpenedModel(
         benchmark.run(bundle, task, backend, plan).collect { update ->
             when (update) {
                 is BenchmarkUpdate.Progress -> onStep(BenchmarkProgress(update.step, update.done, update.of))
-                is BenchmarkUpdate.Finished -> report = update.result.run {
-                    val medians = listOf(timeToFirstToken, prefillSpeed, decodeSpeed).map { it.median }
-                    BenchmarkReport(coldStart, warmStart, medians[0], medians[1], medians[2], peakMemory, toJson(runner))
-                }
+                is BenchmarkUpdate.Finished -> report = reportOf(update.result)
             }
         }
         return checkNotNull(report)
+    }
+
+    private fun reportOf(result: BenchmarkResult) = result.run {
+        BenchmarkReport(
+            model = info.name,
+            backend = backend,
+            plan = plan,
+            coldStart = coldStart,
+            warmStart = warmStart,
+            timeToFirstToken = timeToFirstToken,
+            prefillSpeed = prefillSpeed,
+            decodeSpeed = decodeSpeed,
+            switchTime = switchTime,
+            peakMemory = peakMemory,
+            isOwnPeak = ownPeak,
+            json = toJson(runner),
+            csv = toCsv(),
+        )
     }
 
     /**
@@ -101,14 +127,21 @@ internal class OpenedModel(
      *
      * @param who speaks in it: another than before gets a new one
      * @param renewed the one that there is is not to be gone on with
+     * @param task that it is about
      * @param settings of a new one
      */
-    suspend fun <T> conversing(who: Any, renewed: Boolean, settings: () -> ConversationSettings, block: suspend (Conversation) -> T): T =
+    suspend fun <T> conversing(
+        who: Any,
+        renewed: Boolean,
+        task: String,
+        settings: () -> ConversationSettings,
+        block: suspend (Conversation) -> T,
+    ): T =
         oneAtATime.withLock {
             if (ended.isCompleted) throw EdgekitFailure.Closed(info.name)
             val running = engine ?: starter().engine.also { engine = it }
             val kept = conversation.takeIf { speaker === who && !renewed }
-            block(kept ?: replaced(running, who, settings()))
+            block(kept ?: replaced(running, who, task, settings()))
         }
 
     /** Runs [block], which the end of the model ends with [EdgekitFailure.Closed]. */
@@ -123,18 +156,25 @@ internal class OpenedModel(
         }
     }
 
-    private fun replaced(running: Engine, who: Any, settings: ConversationSettings): Conversation {
-        conversation?.close()
-        conversation = null
-        return running.converse(settings).also {
-            conversation = it
-            speaker = who
+    private fun replaced(running: Engine, who: Any, task: String, settings: ConversationSettings): Conversation {
+        val (opened, time) = measureTimedValue {
+            conversation?.close()
+            conversation = null
+            running.converse(settings)
         }
+        conversation = opened
+        speaker = who
+        val before = applied
+        applied = Applied(settings.adapter)
+        if (before != null && before != applied) _lastSwitch.value = AdapterSwitch(task, time.inWholeMicroseconds / 1e6)
+        return opened
     }
 
     private fun closeEngine() {
+        conversation?.close()
         conversation = null
         speaker = null
+        applied = null
         engine?.close()
         engine = null
     }
@@ -146,11 +186,19 @@ internal class OpenedModel(
         return task
     }
 
+    /** @property adapter null for the model alone */
+    private data class Applied(val adapter: File?)
+
     private companion object {
         /** Ends engines, for which nobody waits. */
         val ending = CoroutineScope(SupervisorJob() + Dispatchers.IO)
     }
 }
+
+/** A model of an engine that there is already, beside the one that [Edgekit] has a place for: for tests. */
+@InternalEdgekitApi
+public fun modelOf(bundle: Bundle, chosen: ChosenEngine, benchmark: Benchmark): Model =
+    OpenedModel(bundle, infoOf(bundle), chosen, { chosen }, benchmark, "test", EngineSlot.Holder(bundle.title))
 
 /** Runs [block] and ends it when [signal] comes, with [EdgekitFailure.Closed]. */
 internal suspend fun <T> endedBy(signal: CompletableDeferred<Unit>, what: String, block: suspend () -> T): T = coroutineScope {

@@ -1,5 +1,6 @@
 package dev.edgekit.core
 
+import android.net.Uri
 import java.io.File
 
 /** Where a bundle lies. */
@@ -15,6 +16,12 @@ public sealed interface BundleSource {
      * `tasks.json` if there is one. Nothing in it may change while the model is open.
      */
     public data class Folder(public val directory: File) : BundleSource
+
+    /**
+     * A document that the app's user picked: a zip file with a whole bundle, or a .litertlm file alone. It is copied into the
+     * app's storage, in place of the one before; the same one is not copied again, nor needed any more.
+     */
+    public data class Document(public val uri: Uri) : BundleSource
 }
 
 
@@ -30,6 +37,9 @@ public sealed interface BundleSource {
  * @property waits for a model that is open to be closed, instead of failing with [EdgekitFailure.Busy]
  * @property afterCrash opens a model that ended the process when it was opened before, instead of failing with
  *   [EngineFailure.Died]
+ * @property beyondMemory opens a model for which the device seems to have too little memory, instead of failing with
+ *   [EdgekitFailure.NotEnoughMemory]
+ * @property retriesGpu tries a GPU again that did not answer as the CPU did
  * @property onProgress is told what takes time, on any thread
  */
 public class OpenOptions(
@@ -39,6 +49,8 @@ public class OpenOptions(
     public val signer: String? = null,
     public val waits: Boolean = false,
     public val afterCrash: Boolean = false,
+    public val beyondMemory: Boolean = false,
+    public val retriesGpu: Boolean = false,
     public val onProgress: (OpenProgress) -> Unit = {},
 )
 

@@ -29,7 +29,8 @@ class AdapterSessionTest {
             assertEquals(BRIGHTER, base.answer(DemoBundle.PROMPT))
             assertEquals("""{"sentiment": "positive"}""", mood.answer("I love the keyboard"))
         }
-        assertEquals(listOf(null, "sentiment", "support-triage"), model.info.tasks.map { it.adapter })
+        assertEquals(listOf(null, "sentiment", "support-triage"), model.info.tasks.map { it.adapter?.name })
         assertEquals(setOf("sentiment", "support-triage"), model.info.adapters.map { it.name }.toSet())
+        assertEquals("sentiment", model.lastSwitch.value?.task)
     }
 }

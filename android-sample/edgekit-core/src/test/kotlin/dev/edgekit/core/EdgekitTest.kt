@@ -1,7 +1,9 @@
 package dev.edgekit.core
 
+import android.app.ActivityManager
 import android.app.Application
 import android.content.Context
+import android.net.Uri
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.testing.Demo
@@ -22,6 +24,7 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 
 private const val BRIGHTER = """{"screen": "display", "setting": "brightness", "action": "increase"}"""
@@ -67,6 +70,54 @@ class EdgekitTest {
         val copied = said.filterIsInstance<OpenProgress.Copying>().last()
         assertEquals(copied.total, copied.done)
         assertEquals(OpenProgress.Starting, said.last())
+    }
+
+    @Test
+    fun `a document that was picked is copied once, and may be a model's file alone`() = runBlocking {
+        val picked = BundleSource.Document(Uri.parse("content://documents/dark.litertlm"))
+        var reads = 0
+        shadowOf(context.contentResolver).registerInputStreamSupplier(picked.uri) { Demo.model.inputStream().also { reads++ } }
+        open(picked).run {
+            assertTrue(session().answer(DemoBundle.PROMPT).isNotBlank())
+            assertEquals(listOf(null, null, 1024), listOf(info.recipe, info.minimumRuntime, info.contextTokens))
+            assertEquals(64, info.sha256.length)
+            close()
+        }
+        open(picked).close()
+        assertEquals(1, reads)
+        val other = BundleSource.Document(Uri.parse("content://documents/other"))
+        shadowOf(context.contentResolver).registerInputStreamSupplier(other.uri) { "no model".byteInputStream() }
+        assertThrows(BundleFailure.Corrupt::class.java) { runBlocking { open(other) } }
+        Unit
+    }
+
+    @Test
+    fun `what does not fit the memory is not opened, with a smaller context or by one's own wish it is`() = runBlocking {
+        val need = open().run { close(); info.memory }
+        fun memory(free: Long, low: Boolean = false) = shadowOf(context.getSystemService(ActivityManager::class.java)).setMemoryInfo(
+            ActivityManager.MemoryInfo().apply {
+                totalMem = 4_000_000_000
+                availMem = free
+                threshold = 100_000_000
+                lowMemory = low
+            },
+        )
+        memory(need.total)
+        open().close()
+        memory(need.total, low = true)
+        assertEquals(need.total - 100_000_000, failsWith<EdgekitFailure.NotEnoughMemory>().available)
+        memory(need.weights + need.working + need.context / 2)
+        val failure = failsWith<EdgekitFailure.NotEnoughMemory>()
+        assertEquals(need.total, failure.needed)
+        assertEquals(2048, failure.contextTokens)
+        open(options = OpenOptions(contextTokens = failure.contextTokens)).run {
+            assertEquals(2048, info.contextTokens)
+            assertEquals(need.context / 2, info.memory.context)
+            close()
+        }
+        memory(need.weights)
+        assertEquals(null, failsWith<EdgekitFailure.NotEnoughMemory>().contextTokens)
+        open(options = OpenOptions(beyondMemory = true)).close()
     }
 
     @Test

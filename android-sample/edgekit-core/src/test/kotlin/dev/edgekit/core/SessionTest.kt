@@ -164,7 +164,8 @@ class SessionTest {
         val steps = mutableListOf<BenchmarkStep>()
         val report = model.benchmark(BenchmarkPlan(prefill = 16, decode = 4, runs = 1, warmup = 0)) { steps += it.step }
         assertEquals(listOf(BenchmarkStep.COLD_START, BenchmarkStep.WARM_START, BenchmarkStep.RUN), steps)
-        assertTrue(report.run { coldStart > 0 && warmStart > 0 && prefillSpeed > 0 && decodeSpeed > 0 && "\"schema_version\": 1" in json })
+        assertTrue(report.run { coldStart > 0 && warmStart > 0 && prefillSpeed.median > 0 && decodeSpeed.median > 0 && "\"schema_version\": 1" in json })
+        assertEquals(2, report.csv.trim().lines().size)
         assertEquals(BRIGHTER, model.session().answer(DemoBundle.PROMPT))
     }
 

@@ -52,7 +52,7 @@ internal fun judged(failure: EdgekitFailure): DeliveryFailure = when {
 }
 
 private fun isOfTheMoment(failure: EdgekitFailure): Boolean = when (failure) {
-    is EdgekitFailure.Busy, is EdgekitFailure.Closed -> true
+    is EdgekitFailure.Busy, is EdgekitFailure.Closed, is EdgekitFailure.NotEnoughMemory -> true
     is EngineFailure.OutOfMemory -> true
     is BundleFailure.NoSpace, is BundleFailure.Other -> true
     else -> false

@@ -2,11 +2,11 @@ package dev.edgekit.testing
 
 import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Message
 import dev.edgekit.core.engine.Conversation
 import dev.edgekit.core.engine.ConversationSettings
 import dev.edgekit.core.engine.Engine
 import dev.edgekit.core.engine.Measurement
-import dev.edgekit.core.engine.Message
 import dev.edgekit.core.engine.Piece
 import dev.edgekit.core.engine.StopReason
 import dev.edgekit.core.engine.TurnStats

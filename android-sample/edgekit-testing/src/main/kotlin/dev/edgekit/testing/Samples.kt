@@ -3,6 +3,7 @@ package dev.edgekit.testing
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.Backend
 import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Model
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.answers.Action
 import dev.edgekit.core.bundle.AdapterBase
@@ -13,12 +14,15 @@ import dev.edgekit.core.bundle.Golden
 import dev.edgekit.core.bundle.InstalledAdapter
 import dev.edgekit.core.bundle.Manifest
 import dev.edgekit.core.bundle.Task
+import dev.edgekit.core.engine.ChosenEngine
 import dev.edgekit.core.engine.Engine
-import dev.edgekit.core.tasks.OpenModel
+import dev.edgekit.core.modelOf
+import dev.edgekit.core.tasks.Benchmark
+import dev.edgekit.core.tasks.Conditions
+import dev.edgekit.core.tasks.Device
+import dev.edgekit.core.tasks.DeviceInfo
 import java.io.File
-import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.SupervisorJob
+import java.util.UUID
 
 /** A bundle of the smallest kind, to be changed by `copy`. */
 @InternalEdgekitApi
@@ -50,8 +54,25 @@ public fun sampleBundle(
 public val Bundle.only: Task get() = tasks.single()
 
 @InternalEdgekitApi
-public fun openModel(bundle: Bundle, engine: Engine): OpenModel =
-    OpenModel(bundle, engine, Backend.CPU, null, CoroutineScope(SupervisorJob() + Dispatchers.Default))
+public fun Bundle.task(id: String): Task? = tasks.find { it.id == id }
+
+/** A bundle with an engine that there is already; after a benchmark the same goes on. */
+@InternalEdgekitApi
+public fun openModel(bundle: Bundle, engine: Engine, backend: Backend = Backend.CPU): Model {
+    val cache = File(System.getProperty("java.io.tmpdir"), "edgekit-benchmark-${UUID.randomUUID()}")
+    return modelOf(bundle, ChosenEngine(engine, backend, null), Benchmark({ engine }, cache, Nowhere))
+}
+
+/** A device that tells nothing. */
+private object Nowhere : Device {
+    override fun describe() = DeviceInfo("computer", null, "none", null, 1, emptyList(), null, null)
+
+    override fun conditions() = Conditions()
+
+    override fun peakMemory(): Long? = null
+
+    override fun resetPeakMemory() = false
+}
 
 /** The sample with the model's own task, and one for each of some adapters; [form] is their answers', null for none. */
 @InternalEdgekitApi

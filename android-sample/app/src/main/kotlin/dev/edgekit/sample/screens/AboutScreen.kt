@@ -20,7 +20,7 @@ import androidx.compose.ui.platform.testTag
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
-import dev.edgekit.core.bundle.Bundle
+import dev.edgekit.core.ModelInfo
 import dev.edgekit.sample.R
 import org.json.JSONArray
 
@@ -44,7 +44,7 @@ fun components(context: Context): List<Component> {
 
 /** What the app is, what it is made of, and under which licences and terms. */
 @Composable
-fun AboutScreen(bundle: Bundle, onBack: (() -> Unit)? = {}) = Frame(stringResource(R.string.about), onBack) { padding ->
+fun AboutScreen(model: ModelInfo, onBack: (() -> Unit)? = {}) = Frame(stringResource(R.string.about), onBack) { padding ->
     val context = LocalContext.current
     val (label, version) = remember(context) { nameOf(context) }
     val components = remember(context) { components(context).groupBy { it.licence } }
@@ -52,7 +52,7 @@ fun AboutScreen(bundle: Bundle, onBack: (() -> Unit)? = {}) = Frame(stringResour
         Section(label) { Figure(stringResource(R.string.app_version), version) }
         Section(stringResource(R.string.terms_of_model)) {
             Text(
-                bundle.notice ?: bundle.manifest?.licence ?: stringResource(R.string.no_terms),
+                model.notice ?: model.licence ?: stringResource(R.string.no_terms),
                 style = MaterialTheme.typography.bodyMedium,
             )
         }

@@ -48,9 +48,9 @@ import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import androidx.lifecycle.viewmodel.compose.viewModel
-import dev.edgekit.core.bundle.Bundle
+import dev.edgekit.core.BundleSource
+import dev.edgekit.core.ModelInfo
 import dev.edgekit.sample.R
-import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.HostState
 import kotlinx.coroutines.CancellationException
 
@@ -59,36 +59,36 @@ import kotlinx.coroutines.CancellationException
 fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
     val state by viewModel.state.collectAsStateWithLifecycle()
     val picker = rememberLauncherForActivityResult(OpenDocument()) { uri: Uri? ->
-        if (uri != null) viewModel.open(BundleChoice.Picked(uri.toString()))
+        if (uri != null) viewModel.open(BundleSource.Document(uri))
     }
     // No MIME type is known for bundles: file managers call them binary data, or nothing at all.
     val pick = { picker.launch(arrayOf("*/*")) }
-    val builtIn = { viewModel.open(BundleChoice.BuiltIn) }
+    val builtIn = { viewModel.open(BundleSource.Assets()) }
     val settings = SettingsActions(pick, builtIn, viewModel::use, viewModel::retryGpu, viewModel::useDeveloperMode)
     val developer by viewModel.developer.collectAsStateWithLifecycle()
     var kept by rememberSaveable(stateSaver = BackStack.Saver) { mutableStateOf(BackStack()) }
     val screens = rememberSaveableStateHolder()
     val shown = state
-    val bundle = when (shown) {
-        is HostState.Ready -> shown.model.bundle
-        is HostState.Lent -> shown.bundle
+    val model = when (shown) {
+        is HostState.Ready -> shown.model.info
+        is HostState.Lent -> shown.model.info
         else -> {
-            StartScreen(shown, viewModel::retry, pick, builtIn.takeUnless { viewModel.isBuiltIn })
+            StartScreen(shown, StartActions(viewModel::retry, pick, builtIn.takeUnless { viewModel.isBuiltIn }, viewModel::openInLittleMemory))
             return
         }
     }
-    val backStack = kept.within(bundle)
+    val backStack = kept.within(model)
     // What is kept may have changed since this was drawn: two quick steps back are two.
-    val open = { destination: Destination -> kept = kept.within(bundle).opening(destination) }
-    val back = { kept = kept.within(bundle).back() }
+    val open = { destination: Destination -> kept = kept.within(model).opening(destination) }
+    val back = { kept = kept.within(model).back() }
     val incoming by viewModel.incoming.collectAsStateWithLifecycle()
     LaunchedEffect(incoming) {
         incoming?.let { wanted ->
-            kept = kept.within(bundle).openingFor(bundle, wanted.task ?: viewModel.lastTask)
+            kept = kept.within(model).openingFor(model, wanted.task ?: viewModel.lastTask)
             if (wanted.text == null) viewModel.taken()
         }
     }
-    LaunchedEffect(backStack.task) { bundle.tasks.find { it.id == backStack.task }?.let(viewModel::opened) }
+    LaunchedEffect(backStack.task) { backStack.task?.let(model::task)?.let(viewModel::opened) }
     val draft = incoming?.text?.let { Draft(it, viewModel::taken) }
     val reachable = backStack.reachable.filter { developer || !it.forDevelopers }
     AdaptiveFrame(backStack.top, reachable, open) { isWide ->
@@ -98,7 +98,7 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
                 val task = backStack.task.orEmpty()
                 when (destination) {
                     Destination.HOME -> HomeScreen(
-                        bundle,
+                        model,
                         incoming?.text,
                         HomeActions({ kept = kept.openingTask(it) }, viewModel::retry, { open(Destination.SETTINGS) }.takeUnless { isWide }),
                     )
@@ -111,8 +111,8 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
                     Destination.BENCHMARK -> BenchmarkRoute(task, onBack)
                     Destination.SELF_TEST -> SelfTestRoute(task, onBack)
                     Destination.MODEL -> ModelRoute(shown, task, onBack)
-                    Destination.SETTINGS -> SettingsScreen(settingsUiState(shown, bundle, viewModel, developer), settings, onBack)
-                    Destination.ABOUT -> AboutScreen(bundle, onBack)
+                    Destination.SETTINGS -> SettingsScreen(settingsUiState(shown, model, viewModel, developer), settings, onBack)
+                    Destination.ABOUT -> AboutScreen(model, onBack)
                 }
             }
         }
@@ -124,8 +124,8 @@ fun EdgekitApp(viewModel: HostViewModel = viewModel(factory = ViewModels)) {
 private fun Kept(screens: SaveableStateHolder, key: String, developer: Boolean, screen: @Composable () -> Unit) =
     screens.SaveableStateProvider(key) { CompositionLocalProvider(LocalDeveloperMode provides developer, content = screen) }
 
-private fun settingsUiState(state: HostState, bundle: Bundle, viewModel: HostViewModel, developer: Boolean) = SettingsUiState(
-    bundleName = bundle.manifest?.name ?: bundle.model.nameWithoutExtension,
+private fun settingsUiState(state: HostState, model: ModelInfo, viewModel: HostViewModel, developer: Boolean) = SettingsUiState(
+    bundleName = model.name,
     isBuiltIn = viewModel.isBuiltIn,
     backend = viewModel.backend,
     fallback = (state as? HostState.Ready)?.model?.fallback,

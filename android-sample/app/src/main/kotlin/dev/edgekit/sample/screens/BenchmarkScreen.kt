@@ -35,10 +35,10 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
 import dev.edgekit.core.BenchmarkPlan
+import dev.edgekit.core.BenchmarkProgress
+import dev.edgekit.core.BenchmarkReport
 import dev.edgekit.core.BenchmarkStep
-import dev.edgekit.core.tasks.BenchmarkResult
-import dev.edgekit.core.tasks.BenchmarkUpdate
-import dev.edgekit.core.tasks.Spread
+import dev.edgekit.core.Spread
 import dev.edgekit.sample.R
 
 /** What the benchmark screen asks for. */
@@ -46,7 +46,7 @@ data class BenchmarkActions(
     val choose: (BenchmarkPlan) -> Unit,
     val start: () -> Unit,
     val cancel: () -> Unit,
-    val share: (BenchmarkResult, ExportFormat) -> Unit,
+    val share: (BenchmarkReport, ExportFormat) -> Unit,
 )
 
 @Composable
@@ -132,7 +132,7 @@ private fun <T> Choice(
 }
 
 @Composable
-private fun Progress(progress: BenchmarkUpdate.Progress, plan: BenchmarkPlan, ending: Boolean, cancel: () -> Unit) = Section(null) {
+private fun Progress(progress: BenchmarkProgress, plan: BenchmarkPlan, ending: Boolean, cancel: () -> Unit) = Section(null) {
     LinearProgressIndicator({ progress.done.toFloat() / progress.of }, Modifier.fillMaxWidth())
     Text(
         if (ending) stringResource(R.string.ending) else stepName(progress, plan),
@@ -142,7 +142,7 @@ private fun Progress(progress: BenchmarkUpdate.Progress, plan: BenchmarkPlan, en
 }
 
 @Composable
-private fun stepName(progress: BenchmarkUpdate.Progress, plan: BenchmarkPlan): String = when (progress.step) {
+private fun stepName(progress: BenchmarkProgress, plan: BenchmarkPlan): String = when (progress.step) {
     BenchmarkStep.COLD_START -> stringResource(R.string.step_cold)
     BenchmarkStep.WARM_START -> stringResource(R.string.step_warm)
     BenchmarkStep.WARM_UP -> stringResource(R.string.step_warm_up)
@@ -153,7 +153,7 @@ private fun stepName(progress: BenchmarkUpdate.Progress, plan: BenchmarkPlan): S
 
 @OptIn(ExperimentalLayoutApi::class)
 @Composable
-private fun Results(result: BenchmarkResult, share: (BenchmarkResult, ExportFormat) -> Unit) = Column(
+private fun Results(result: BenchmarkReport, share: (BenchmarkReport, ExportFormat) -> Unit) = Column(
     Modifier.testTag("results"),
     verticalArrangement = Arrangement.spacedBy(16.dp),
 ) {
@@ -177,7 +177,7 @@ private fun Results(result: BenchmarkResult, share: (BenchmarkResult, ExportForm
     Section(stringResource(R.string.start_and_memory)) {
         Figure(stringResource(R.string.cold_start), seconds(result.coldStart))
         Figure(stringResource(R.string.warm_start), seconds(result.warmStart))
-        val peak = if (result.ownPeak) R.string.peak_memory else R.string.peak_memory_of_app
+        val peak = if (result.isOwnPeak) R.string.peak_memory else R.string.peak_memory_of_app
         result.peakMemory?.let { Figure(stringResource(peak), bytes(it)) }
     }
     FlowRow(horizontalArrangement = Arrangement.spacedBy(8.dp), verticalArrangement = Arrangement.spacedBy(8.dp)) {

@@ -3,12 +3,9 @@ package dev.edgekit.sample.screens
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
 import dev.edgekit.core.BenchmarkPlan
-import dev.edgekit.core.EngineFailure
-import dev.edgekit.core.tasks.Benchmark
-import dev.edgekit.core.tasks.BenchmarkResult
-import dev.edgekit.core.tasks.BenchmarkUpdate
-import dev.edgekit.core.tasks.contextTokens
-import dev.edgekit.core.tasks.task
+import dev.edgekit.core.BenchmarkProgress
+import dev.edgekit.core.BenchmarkReport
+import dev.edgekit.core.EdgekitFailure
 import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.sample.tasks.ModelHost
 import kotlinx.coroutines.Job
@@ -27,11 +24,11 @@ import kotlinx.coroutines.launch
 data class BenchmarkUiState(
     val plan: BenchmarkPlan = BenchmarkPlan(),
     val contextTokens: Int = Int.MAX_VALUE,
-    val progress: BenchmarkUpdate.Progress? = null,
+    val progress: BenchmarkProgress? = null,
     val taken: Boolean = false,
     val ending: Boolean = false,
-    val result: BenchmarkResult? = null,
-    val failure: EngineFailure? = null,
+    val result: BenchmarkReport? = null,
+    val failure: EdgekitFailure? = null,
 ) {
     val running: Boolean get() = progress != null
 
@@ -44,7 +41,7 @@ data class BenchmarkUiState(
 /** Prompt and output that fit into any context. */
 val SHORT = 64 to 32
 
-class BenchmarkViewModel(private val host: ModelHost, private val id: String, private val benchmark: Benchmark) : ViewModel() {
+class BenchmarkViewModel(private val host: ModelHost, private val id: String) : ViewModel() {
     private val _state = MutableStateFlow(BenchmarkUiState())
     val state: StateFlow<BenchmarkUiState> = _state.asStateFlow()
 
@@ -56,7 +53,7 @@ class BenchmarkViewModel(private val host: ModelHost, private val id: String, pr
     init {
         viewModelScope.launch {
             host.models.collect { model ->
-                if (model != null) _state.update { it.fittedTo(model.bundle.contextTokens) }
+                if (model != null) _state.update { it.fittedTo(model.info.contextTokens) }
             }
         }
         viewModelScope.launch {
@@ -71,10 +68,12 @@ class BenchmarkViewModel(private val host: ModelHost, private val id: String, pr
         borrowing = true
         measuring = viewModelScope.launch {
             try {
-                host.lend { bundle, backend ->
-                    bundle.task(id)?.let { benchmark.run(bundle, it, backend, _state.value.plan).collect(::show) }
+                host.lend { model ->
+                    if (model.info.task(id) == null) return@lend
+                    val report = model.benchmark(_state.value.plan, id) { step -> _state.update { it.copy(progress = step, failure = null) } }
+                    _state.update { it.copy(result = report) }
                 }
-            } catch (failure: EngineFailure) {
+            } catch (failure: EdgekitFailure) {
                 _state.update { it.copy(failure = failure) }
             } finally {
                 borrowing = false
@@ -86,12 +85,5 @@ class BenchmarkViewModel(private val host: ModelHost, private val id: String, pr
     fun cancel() {
         _state.update { it.copy(ending = true) }
         measuring?.cancel()
-    }
-
-    private fun show(update: BenchmarkUpdate) = _state.update {
-        when (update) {
-            is BenchmarkUpdate.Progress -> it.copy(progress = update, failure = null)
-            is BenchmarkUpdate.Finished -> it.copy(result = update.result)
-        }
     }
 }

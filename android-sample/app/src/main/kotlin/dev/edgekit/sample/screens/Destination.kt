@@ -3,7 +3,7 @@ package dev.edgekit.sample.screens
 import androidx.annotation.DrawableRes
 import androidx.annotation.StringRes
 import androidx.compose.runtime.saveable.listSaver
-import dev.edgekit.core.bundle.Bundle
+import dev.edgekit.core.ModelInfo
 import dev.edgekit.sample.R
 
 /**
@@ -51,18 +51,18 @@ data class BackStack(val screens: List<Destination> = emptyList(), val task: Str
     fun openingTask(id: String) = BackStack(listOf(Destination.HOME, Destination.TASK), id)
 
     /** The only task, or [id] where it is one that can be used, or else the list to choose from. */
-    fun openingFor(bundle: Bundle, id: String?): BackStack = when {
-        bundle.tasks.size == 1 -> opening(Destination.TASK)
-        bundle.usable.any { it.id == id } -> openingTask(id!!)
+    fun openingFor(model: ModelInfo, id: String?): BackStack = when {
+        model.tasks.size == 1 -> opening(Destination.TASK)
+        model.usable.any { it.id == id } -> openingTask(id!!)
         else -> opening(Destination.HOME)
     }
 
     fun back(): BackStack = if (screens.size > 1) BackStack(screens.dropLast(1), task.takeIf { below != Destination.HOME }) else this
 
-    /** What is left of this with the tasks of a bundle, which may be another than it was made with. */
-    fun within(bundle: Bundle): BackStack {
-        val isChoice = bundle.tasks.size > 1
-        val known = if (isChoice) bundle.usable.map { it.id }.find { it == task } else bundle.tasks.single().id
+    /** What is left of this with the tasks of a model, which may be another than it was made with. */
+    fun within(model: ModelInfo): BackStack {
+        val isChoice = model.tasks.size > 1
+        val known = if (isChoice) model.usable.map { it.id }.find { it == task } else model.tasks.single().id
         val upper = screens.filter { it !in BOTTOM && (known != null || !it.ofTask) }
         val lower = listOfNotNull(Destination.HOME.takeIf { isChoice }, Destination.TASK.takeIf { known != null })
         return BackStack(lower + upper, known)

@@ -6,9 +6,9 @@ import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
 import dev.edgekit.core.Backend
 import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.EdgekitFailure
 import dev.edgekit.core.EngineFailure
 import dev.edgekit.sample.R
-import dev.edgekit.sample.tasks.EndedWhileOpening
 
 /**
  * A failure in the user's words.
@@ -23,7 +23,11 @@ data class Explanation(val title: String, val remedy: String, val detail: String
 fun explain(failure: Exception): Explanation = when (failure) {
     is BundleFailure -> explain(failure)
     is EngineFailure -> explain(failure)
-    is EndedWhileOpening -> explanationOf(R.string.ended_while_opening, R.string.ended_while_opening_remedy, failure.message)
+    is EdgekitFailure.NotEnoughMemory -> Explanation(
+        stringResource(R.string.out_of_memory),
+        stringResource(R.string.not_enough_memory_remedy, bytes(failure.needed), bytes(failure.available)),
+        null,
+    )
     else -> explanationOf(R.string.failed, R.string.failed_remedy, failure.message)
 }
 
@@ -86,7 +90,8 @@ private fun explain(failure: EngineFailure): Explanation = when (failure) {
         tooManyTokens(failure.tokens - failure.room),
         null,
     )
-    is EngineFailure.Died, is EngineFailure.Other -> explanationOf(R.string.engine_failed, R.string.failed_remedy, failure.message)
+    is EngineFailure.Died -> explanationOf(R.string.ended_while_opening, R.string.ended_while_opening_remedy, failure.message)
+    is EngineFailure.Other -> explanationOf(R.string.engine_failed, R.string.failed_remedy, failure.message)
 }
 
 @Composable

@@ -41,8 +41,8 @@ import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.text.style.TextOverflow
 import androidx.compose.ui.unit.Dp
 import androidx.compose.ui.unit.dp
-import dev.edgekit.core.bundle.Bundle
-import dev.edgekit.core.bundle.Task
+import dev.edgekit.core.ModelInfo
+import dev.edgekit.core.TaskInfo
 import dev.edgekit.sample.R
 
 /**
@@ -59,8 +59,8 @@ data class HomeActions(val openTask: (id: String) -> Unit, val retry: () -> Unit
  * @param incoming a text from another app, for the task that is chosen
  */
 @Composable
-fun HomeScreen(bundle: Bundle, incoming: String?, actions: HomeActions) = Frame(
-    title = bundle.title,
+fun HomeScreen(model: ModelInfo, incoming: String?, actions: HomeActions) = Frame(
+    title = model.title,
     onBack = null,
     actions = { actions.openSettings?.let { IconAction(R.drawable.ic_settings, R.string.settings, it) } },
 ) { padding ->
@@ -76,8 +76,8 @@ fun HomeScreen(bundle: Bundle, incoming: String?, actions: HomeActions) = Frame(
                 Text(stringResource(R.string.choose_task_for, incoming), Modifier.padding(8.dp), maxLines = 3, overflow = TextOverflow.Ellipsis)
             }
         }
-        itemsIndexed(bundle.tasks, key = { _, task -> task.id }) { index, task ->
-            val failure = bundle.failureOf(task)
+        itemsIndexed(model.tasks, key = { _, task -> task.id }) { index, task ->
+            val failure = task.failure
             if (failure == null) TaskCard(task, index) { actions.openTask(task.id) }
             else RefusedCard(task, explainOfAdapter(failure), actions.retry)
         }
@@ -108,7 +108,7 @@ private operator fun PaddingValues.plus(margin: Dp): PaddingValues {
 }
 
 @Composable
-private fun TaskCard(task: Task, index: Int, onClick: () -> Unit) = Card(
+private fun TaskCard(task: TaskInfo, index: Int, onClick: () -> Unit) = Card(
     onClick,
     Modifier.fillMaxWidth(),
     shape = MaterialTheme.shapes.large,
@@ -122,7 +122,7 @@ private fun TaskCard(task: Task, index: Int, onClick: () -> Unit) = Card(
 
 /** A task whose adapter cannot be used, and why. */
 @Composable
-private fun RefusedCard(task: Task, why: Explanation, onRetry: () -> Unit) = Card(
+private fun RefusedCard(task: TaskInfo, why: Explanation, onRetry: () -> Unit) = Card(
     Modifier.fillMaxWidth().testTag("refused task"),
     shape = MaterialTheme.shapes.large,
     colors = CardDefaults.cardColors(containerColor = MaterialTheme.colorScheme.surfaceContainerLow),

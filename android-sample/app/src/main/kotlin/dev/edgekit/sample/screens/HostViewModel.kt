@@ -2,9 +2,9 @@ package dev.edgekit.sample.screens
 
 import androidx.lifecycle.ViewModel
 import dev.edgekit.core.Backend
-import dev.edgekit.core.bundle.Task
+import dev.edgekit.core.BundleSource
+import dev.edgekit.core.TaskInfo
 import dev.edgekit.sample.Incoming
-import dev.edgekit.sample.tasks.BundleChoice
 import dev.edgekit.sample.tasks.Choices
 import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.sample.tasks.LastTask
@@ -17,7 +17,7 @@ import kotlinx.coroutines.flow.asStateFlow
 class HostViewModel(private val host: ModelHost, private val choices: Choices) : ViewModel() {
     val state: StateFlow<HostState> = host.state
 
-    val isBuiltIn: Boolean get() = host.choice == BundleChoice.BuiltIn
+    val isBuiltIn: Boolean get() = host.choice is BundleSource.Assets
     val backend: Backend get() = choices.backend
 
     private val _developer = MutableStateFlow(choices.developer)
@@ -29,9 +29,11 @@ class HostViewModel(private val host: ModelHost, private val choices: Choices) :
         host.ensureStarted()
     }
 
-    fun retry() = host.start()
+    fun retry() = host.retry()
 
-    fun open(choice: BundleChoice) = host.start(choice)
+    fun open(bundle: BundleSource) = host.open(bundle)
+
+    fun openInLittleMemory(contextTokens: Int?) = host.openInLittleMemory(contextTokens)
 
     fun retryGpu() = host.retryGpu()
 
@@ -50,7 +52,7 @@ class HostViewModel(private val host: ModelHost, private val choices: Choices) :
 
     val lastTask: String? get() = choices.lastTask?.id
 
-    fun opened(task: Task) {
+    fun opened(task: TaskInfo) {
         choices.lastTask = LastTask(task.id, task.title)
     }
 
@@ -62,6 +64,6 @@ class HostViewModel(private val host: ModelHost, private val choices: Choices) :
     fun use(backend: Backend) {
         if (backend == choices.backend) return
         choices.backend = backend
-        host.start()
+        host.open()
     }
 }

@@ -19,16 +19,13 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
+import dev.edgekit.core.AdapterInfo
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.Backend
-import dev.edgekit.core.bundle.AdapterManifest
-import dev.edgekit.core.bundle.Bundle
-import dev.edgekit.core.bundle.Quality
-import dev.edgekit.core.bundle.QualityCheck
-import dev.edgekit.core.bundle.Task
-import dev.edgekit.core.tasks.callingOf
-import dev.edgekit.core.tasks.contextTokens
-import dev.edgekit.core.tasks.task
+import dev.edgekit.core.ModelInfo
+import dev.edgekit.core.Quality
+import dev.edgekit.core.QualityCheck
+import dev.edgekit.core.TaskInfo
 import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.HostState
 
@@ -37,8 +34,8 @@ import dev.edgekit.sample.tasks.HostState
  * @property switchTime seconds that the latest change to this task's adapter took, null when that was another's
  */
 data class ModelUiState(
-    val bundle: Bundle,
-    val task: Task,
+    val info: ModelInfo,
+    val task: TaskInfo,
     val runtimeVersion: String?,
     val backend: Backend?,
     val switchTime: Double? = null,
@@ -50,9 +47,9 @@ fun ModelRoute(host: HostState, task: String, onBack: (() -> Unit)?) {
         is HostState.Ready -> {
             val switch by host.model.lastSwitch.collectAsStateWithLifecycle()
             val took = switch?.takeIf { it.task == task }?.seconds
-            host.model.bundle.task(task)?.let { ModelUiState(host.model.bundle, it, host.model.engine.runtimeVersion, host.model.backend, took) }
+            host.model.info.task(task)?.let { ModelUiState(host.model.info, it, host.model.runtimeVersion, host.model.backend, took) }
         }
-        is HostState.Lent -> host.bundle.task(task)?.let { ModelUiState(host.bundle, it, null, null) }
+        is HostState.Lent -> host.model.info.task(task)?.let { ModelUiState(host.model.info, it, null, null) }
         else -> null
     }
     if (state != null) ModelScreen(state, onBack)
@@ -61,42 +58,42 @@ fun ModelRoute(host: HostState, task: String, onBack: (() -> Unit)?) {
 /** The model card: what answers, how well, and under which terms. */
 @Composable
 fun ModelScreen(state: ModelUiState, onBack: (() -> Unit)? = {}) = Frame(stringResource(R.string.model_card), onBack) { padding ->
-    val bundle = state.bundle
-    val adapter = bundle.adapterOf(state.task)
-    val name = bundle.manifest?.name ?: bundle.model.nameWithoutExtension
+    val info = state.info
+    val adapter = state.task.adapter
+    val form = if (state.task.tools.isEmpty()) answerForm(state.task.format) else R.string.answers_calls
     ScrollingColumn(padding) {
         if (adapter == null) {
-            Section(name) {
+            Section(info.name) {
                 state.task.description?.let { Text(it) }
                 ModelFacts(state)
-                AnswerFact(if (bundle.callingOf(state.task) != null) R.string.answers_calls else answerForm(bundle.manifest?.answerFormat))
+                AnswerFact(form)
                 EngineFacts(state)
             }
             Section(stringResource(R.string.quality)) { Verdict(state.task.quality) }
-            Digest(R.string.digest, bundle.manifest?.model?.sha256)
+            Digest(R.string.digest, info.sha256)
         } else {
-            Section(adapter.manifest.name) {
+            Section(adapter.name) {
                 state.task.description?.let { Text(it) }
-                AdapterFacts(adapter.manifest, state.switchTime)
-                AnswerFact(answerForm(adapter.manifest.answerFormat))
+                AdapterFacts(adapter, state.switchTime)
+                AnswerFact(form)
             }
             Section(stringResource(R.string.quality)) { Verdict(state.task.quality) }
-            Section(stringResource(R.string.base_model, name)) {
+            Section(stringResource(R.string.base_model, info.name)) {
                 ModelFacts(state)
                 EngineFacts(state)
             }
-            Digest(R.string.digest_of_adapter, adapter.manifest.sidecar.sha256)
-            Digest(R.string.digest_of_base, bundle.manifest?.model?.sha256)
-            Terms(R.string.terms_of_adapter, adapter.notice ?: adapter.manifest.licence)
+            Digest(R.string.digest_of_adapter, adapter.sha256)
+            Digest(R.string.digest_of_base, info.sha256)
+            Terms(R.string.terms_of_adapter, adapter.notice ?: adapter.licence)
         }
-        Terms(if (adapter == null) R.string.terms else R.string.terms_of_base, bundle.notice ?: bundle.manifest?.licence)
+        Terms(if (adapter == null) R.string.terms else R.string.terms_of_base, info.notice ?: info.licence)
     }
 }
 
 @Composable
-private fun AdapterFacts(adapter: AdapterManifest, switchTime: Double?) {
+private fun AdapterFacts(adapter: AdapterInfo, switchTime: Double?) {
     Figure(stringResource(R.string.trained_as), adapter.source)
-    Figure(stringResource(R.string.adapter_size), bytes(adapter.sidecar.size))
+    Figure(stringResource(R.string.adapter_size), bytes(adapter.bytes))
     val rank = number(adapter.trainedRank)
     Figure(
         stringResource(R.string.rank),
@@ -108,11 +105,11 @@ private fun AdapterFacts(adapter: AdapterManifest, switchTime: Double?) {
 
 @Composable
 private fun ModelFacts(state: ModelUiState) {
-    val manifest = state.bundle.manifest
-    Figure(stringResource(R.string.file_size), bytes(manifest?.model?.size ?: state.bundle.model.length()))
-    manifest?.let { Figure(stringResource(R.string.recipe), it.recipe) }
-    val context = state.bundle.contextTokens
+    Figure(stringResource(R.string.file_size), bytes(state.info.modelBytes))
+    state.info.recipe?.let { Figure(stringResource(R.string.recipe), it) }
+    val context = state.info.contextTokens
     Figure(stringResource(R.string.context), pluralStringResource(R.plurals.tokens, context, number(context)))
+    Figure(stringResource(R.string.memory_need), bytes(state.info.memory.total))
 }
 
 @Composable
@@ -121,15 +118,15 @@ private fun AnswerFact(@StringRes form: Int) = Figure(stringResource(R.string.an
 @Composable
 private fun EngineFacts(state: ModelUiState) {
     state.runtimeVersion?.let { Figure(stringResource(R.string.runtime), it) }
-    state.bundle.manifest?.let { Figure(stringResource(R.string.minimum_runtime), it.minimumRuntime) }
+    state.info.minimumRuntime?.let { Figure(stringResource(R.string.minimum_runtime), it) }
     state.backend?.let { Figure(stringResource(R.string.backend), backendName(it)) }
 }
 
 @Composable
-private fun Digest(@StringRes title: Int, sha256: String?) = Section(stringResource(title)) {
+private fun Digest(@StringRes title: Int, sha256: String) = Section(stringResource(title)) {
     SelectionContainer {
         Text(
-            sha256 ?: stringResource(R.string.no_digest),
+            sha256,
             fontFamily = FontFamily.Monospace,
             style = MaterialTheme.typography.bodySmall,
         )

@@ -11,7 +11,7 @@ import androidx.compose.ui.geometry.Size
 import androidx.compose.ui.graphics.PathEffect
 import androidx.compose.ui.unit.LayoutDirection
 import androidx.compose.ui.unit.dp
-import dev.edgekit.core.tasks.Spread
+import dev.edgekit.core.Spread
 
 /**
  * Every run as a bar from zero, in the order in which they ran, and the median as a dashed line: shows at a glance

@@ -22,7 +22,7 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.unit.dp
 import androidx.lifecycle.compose.collectAsStateWithLifecycle
-import dev.edgekit.core.tasks.Comparison
+import dev.edgekit.core.GoldenResult
 import dev.edgekit.sample.R
 
 @Composable
@@ -65,7 +65,7 @@ private fun Verdict(state: SelfTestUiState) = Section(null) {
 }
 
 @Composable
-private fun Compared(comparison: Comparison) = Section(null) {
+private fun Compared(comparison: GoldenResult) = Section(null) {
     Row(
         Modifier.fillMaxWidth().semantics(mergeDescendants = true) {},
         horizontalArrangement = Arrangement.spacedBy(12.dp),
@@ -76,12 +76,12 @@ private fun Compared(comparison: Comparison) = Section(null) {
             stringResource(if (comparison.same) R.string.same else R.string.differs),
             tint = color,
         )
-        Text(comparison.golden.prompt, Modifier.weight(1f), style = MaterialTheme.typography.titleSmall)
+        Text(comparison.prompt, Modifier.weight(1f), style = MaterialTheme.typography.titleSmall)
     }
     if (comparison.same) {
-        Verbatim(null, comparison.golden.answer)
+        Verbatim(null, comparison.expected)
     } else {
-        Verbatim(stringResource(R.string.desktop_said), comparison.golden.answer)
+        Verbatim(stringResource(R.string.desktop_said), comparison.expected)
         val failure = comparison.failure
         Verbatim(stringResource(R.string.phone_said), comparison.answer ?: failure?.let { explain(it).title }.orEmpty())
     }

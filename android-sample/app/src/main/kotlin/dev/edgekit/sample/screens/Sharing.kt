@@ -7,9 +7,7 @@ import android.content.Intent
 import android.os.Build
 import android.widget.Toast
 import androidx.core.content.FileProvider
-import dev.edgekit.core.tasks.BenchmarkResult
-import dev.edgekit.core.tasks.toCsv
-import dev.edgekit.core.tasks.toJson
+import dev.edgekit.core.BenchmarkReport
 import dev.edgekit.sample.R
 import java.io.File
 
@@ -19,8 +17,8 @@ enum class ExportFormat(val extension: String, val mimeType: String) {
 }
 
 /** Hands the result to an app that the user chooses, as a file that this app provides to it and to no other. */
-fun shareResult(context: Context, result: BenchmarkResult, format: ExportFormat) {
-    val file = writeResult(File(context.cacheDir, SHARED), result, format, context.packageName)
+fun shareResult(context: Context, result: BenchmarkReport, format: ExportFormat) {
+    val file = writeResult(File(context.cacheDir, SHARED), result, format)
     val uri = FileProvider.getUriForFile(context, "${context.packageName}.files", file)
     val send = Intent(Intent.ACTION_SEND)
         .setType(format.mimeType)
@@ -45,13 +43,13 @@ fun shareText(context: Context, text: String) {
 }
 
 /** Replaces what was shared before: it is for the moment. */
-fun writeResult(directory: File, result: BenchmarkResult, format: ExportFormat, runner: String): File {
+fun writeResult(directory: File, result: BenchmarkReport, format: ExportFormat): File {
     directory.deleteRecursively()
     directory.mkdirs()
-    val name = "${result.bundle.model.nameWithoutExtension}-bench.${format.extension}"
+    val name = "${result.model}-bench.${format.extension}"
     val text = when (format) {
-        ExportFormat.JSON -> result.toJson(runner)
-        ExportFormat.CSV -> result.toCsv()
+        ExportFormat.JSON -> result.json
+        ExportFormat.CSV -> result.csv
     }
     return File(directory, name).apply { writeText(text) }
 }

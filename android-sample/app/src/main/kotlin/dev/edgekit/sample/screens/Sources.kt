@@ -8,12 +8,11 @@ import androidx.lifecycle.viewmodel.CreationExtras
 import androidx.lifecycle.viewmodel.compose.viewModel
 import androidx.lifecycle.viewmodel.initializer
 import androidx.lifecycle.viewmodel.viewModelFactory
-import dev.edgekit.core.tasks.Benchmark
 import dev.edgekit.sample.tasks.Choices
 import dev.edgekit.sample.tasks.ModelHost
 
 /** What view models are built from: one of each in the process. */
-class Sources(val host: ModelHost, val choices: Choices, val benchmark: Benchmark)
+class Sources(val host: ModelHost, val choices: Choices)
 
 /** The application, as view models see it. */
 interface HasSources {
@@ -27,7 +26,7 @@ val ViewModels = viewModelFactory {
 /** Those of one task, by its id. */
 fun viewModelsOf(task: String) = viewModelFactory {
     initializer { TaskViewModel(sources().host, task, createSavedStateHandle()) }
-    initializer { BenchmarkViewModel(sources().host, task, sources().benchmark) }
+    initializer { BenchmarkViewModel(sources().host, task) }
     initializer { SelfTestViewModel(sources().host, task) }
 }
 

@@ -24,6 +24,7 @@ import androidx.compose.ui.Alignment
 import androidx.compose.ui.Modifier
 import androidx.compose.ui.draw.scale
 import androidx.compose.ui.res.painterResource
+import androidx.compose.ui.res.pluralStringResource
 import androidx.compose.ui.res.stringResource
 import androidx.compose.ui.semantics.LiveRegionMode
 import androidx.compose.ui.semantics.heading
@@ -32,52 +33,56 @@ import androidx.compose.ui.semantics.semantics
 import androidx.compose.ui.text.font.FontFamily
 import androidx.compose.ui.text.style.TextAlign
 import androidx.compose.ui.unit.dp
-import dev.edgekit.core.bundle.InstallState
-import dev.edgekit.core.tasks.OpeningPhase
+import dev.edgekit.core.EdgekitFailure
+import dev.edgekit.core.OpenProgress
 import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.HostState
 
 /**
- * What is seen until the model is ready.
+ * What the start asks for.
  *
- * @param onBuiltIn back to the app's own bundle; null when that is the one which is starting
+ * @property openBuiltIn back to the app's own bundle; null when that is the one which is starting
+ * @property openInLittleMemory with a context of so many tokens, or with its own for null
  */
+data class StartActions(
+    val retry: () -> Unit,
+    val pick: () -> Unit,
+    val openBuiltIn: (() -> Unit)? = null,
+    val openInLittleMemory: (contextTokens: Int?) -> Unit = {},
+)
+
+/** What is seen until the model is ready. */
 @Composable
-fun StartScreen(state: HostState, onRetry: () -> Unit, onPick: () -> Unit, onBuiltIn: (() -> Unit)?) = Surface(Modifier.fillMaxSize()) {
+fun StartScreen(state: HostState, actions: StartActions) = Surface(Modifier.fillMaxSize()) {
     Column(
         Modifier.fillMaxSize().safeDrawingPadding().verticalScroll(rememberScrollState()).padding(24.dp),
         verticalArrangement = Arrangement.spacedBy(16.dp, Alignment.CenterVertically),
         horizontalAlignment = Alignment.CenterHorizontally,
     ) {
         when (state) {
-            is HostState.Failed -> Failure(explain(state.failure), onRetry, onPick, onBuiltIn)
-            is HostState.Installing -> Installing(state.progress)
-            is HostState.Opening -> Step(
-                title = stringResource(R.string.starting),
-                detail = stringResource(
-                    if (state.phase == OpeningPhase.COMPARING) R.string.comparing_gpu else R.string.loading_weights,
-                ),
-                progress = null,
-            )
+            is HostState.Failed -> Failure(state.failure, actions)
+            is HostState.Opening -> Opening(state.progress)
             is HostState.Lent, is HostState.Ready -> Unit
         }
     }
 }
 
 @Composable
-private fun ColumnScope.Installing(progress: InstallState?) = when (progress) {
-    is InstallState.Copying -> Step(
+private fun ColumnScope.Opening(progress: OpenProgress?) = when (progress) {
+    is OpenProgress.Copying -> Step(
         title = stringResource(R.string.copying),
         detail = stringResource(R.string.size_of_size, bytes(progress.done), bytes(progress.total)),
         progress = share(progress.done, progress.total),
         hint = stringResource(R.string.copying_hint),
     )
-    is InstallState.Checking -> Step(
+    is OpenProgress.Checking -> Step(
         title = stringResource(R.string.checking),
         detail = stringResource(R.string.size_of_size, bytes(progress.done), bytes(progress.total)),
         progress = share(progress.done, progress.total),
     )
-    else -> Step(stringResource(R.string.looking_for_model), null, null)
+    OpenProgress.Starting -> Step(stringResource(R.string.starting), stringResource(R.string.loading_weights), null)
+    OpenProgress.Comparing -> Step(stringResource(R.string.starting), stringResource(R.string.comparing_gpu), null)
+    null -> Step(stringResource(R.string.looking_for_model), null, null)
 }
 
 private fun share(done: Long, total: Long) = if (total > 0) done.toFloat() / total else 0f
@@ -114,7 +119,8 @@ private fun ColumnScope.Step(title: String, detail: String?, progress: Float?, h
 private const val ICON_WITHOUT_MARGIN = 1.6f
 
 @Composable
-private fun ColumnScope.Failure(what: Explanation, onRetry: () -> Unit, onPick: () -> Unit, onBuiltIn: (() -> Unit)?) {
+private fun ColumnScope.Failure(failure: Exception, actions: StartActions) {
+    val what = explain(failure)
     Icon(painterResource(R.drawable.ic_failure), null, Modifier.size(56.dp), tint = MaterialTheme.colorScheme.error)
     Text(
         what.title,
@@ -124,9 +130,19 @@ private fun ColumnScope.Failure(what: Explanation, onRetry: () -> Unit, onPick: 
     )
     Text(what.remedy, Modifier.widthIn(max = 480.dp), style = MaterialTheme.typography.bodyLarge, textAlign = TextAlign.Center)
     if (what.detail != null) Detail(what.detail)
-    Button(onRetry) { Text(stringResource(R.string.retry)) }
-    OutlinedButton(onPick) { Text(stringResource(R.string.open_another)) }
-    if (onBuiltIn != null) OutlinedButton(onBuiltIn) { Text(stringResource(R.string.back_to_built_in)) }
+    Button(actions.retry) { Text(stringResource(R.string.retry)) }
+    if (failure is EdgekitFailure.NotEnoughMemory) LittleMemory(failure.contextTokens, actions.openInLittleMemory)
+    OutlinedButton(actions.pick) { Text(stringResource(R.string.open_another)) }
+    actions.openBuiltIn?.let { OutlinedButton(it) { Text(stringResource(R.string.back_to_built_in)) } }
+}
+
+/** Ways to open it all the same. [fitting]: tokens of a context for which there is enough; null when none fits. */
+@Composable
+private fun LittleMemory(fitting: Int?, open: (Int?) -> Unit) {
+    if (fitting != null) {
+        OutlinedButton({ open(fitting) }) { Text(pluralStringResource(R.plurals.open_with_context, fitting, number(fitting))) }
+    }
+    OutlinedButton({ open(null) }) { Text(stringResource(R.string.open_anyway)) }
 }
 
 /** The reason in the program's own words: for whoever reports it. */

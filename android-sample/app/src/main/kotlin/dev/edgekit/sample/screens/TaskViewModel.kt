@@ -3,17 +3,11 @@ package dev.edgekit.sample.screens
 import androidx.lifecycle.SavedStateHandle
 import androidx.lifecycle.ViewModel
 import androidx.lifecycle.viewModelScope
+import dev.edgekit.core.EdgekitFailure
+import dev.edgekit.core.Model
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.answers.Answer
-import dev.edgekit.core.answers.AnswerReader
-import dev.edgekit.core.answers.readCallingAnswer
 import dev.edgekit.core.calls.Settled
-import dev.edgekit.core.engine.ConversationSettings
-import dev.edgekit.core.tasks.callingOf
-import dev.edgekit.core.tasks.contextTokens
-import dev.edgekit.core.tasks.isOneTurn
-import dev.edgekit.core.tasks.settingsOf
-import dev.edgekit.core.tasks.task
 import dev.edgekit.sample.tasks.Dialogue
 import dev.edgekit.sample.tasks.DialogueState
 import dev.edgekit.sample.tasks.Ending
@@ -64,7 +58,7 @@ data class TaskUiState(
 )
 
 @OptIn(ExperimentalCoroutinesApi::class)
-class TaskViewModel(host: ModelHost, private val id: String, private val saved: SavedStateHandle) : ViewModel() {
+class TaskViewModel(private val host: ModelHost, private val id: String, private val saved: SavedStateHandle) : ViewModel() {
     private val dialogue = MutableStateFlow<Dialogue?>(null)
 
     /** Null while no model is ready. Answers are read where no frame waits for it. */
@@ -82,10 +76,19 @@ class TaskViewModel(host: ModelHost, private val id: String, private val saved: 
         }
         viewModelScope.launch {
             host.models.collect { model ->
+                // A model that is lent has its engine to itself.
+                dialogue.value?.stop()
                 transcript = dialogue.value?.state?.value?.transcript ?: transcript
-                dialogue.value = model?.bundle?.task(id)?.let { Dialogue(model, it, transcript) }
+                dialogue.value = model?.let(::dialogueWith)
             }
         }
+    }
+
+    /** Null where there is no such task, or the model is closed already. */
+    private fun dialogueWith(model: Model): Dialogue? = try {
+        model.info.task(id)?.let { Dialogue(model, it, host.floor, host.scope, transcript) }
+    } catch (_: EdgekitFailure) {
+        null
     }
 
     fun send(prompt: String) {
@@ -113,10 +116,8 @@ class TaskViewModel(host: ModelHost, private val id: String, private val saved: 
 }
 
 private fun uiStates(open: Dialogue): Flow<TaskUiState> {
-    val settings = open.bundle.settingsOf(open.task)
-    val reader = AnswerReader(settings.answerFormat, open.task.actions)
-    val turns = ShownTurns { shown(it, reader, open) }
-    return open.state.map { uiState(open, it, settings, turns) }
+    val turns = ShownTurns(open::read)
+    return open.state.map { uiState(open, it, turns) }
 }
 
 /** Turns as they are shown; one that did not change is not read again. */
@@ -126,32 +127,24 @@ class ShownTurns(private val read: (Turn) -> Answer) {
     fun of(turns: List<Turn>): List<ShownTurn> {
         before = turns.mapIndexed { index, turn ->
             before.getOrNull(index)?.takeIf { it.first === turn }
-                ?: (turn to ShownTurn(turn.prompt.takeIf { turn.results == null }, read(turn), turn.ending))
+                ?: (turn to ShownTurn(turn.prompt, read(turn), turn.ending))
         }
         return before.map { it.second }
     }
 }
 
-private fun uiState(open: Dialogue, state: DialogueState, settings: ConversationSettings, turns: ShownTurns): TaskUiState {
-    return TaskUiState(
-        title = open.task.title,
-        description = open.task.description,
-        examples = open.task.examples,
-        turns = turns.of(state.transcript.turns),
-        answering = state.answering,
-        refusal = state.refusal,
-        contextUsed = state.transcript.contextUsed,
-        contextTokens = open.bundle.contextTokens,
-        sampling = state.transcript.sampling,
-        defaultSampling = settings.sampling,
-        calls = open.bundle.callingOf(open.task) != null,
-        answersInFormat = settings.answerFormat != null,
-        oneTurn = open.bundle.isOneTurn(open.task),
-    )
-}
-
-private fun shown(turn: Turn, reader: AnswerReader, open: Dialogue): Answer {
-    val ended = turn.ending != null
-    val calling = open.bundle.callingOf(open.task) ?: return reader.read(turn.answer, ended)
-    return readCallingAnswer(turn.answer, calling, turn.settled, ended)
-}
+private fun uiState(open: Dialogue, state: DialogueState, turns: ShownTurns) = TaskUiState(
+    title = open.task.title,
+    description = open.task.description,
+    examples = open.task.examples,
+    turns = turns.of(state.transcript.turns),
+    answering = state.answering,
+    refusal = state.refusal,
+    contextUsed = state.transcript.contextUsed,
+    contextTokens = open.model.info.contextTokens,
+    sampling = state.transcript.sampling,
+    defaultSampling = open.task.sampling,
+    calls = open.task.tools.isNotEmpty(),
+    answersInFormat = open.task.format != null,
+    oneTurn = open.task.oneTurn,
+)

@@ -19,8 +19,8 @@ import androidx.compose.ui.unit.dp
 import dev.edgekit.compose.AnswerView
 import dev.edgekit.compose.CallActions
 import dev.edgekit.compose.textOf
-import dev.edgekit.core.engine.StopReason
-import dev.edgekit.core.engine.TurnStats
+import dev.edgekit.core.Figures
+import dev.edgekit.core.Finish
 import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.Ending
 
@@ -44,7 +44,7 @@ fun TurnView(
     if (turn.ending != null) AnswerTools(turn, onEdit)
     when (val ending = turn.ending) {
         null -> Unit
-        is Ending.Finished -> Figures(ending.stats)
+        is Ending.Finished -> FiguresNote(ending.finish, ending.figures)
         is Ending.Stopped -> Note(stringResource(R.string.stopped))
         is Ending.Failed -> {
             val what = explain(ending.failure)
@@ -66,14 +66,14 @@ private fun AnswerTools(turn: ShownTurn, onEdit: (String) -> Unit) = Row(Modifie
 }
 
 @Composable
-private fun Figures(stats: TurnStats) {
-    val isFull = stats.stopReason == StopReason.CONTEXT_FULL
+private fun FiguresNote(finish: Finish, figures: Figures) {
+    val isFull = finish == Finish.CONTEXT_FULL
     if (!LocalDeveloperMode.current) {
         if (isFull) Note(stringResource(R.string.context_is_full))
         return
     }
-    val figures = stringResource(R.string.turn_figures, seconds(stats.timeToFirstToken), speed(stats.decodeSpeed))
-    val whole = if (isFull) "$figures · ${stringResource(R.string.context_full)}" else figures
+    val short = stringResource(R.string.turn_figures, seconds(figures.timeToFirstToken), speed(figures.decodeSpeed))
+    val whole = if (isFull) "$short · ${stringResource(R.string.context_full)}" else short
     Note(whole, Modifier.testTag("figures"))
 }
 

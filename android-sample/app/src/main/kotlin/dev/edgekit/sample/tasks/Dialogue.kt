@@ -1,29 +1,22 @@
 package dev.edgekit.sample.tasks
 
+import dev.edgekit.core.EdgekitFailure
 import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Model
+import dev.edgekit.core.Reply
 import dev.edgekit.core.Sampling
-import dev.edgekit.core.bundle.Bundle
-import dev.edgekit.core.bundle.Task
+import dev.edgekit.core.Session
+import dev.edgekit.core.TaskInfo
+import dev.edgekit.core.answers.Answer
 import dev.edgekit.core.calls.Settled
-import dev.edgekit.core.calls.readCalls
 import dev.edgekit.core.calls.resultsOf
-import dev.edgekit.core.engine.Conversation
-import dev.edgekit.core.engine.Message
-import dev.edgekit.core.engine.Piece
-import dev.edgekit.core.engine.Role
-import dev.edgekit.core.tasks.ConversationHolder
-import dev.edgekit.core.tasks.OpenModel
-import dev.edgekit.core.tasks.callingOf
-import dev.edgekit.core.tasks.identityOf
-import dev.edgekit.core.tasks.isOneTurn
-import dev.edgekit.core.tasks.settingsOf
-import dev.edgekit.core.tasks.task
 import kotlinx.coroutines.CancellationException
-import kotlinx.coroutines.CoroutineDispatcher
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.Job
 import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
@@ -37,52 +30,54 @@ data class Refusal(val prompt: String, val excess: Int)
 data class DialogueState(val transcript: Transcript, val answering: Boolean = false, val refusal: Refusal? = null)
 
 /**
- * The conversation of a task as it is shown, and the engine's conversation behind it, which is opened when it is needed and
- * again after another task had the engine.
+ * The conversation of a task as it is shown, and the session behind it.
  *
- * Where the task takes one turn, each message begins a conversation of its own; what is shown stays.
+ * Where the task takes one turn, each message stands alone; what is shown stays.
  *
  * Its functions are called on one thread. [before] is taken up again if it was held with the same model and adapter.
+ *
+ * @param scope answers come in it
+ * @throws EdgekitFailure when the model is closed meanwhile, or the task cannot be used
  */
 class Dialogue(
-    private val model: OpenModel,
-    val task: Task,
+    val model: Model,
+    val task: TaskInfo,
+    private val floor: Floor,
+    private val scope: CoroutineScope,
     before: Transcript? = null,
-    private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
-) : ConversationHolder {
-    val bundle: Bundle = model.bundle
-
-    private val settings = bundle.settingsOf(task)
-    private val oneTurn = bundle.isOneTurn(task)
-    private val fresh = Transcript(bundle.identityOf(task), sampling = settings.sampling)
+) {
+    private val fresh = Transcript(listOfNotNull(model.info.sha256, task.adapter?.sha256).joinToString(" "), sampling = task.sampling)
     private val _state = MutableStateFlow(DialogueState(before?.takeIf { it.model == fresh.model } ?: fresh))
     val state: StateFlow<DialogueState> = _state.asStateFlow()
 
     @Volatile
+    private var session: Session = _state.value.transcript.let { model.session(task.id, it.sampling, it.history) }
+
+    @Volatile
     private var answering: Job? = null
 
-    /** What the engine's conversation holds is not what is shown. */
-    @Volatile
-    private var outdated = false
-
     /** Sends a prompt unless an answer is under way. A prompt that is too long comes back as [DialogueState.refusal]. */
-    fun send(prompt: String) = begin(Message(Role.USER, prompt), isPrompt = true)
+    fun send(prompt: String) = begin(prompt) { it.ask(prompt) }
 
     /** Notes what became of a call of the last answer. When that is known of all, the model goes on with the results. */
     fun settle(index: Int, settled: Settled) {
-        val calling = bundle.callingOf(task) ?: return
         if (_state.value.answering) return
         editLast { it.copy(settled = it.settled + (index to settled)) }
         val turn = _state.value.transcript.turns.lastOrNull() ?: return
-        resultsOf(readCalls(turn.answer, calling.dialect), calling, turn.settled)?.let { begin(it, isPrompt = false) }
+        val asked = (read(turn) as? Answer.Calls)?.asked ?: return
+        resultsOf(asked)?.let { results -> begin(prompt = null) { it.results(results) } }
     }
 
-    private fun begin(message: Message, isPrompt: Boolean) {
+    /** An answer in the form that the task's answers have. */
+    fun read(turn: Turn): Answer = session.read(turn.answer, isWhole = turn.ending != null, turn.settled)
+
+    /** @param prompt null where the model goes on with what was called */
+    private fun begin(prompt: String?, replies: (Session) -> Flow<Reply>) {
         // The state, not the job: it still runs for a moment after it has told that the answer ended.
         if (_state.value.answering) return
         _state.update { it.copy(answering = true, refusal = null) }
-        // It is known before it runs: whoever takes the engine waits for it.
-        val job = model.scope.launch(dispatcher, CoroutineStart.LAZY) { answer(message, isPrompt) }
+        // It is known before it runs: whoever takes the floor waits for it.
+        val job = scope.launch(Dispatchers.IO, CoroutineStart.LAZY) { answer(prompt, replies) }
         answering = job
         job.start()
     }
@@ -94,78 +89,58 @@ class Dialogue(
         _state.update { it.copy(answering = false) }
     }
 
-    override suspend fun yieldEngine() = stop()
-
     suspend fun reset() {
         stop()
-        outdated = true
+        session.reset()
         _state.value = DialogueState(fresh.copy(sampling = _state.value.transcript.sampling))
     }
 
     /** Goes on with other settings and what was said so far. */
     suspend fun use(sampling: Sampling) {
         stop()
-        outdated = true
+        try {
+            session = model.session(task.id, sampling, session.history)
+        } catch (_: EdgekitFailure.Closed) {
+            // The model that comes after it takes the settings from the transcript.
+        }
         _state.update { it.copy(transcript = it.transcript.copy(sampling = sampling)) }
     }
 
-    private suspend fun answer(message: Message, isPrompt: Boolean) {
-        val turn = if (isPrompt) Turn(message.text) else Turn("", results = message)
-        editTurns { it + turn }
+    private suspend fun answer(prompt: String?, replies: (Session) -> Flow<Reply>) {
+        editTurns { it + Turn(prompt) }
         var ending: Ending = Ending.Stopped
-        var conversation: Conversation? = null
         try {
-            conversation = converse(isPrompt)
-            conversation.send(message).collect { piece ->
-                when (piece) {
-                    is Piece.Text -> editLast { it.copy(answer = it.answer + piece.text) }
-                    is Piece.Done -> ending = Ending.Finished(piece.stats)
+            floor.take(this)
+            replies(session).collect { reply ->
+                when (reply) {
+                    is Reply.Partial -> editLast { it.copy(answer = reply.text) }
+                    is Reply.Complete -> ending = Ending.Finished(reply.finish, reply.figures)
                 }
             }
         } catch (failure: EngineFailure.PromptTooLong) {
-            if (isPrompt) {
+            if (prompt != null) {
                 editTurns { it.dropLast(1) }
-                _state.update { it.copy(refusal = Refusal(message.text, failure.tokens - failure.room)) }
+                _state.update { it.copy(refusal = Refusal(prompt, failure.tokens - failure.room)) }
             } else {
                 ending = Ending.Failed(failure)
             }
-        } catch (failure: EngineFailure) {
+        } catch (_: EdgekitFailure.Closed) {
+            // The model makes room for another, or for other apps: what there is of the answer stays.
+        } catch (failure: EdgekitFailure) {
             ending = Ending.Failed(failure)
         } catch (failure: Exception) {
             if (failure is CancellationException) throw failure
             ending = Ending.Failed(EngineFailure.Other(failure.message ?: failure.toString(), failure))
         } finally {
-            end(ending, conversation?.let(::used) ?: 0)
+            end(ending)
         }
     }
 
-    /** @param isPrompt else it goes on with what was called, in the same turn */
-    private suspend fun converse(isPrompt: Boolean): Conversation =
-        model.conversationOf(this, task, renewed = outdated || (oneTurn && isPrompt)) {
-            val transcript = _state.value.transcript
-            val history = when {
-                !oneTurn -> transcript.history
-                isPrompt -> emptyList()
-                else -> transcript.exchange
-            }
-            settings.copy(sampling = transcript.sampling, history = history)
-        }.also { outdated = false }
-
-    /** 0 where the conversation is closed already. */
-    private fun used(conversation: Conversation): Int = try {
-        conversation.tokenCount
-    } catch (_: IllegalStateException) {
-        0
-    }
-
-    /** @param used tokens in the engine's cache */
-    private fun end(ending: Ending, used: Int) {
-        val cutOff = _state.value.transcript.turns.lastOrNull()?.ending == null && ending !is Ending.Finished
-        // Half an answer is in the engine's cache without its end: the next prompt starts from what is shown.
-        if (cutOff) outdated = true
+    private fun end(ending: Ending) {
         editLast { it.copy(ending = it.ending ?: ending) }
         _state.update {
-            val transcript = if (used > 0) it.transcript.copy(contextUsed = used) else it.transcript
+            val used = session.contextUsed
+            val transcript = it.transcript.copy(history = session.history, contextUsed = if (used > 0) used else it.transcript.contextUsed)
             it.copy(transcript = transcript, answering = false)
         }
     }

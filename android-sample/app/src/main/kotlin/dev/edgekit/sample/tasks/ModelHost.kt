@@ -1,20 +1,15 @@
 package dev.edgekit.sample.tasks
 
 import dev.edgekit.core.Backend
-import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.BundleSource
+import dev.edgekit.core.EdgekitFailure
 import dev.edgekit.core.EngineFailure
-import dev.edgekit.core.bundle.Bundle
-import dev.edgekit.core.bundle.InstallState
-import dev.edgekit.core.engine.ChosenEngine
-import dev.edgekit.core.tasks.EngineOpener
-import dev.edgekit.core.tasks.OpenModel
-import dev.edgekit.core.tasks.OpeningPhase
-import dev.edgekit.core.tasks.identity
+import dev.edgekit.core.Model
+import dev.edgekit.core.OpenOptions
+import dev.edgekit.core.OpenProgress
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Job
-import kotlinx.coroutines.NonCancellable
-import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
@@ -22,58 +17,44 @@ import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.asStateFlow
 import kotlinx.coroutines.flow.distinctUntilChanged
 import kotlinx.coroutines.flow.map
-import kotlinx.coroutines.job
+import kotlinx.coroutines.flow.update
 import kotlinx.coroutines.launch
-import kotlinx.coroutines.plus
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
-import kotlinx.coroutines.withContext
-
-/** Which bundle the app works with. */
-sealed interface BundleChoice {
-    data object BuiltIn : BundleChoice
-
-    /** @property uri of a document that the user picked */
-    data class Picked(val uri: String) : BundleChoice
-}
-
-/** Brings the file of a bundle into the app's storage. */
-fun interface BundleSource {
-    fun install(choice: BundleChoice): Flow<InstallState>
-}
 
 sealed interface HostState {
-    data class Installing(val progress: InstallState?) : HostState
+    /** @property progress null while nothing that takes time has begun */
+    data class Opening(val progress: OpenProgress?) : HostState
 
-    data class Opening(val bundle: Bundle, val phase: OpeningPhase) : HostState
+    data class Ready(val model: Model) : HostState
 
-    data class Ready(val model: OpenModel) : HostState
+    /** A benchmark has the model to itself. */
+    data class Lent(val model: Model) : HostState
 
-    /** A benchmark has the bundle to itself and opens engines of its own. */
-    data class Lent(val bundle: Bundle) : HostState
-
-    /** @property failure a [BundleFailure], an [EngineFailure], or what nobody thought of */
+    /** @property failure an [EdgekitFailure], or what nobody thought of */
     data class Failed(val failure: Exception) : HostState
 }
 
+/** Opens the model of a bundle: [dev.edgekit.core.Edgekit.open]. */
+fun interface Opener {
+    suspend fun open(bundle: BundleSource, options: OpenOptions): Model
+}
+
 /** Keeps the one model of this process, whatever becomes of activities: a second copy would not fit into a small phone. */
-class ModelHost(
-    private val bundles: BundleSource,
-    private val engines: EngineOpener,
-    private val choices: Choices,
-    private val scope: CoroutineScope,
-    private val mark: OpeningMark? = null,
-) {
-    private val _state = MutableStateFlow<HostState>(HostState.Installing(null))
+class ModelHost(private val opener: Opener, private val choices: Choices, val scope: CoroutineScope) {
+    private val _state = MutableStateFlow<HostState>(HostState.Opening(null))
     val state: StateFlow<HostState> = _state.asStateFlow()
 
     /** The model while it is ready. */
-    val models: Flow<OpenModel?> = state.map { (it as? HostState.Ready)?.model }.distinctUntilChanged()
+    val models: Flow<Model?> = state.map { (it as? HostState.Ready)?.model }.distinctUntilChanged()
+
+    /** Whose answer is under way. */
+    val floor = Floor()
 
     /** What is open, or was last asked for. It is kept for the next process once it is open: one that takes this process with
      * it is not tried again. */
     @Volatile
-    var choice: BundleChoice = choices.bundle
+    var choice: BundleSource = choices.bundle
         private set
 
     private var starting: Job? = null
@@ -82,108 +63,95 @@ class ModelHost(
     @Volatile
     private var resting = false
 
-    /** [start] unless that was done before. */
+    /** What its user decided where memory is short; null for the bundle's own context. */
+    private var contextTokens: Int? = null
+    private var beyondMemory = false
+
+    /** [open] unless that was done before. */
     fun ensureStarted() {
-        if (starting == null) start()
+        if (starting == null) open()
     }
 
-    /** Installs and opens [chosen]; also after a failure, or when another backend was chosen. */
-    fun start(chosen: BundleChoice = choice) {
-        choice = chosen
-        resting = false
-        val before = starting
-        starting = scope.launch {
-            before?.cancelAndJoin()
-            oneAtATime.withLock { closeThen { install(chosen)?.let { open(it, chosen) } } }
+    /** Opens [chosen], also when another backend was chosen. */
+    fun open(chosen: BundleSource = choice) {
+        if (chosen != choice) {
+            contextTokens = null
+            beyondMemory = false
         }
+        begin(chosen)
     }
 
-    /** Closes the engine, lends the bundle to [block], and opens the engine again, whatever comes of the block. */
-    suspend fun <T> lend(block: suspend (Bundle, Backend) -> T): T = oneAtATime.withLock {
-        val model = checkNotNull((_state.value as? HostState.Ready)?.model) { "no model is ready" }
-        _state.value = HostState.Lent(model.bundle)
-        try {
-            close(model)
-            block(model.bundle, model.backend)
-        } finally {
-            withContext(NonCancellable) { _state.value = opened(model.bundle) {} }
-        }
+    /** Opens again what failed, or has adapters that were refused. What took the app with it is opened by its user's wish only. */
+    fun retry() = begin(choice, afterCrash = (_state.value as? HostState.Failed)?.failure is EngineFailure.Died)
+
+    /** Opens what the device seems to have too little memory for: with a context that fits, or with its own all the same. */
+    fun openInLittleMemory(fitting: Int?) {
+        contextTokens = fitting
+        beyondMemory = fitting == null
+        begin(choice)
     }
 
     /** Tries the GPU again, whatever came of it before. */
-    fun retryGpu() {
-        (_state.value as? HostState.Ready)?.let { engines.forgetTrial(it.model.bundle) }
-        start()
-    }
+    fun retryGpu() = begin(choice, retriesGpu = true)
 
     /** Gives back the memory of the model while nobody looks at it; [wake] opens it again. */
     fun rest() {
         if (_state.value !is HostState.Ready) return
         resting = true
-        starting = scope.launch { oneAtATime.withLock { closeThen {} } }
+        starting = scope.launch { oneAtATime.withLock { close() } }
     }
 
     fun wake() {
-        if (resting) start()
+        if (resting) open()
     }
 
-    private suspend fun closeThen(next: suspend () -> Unit) {
-        val model = (_state.value as? HostState.Ready)?.model
-        _state.value = HostState.Installing(null)
-        model?.let { close(it) }
-        next()
+    /** Lends the model to [block]: nobody else asks it meanwhile. */
+    suspend fun <T> lend(block: suspend (Model) -> T): T = oneAtATime.withLock {
+        val model = checkNotNull((_state.value as? HostState.Ready)?.model) { "no model is ready" }
+        _state.value = HostState.Lent(model)
+        try {
+            block(model)
+        } finally {
+            _state.value = HostState.Ready(model)
+        }
     }
 
-    private suspend fun close(model: OpenModel) = withContext(NonCancellable) {
-        model.scope.coroutineContext.job.cancelAndJoin()
-        model.engine.close()
-    }
-
-    private suspend fun install(chosen: BundleChoice): Bundle? = try {
-        var bundle: Bundle? = null
-        bundles.install(chosen).collect { progress ->
-            when (progress) {
-                is InstallState.Ready -> bundle = progress.bundle
-                is InstallState.Failed -> _state.value = HostState.Failed(progress.failure)
-                else -> _state.value = HostState.Installing(progress)
+    private fun begin(chosen: BundleSource, afterCrash: Boolean = false, retriesGpu: Boolean = false) {
+        choice = chosen
+        resting = false
+        val options = OpenOptions(
+            backend = choices.backend,
+            contextTokens = contextTokens,
+            waits = true,
+            afterCrash = afterCrash,
+            beyondMemory = beyondMemory,
+            retriesGpu = retriesGpu,
+            onProgress = ::show,
+        )
+        val before = starting
+        starting = scope.launch {
+            before?.cancelAndJoin()
+            oneAtATime.withLock {
+                close()
+                _state.value = opened(chosen, options)
             }
         }
-        bundle
-    } catch (failure: Exception) {
-        if (failure is CancellationException) throw failure
-        _state.value = HostState.Failed(failure)
-        null
     }
 
-    private suspend fun open(bundle: Bundle, chosen: BundleChoice) {
-        if (mark?.takeSuspicion(bundle.identity) == true) {
-            _state.value = HostState.Failed(EndedWhileOpening(bundle.title))
-            return
-        }
-        val show = { phase: OpeningPhase -> _state.value = HostState.Opening(bundle, phase) }
-        show(OpeningPhase.LOADING)
-        val state = opened(bundle, show)
-        if (state is HostState.Ready) choices.bundle = chosen
-        _state.value = state
+    /** Not of an engine that starts again after a benchmark. */
+    private fun show(progress: OpenProgress) = _state.update { if (it is HostState.Opening) HostState.Opening(progress) else it }
+
+    private fun close() {
+        val model = (_state.value as? HostState.Ready)?.model
+        _state.value = HostState.Opening(null)
+        model?.close()
     }
 
-    private suspend fun opened(bundle: Bundle, phase: (OpeningPhase) -> Unit): HostState = try {
-        // An engine that is half open cannot be let go; whoever cancelled this finds it ready and closes it.
-        val opened = withContext(NonCancellable) { marked(bundle) { engines.open(bundle, choices.backend, phase) } }
-        val work = scope + SupervisorJob(scope.coroutineContext[Job])
-        HostState.Ready(OpenModel(bundle, opened.engine, opened.backend, opened.reason, work))
+    private suspend fun opened(chosen: BundleSource, options: OpenOptions): HostState = try {
+        HostState.Ready(opener.open(chosen, options)).also { choices.bundle = chosen }
     } catch (failure: Exception) {
         if (failure is CancellationException) throw failure
         HostState.Failed(failure)
-    }
-
-    private suspend fun <T> marked(bundle: Bundle, opening: suspend () -> T): T {
-        mark?.begin(bundle.identity)
-        try {
-            return opening()
-        } finally {
-            mark?.end()
-        }
     }
 }
 
@@ -191,7 +159,7 @@ data class LastTask(val id: String, val title: String)
 
 /** What the user chose; it outlives the process. */
 interface Choices {
-    var bundle: BundleChoice
+    var bundle: BundleSource
     var backend: Backend
 
     /** The task that was open last; null before the first. */

@@ -2,12 +2,14 @@ package dev.edgekit.sample.tasks
 
 import android.content.SharedPreferences
 import androidx.core.content.edit
+import androidx.core.net.toUri
 import dev.edgekit.core.Backend
+import dev.edgekit.core.BundleSource
 
 class SharedPreferencesChoices(private val preferences: SharedPreferences) : Choices {
-    override var bundle: BundleChoice
-        get() = preferences.getString(BUNDLE, null)?.let(BundleChoice::Picked) ?: BundleChoice.BuiltIn
-        set(value) = preferences.edit { putString(BUNDLE, (value as? BundleChoice.Picked)?.uri) }
+    override var bundle: BundleSource
+        get() = preferences.getString(BUNDLE, null)?.let { BundleSource.Document(it.toUri()) } ?: BundleSource.Assets()
+        set(value) = preferences.edit { putString(BUNDLE, (value as? BundleSource.Document)?.uri?.toString()) }
 
     override var backend: Backend
         get() = preferences.getString(BACKEND, null)?.let(Backend::valueOf) ?: Backend.CPU

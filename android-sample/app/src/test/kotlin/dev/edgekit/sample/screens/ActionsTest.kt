@@ -17,7 +17,7 @@ import androidx.compose.ui.test.performTextReplacement
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
-import dev.edgekit.core.engine.Message
+import dev.edgekit.core.Message
 import dev.edgekit.sample.MainActivity
 import dev.edgekit.testing.Demo
 import dev.edgekit.testing.FakeEngine

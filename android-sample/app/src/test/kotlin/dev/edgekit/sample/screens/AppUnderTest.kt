@@ -1,26 +1,23 @@
 package dev.edgekit.sample.screens
 
+import dev.edgekit.core.BundleSource
+import dev.edgekit.core.Edgekit
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.BundleInstaller
-import dev.edgekit.core.bundle.InstallState
-import dev.edgekit.core.engine.ChosenEngine
 import dev.edgekit.core.engine.Engine
 import dev.edgekit.core.engine.EngineLoader
-import dev.edgekit.core.tasks.AndroidDevice
-import dev.edgekit.core.tasks.Benchmark
-import dev.edgekit.core.tasks.EngineOpener
-import dev.edgekit.core.tasks.TryingOpener
+import dev.edgekit.core.engine.LiteRtLm
 import dev.edgekit.sample.EdgekitApplication
-import dev.edgekit.sample.tasks.BundleSource
+import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.sample.tasks.MemoryChoices
+import dev.edgekit.sample.tasks.Opener
 import dev.edgekit.sample.tasks.SharedPreferencesChoices
-import dev.edgekit.sample.tasks.ModelHost
 import dev.edgekit.testing.Demo
+import dev.edgekit.testing.openModel
 import java.io.File
-import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.SupervisorJob
-import kotlinx.coroutines.flow.flowOf
+import kotlinx.coroutines.cancelAndJoin
+import kotlinx.coroutines.job
+import kotlinx.coroutines.runBlocking
 
 /** The application with the engine that was built for this machine. */
 class AppUnderTest : EdgekitApplication() {
@@ -28,9 +25,7 @@ class AppUnderTest : EdgekitApplication() {
     var opened = 0
         private set
 
-    override val loader = EngineLoader { settings -> Demo.loader.open(settings).also { opened++ } }
-
-    private var assembled: Sources? = null
+    private var current: Sources? = null
 
     /** Whether figures are shown when it is launched next. */
     var developer: Boolean
@@ -41,14 +36,26 @@ class AppUnderTest : EdgekitApplication() {
 
     override fun onCreate() {
         super.onCreate()
+        Edgekit.loader = EngineLoader { settings -> Demo.loader.open(settings).also { opened++ } }
         developer = true
     }
 
-    override val sources: Sources get() = assembled ?: assemble().also { assembled = it }
+    override val sources: Sources
+        get() = current ?: assembled({ bundle, options -> Edgekit.open(this, bundle, options) }).also { current = it }
 
-    /** As a new process does. */
+    /** As a new process does: the one before has no engine any more. */
     fun startAnew() {
-        assembled = null
+        current?.host?.run {
+            runBlocking { scope.coroutineContext.job.cancelAndJoin() }
+            (state.value as? HostState.Ready)?.model?.close()
+        }
+        current = null
+    }
+
+    override fun onTerminate() {
+        startAnew()
+        Edgekit.loader = LiteRtLm()
+        super.onTerminate()
     }
 
     /** Takes the bundle from a directory that stands for the app's assets, before the app is launched. */
@@ -61,19 +68,16 @@ class AppUnderTest : EdgekitApplication() {
     )
 
     /** Takes the bundle from elsewhere, before the app is launched. */
-    fun use(installer: BundleInstaller) {
-        val opener = TryingOpener(loader, installer::engineCache, File(noBackupFilesDir, "gpu-trials"), appVersion = "1")
-        assembled = sources({ installer.install() }, opener, loader)
-    }
+    fun use(installer: BundleInstaller) = openWith { _, options -> Edgekit.open(this, BundleSource.Assets(), installer, options) }
 
     /** Puts another engine behind the app, before it is launched. */
     fun use(bundle: Bundle, engine: Engine) {
-        assembled = sources({ flowOf(InstallState.Ready(bundle)) }, { _, wanted, _ -> ChosenEngine(engine, wanted, null) }, { engine })
+        val model = openModel(bundle, engine)
+        openWith { _, _ -> model }
     }
 
-    private fun sources(bundles: BundleSource, opener: EngineOpener, loader: EngineLoader): Sources {
-        val choices = MemoryChoices(developer = developer)
-        val host = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default))
-        return Sources(host, choices, Benchmark(loader, File(cacheDir, "benchmark"), AndroidDevice(this)))
+    private fun openWith(opener: Opener) {
+        startAnew()
+        current = assembled(opener, MemoryChoices(developer = developer))
     }
 }

@@ -3,6 +3,7 @@ package dev.edgekit.sample.screens
 import androidx.compose.runtime.saveable.SaverScope
 import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.bundle.InstalledAdapter
+import dev.edgekit.core.infoOf
 import dev.edgekit.sample.screens.Destination.ABOUT
 import dev.edgekit.sample.screens.Destination.BENCHMARK
 import dev.edgekit.sample.screens.Destination.HOME
@@ -17,9 +18,13 @@ import org.junit.Assert.assertNull
 import org.junit.Test
 
 class BackStackTest {
-    private val single = sampleBundle()
-    private val several = single.copy(tasks = listOf("a", "b").map { single.only.copy(id = it, adapter = it) })
+    private val sample = sampleBundle()
+    private val single = infoOf(sample)
+    private val several = withTasks("a", "b")
     private val stack = BackStack().within(single)
+
+    private fun withTasks(vararg ids: String, adapters: Map<String, InstalledAdapter> = emptyMap()) =
+        infoOf(sample.copy(tasks = ids.map { sample.only.copy(id = it, adapter = it) }, adapters = adapters))
 
     @Test
     fun `back goes where one came from, and stays at the task`() {
@@ -39,7 +44,7 @@ class BackStackTest {
     @Test
     fun `the only task is the bottom of the stack`() {
         assertEquals(listOf(TASK), stack.opening(BENCHMARK).opening(TASK).screens)
-        assertEquals(single.only.id, stack.task)
+        assertEquals(sample.only.id, stack.task)
         assertEquals(listOf(TASK, BENCHMARK, SELF_TEST, MODEL, SETTINGS, ABOUT), stack.reachable)
     }
 
@@ -60,14 +65,14 @@ class BackStackTest {
     fun `another bundle leaves only what it has`() {
         val deep = BackStack().within(several).openingTask("b").opening(MODEL).opening(SETTINGS)
         assertEquals(deep, deep.within(several))
-        assertEquals(BackStack(listOf(HOME, SETTINGS)), deep.within(several.copy(tasks = several.tasks.map { it.copy(id = it.id + "2") })))
-        assertEquals(BackStack(listOf(TASK, MODEL, SETTINGS), single.only.id), deep.within(single))
+        assertEquals(BackStack(listOf(HOME, SETTINGS)), deep.within(withTasks("a2", "b2")))
+        assertEquals(BackStack(listOf(TASK, MODEL, SETTINGS), sample.only.id), deep.within(single))
         assertEquals(BackStack(listOf(HOME, SETTINGS)), stack.opening(MODEL).opening(SETTINGS).within(several))
     }
 
     @Test
     fun `a task whose adapter was refused is not gone on with`() {
-        val refused = several.copy(adapters = mapOf("b" to InstalledAdapter.Refused(BundleFailure.Missing("b"))))
+        val refused = withTasks("a", "b", adapters = mapOf("b" to InstalledAdapter.Refused(BundleFailure.Missing("b"))))
         assertEquals(BackStack(listOf(HOME)), BackStack().within(several).openingTask("b").within(refused))
     }
 

@@ -5,11 +5,11 @@ import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.OpenProgress
 import dev.edgekit.core.bundle.AssetSource
 import dev.edgekit.core.bundle.BundleInstaller
 import dev.edgekit.core.bundle.DeviceDisk
 import dev.edgekit.core.bundle.Disk
-import dev.edgekit.core.bundle.InstallState
 import dev.edgekit.sample.MainActivity
 import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.testing.Demo
@@ -55,7 +55,7 @@ class LaunchTest {
     /** What the app goes through from now on. */
     private fun states(): List<KClass<*>> = CopyOnWriteArrayList<KClass<*>>().also { seen ->
         watching.launch {
-            application.sources.host.state.collect { seen += ((it as? HostState.Installing)?.progress ?: it)::class }
+            application.sources.host.state.collect { seen += ((it as? HostState.Opening)?.progress ?: it)::class }
         }
     }
 
@@ -75,15 +75,15 @@ class LaunchTest {
     fun `the first launch copies and checks the bundle, the next one uses it`() {
         val first = states()
         launched { app.await(hasTestTag("prompt")) }
-        assertTrue(InstallState.Copying::class in first)
+        assertTrue(OpenProgress.Copying::class in first)
         val copied = application.noBackupFilesDir.walk().single { it.extension == "litertlm" }
         assertEquals(digest(Demo.model), digest(copied))
 
         application.startAnew()
         val second = states()
         launched { app.await(hasTestTag("prompt")) }
-        assertTrue(HostState.Opening::class in second)
-        assertFalse(InstallState.Copying::class in second)
+        assertTrue(OpenProgress.Starting::class in second)
+        assertFalse(OpenProgress.Copying::class in second)
     }
 
     @Test
@@ -127,7 +127,7 @@ class LaunchTest {
         application.use(
             installer { name, bytes ->
                 if (name != "edgekit.json") bytes
-                else bytes.decodeToString().replace("\"schema_version\": 2", "\"schema_version\": 99").encodeToByteArray()
+                else bytes.decodeToString().replace(Regex("\"schema_version\": \\d"), "\"schema_version\": 99").encodeToByteArray()
             },
         )
         launched { app.awaitText("This app cannot read the bundle") }

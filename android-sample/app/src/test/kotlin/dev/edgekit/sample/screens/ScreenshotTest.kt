@@ -11,7 +11,7 @@ import androidx.test.core.app.ApplicationProvider
 import androidx.test.espresso.Espresso
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.BundleFailure
-import dev.edgekit.core.bundle.InstallState
+import dev.edgekit.core.OpenProgress
 import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.HostState
 import dev.edgekit.testing.Demo
@@ -75,7 +75,7 @@ class ScreenshotTest {
         RuntimeEnvironment.setQualifiers(qualifiers)
         RuntimeEnvironment.setFontScale(fontScale)
         val shoot = { screen: String -> compose.screenshot("$variant-$screen") }
-        shown({ Start(HostState.Installing(InstallState.Copying(123_000_000, 280_000_000))) }) { shoot("copying") }
+        shown({ Start(HostState.Opening(OpenProgress.Copying(123_000_000, 280_000_000))) }) { shoot("copying") }
         shown({ Start(HostState.Failed(BundleFailure.NoSpace(needed = 280_000_000, free = 120_000_000))) }) { shoot("no-space") }
         // What most people see has no figures; those of this machine would say nothing of a phone.
         application.developer = false
@@ -156,5 +156,5 @@ class ScreenshotTest {
     }
 
     @Composable
-    private fun Start(state: HostState) = StartScreen(state, onRetry = {}, onPick = {}, onBuiltIn = null)
+    private fun Start(state: HostState) = StartScreen(state, StartActions(retry = {}, pick = {}))
 }

@@ -8,11 +8,10 @@ import androidx.compose.ui.test.performClick
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.Backend
 import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.EdgekitFailure
 import dev.edgekit.core.EngineFailure
-import dev.edgekit.core.bundle.InstallState
-import dev.edgekit.core.tasks.OpeningPhase
+import dev.edgekit.core.OpenProgress
 import dev.edgekit.sample.tasks.HostState
-import dev.edgekit.testing.sampleBundle
 import org.junit.Assert.assertEquals
 import org.junit.Rule
 import org.junit.Test
@@ -25,8 +24,9 @@ class StartScreenTest {
     val compose = createAndroidComposeRule<ComponentActivity>()
 
     private var retries = 0
+    private val contexts = mutableListOf<Int?>()
 
-    private fun show(state: HostState) = compose.setContent { StartScreen(state, onRetry = { retries++ }, onPick = {}, onBuiltIn = null) }
+    private fun show(state: HostState) = compose.setContent { StartScreen(state, StartActions(retry = { retries++ }, pick = {}, openInLittleMemory = { contexts += it })) }
 
     private fun assertExplained(failure: Exception, title: String, remedy: String) {
         show(HostState.Failed(failure))
@@ -38,13 +38,13 @@ class StartScreenTest {
 
     @Test
     fun `copying shows how far it is`() {
-        show(HostState.Installing(InstallState.Copying(70_000_000, 280_000_000)))
+        show(HostState.Opening(OpenProgress.Copying(70_000_000, 280_000_000)))
         compose.onNodeWithText("70\u00a0MB of 280\u00a0MB").assertIsDisplayed()
     }
 
     @Test
     fun `starting the engine shows the phase`() {
-        show(HostState.Opening(sampleBundle(), OpeningPhase.COMPARING))
+        show(HostState.Opening(OpenProgress.Comparing))
         compose.onNodeWithText("Comparing the GPU’s answer with the CPU’s").assertIsDisplayed()
     }
 
@@ -84,6 +84,25 @@ class StartScreenTest {
 
     @Test
     fun `no memory`() = assertExplained(EngineFailure.OutOfMemory("mmap failed"), "Not enough memory", "Close some")
+
+    @Test
+    fun `too little memory, with figures, and ways to open it all the same`() {
+        assertExplained(EdgekitFailure.NotEnoughMemory(900_000_000, 600_000_000, 1024), "Not enough memory", "needs 900\u00a0MB, and 600\u00a0MB are free")
+        compose.onNodeWithText("Open with a context of 1,024 tokens").performClick()
+        compose.onNodeWithText("Open it all the same").performClick()
+        assertEquals(listOf(1024, null), contexts)
+    }
+
+    @Test
+    fun `where no context fits none is offered`() {
+        show(HostState.Failed(EdgekitFailure.NotEnoughMemory(900_000_000, 100_000_000, null)))
+        compose.onNodeWithText("Open it all the same").assertIsDisplayed()
+        compose.onNodeWithText("with a context", substring = true).assertDoesNotExist()
+    }
+
+    @Test
+    fun `a model that took the app with it`() =
+        assertExplained(EngineFailure.Died("the process ended"), "The app ended while it was opening this model", "too large for this phone")
 
     @Test
     fun `a backend that the phone does not have`() = assertExplained(

@@ -2,25 +2,28 @@ package dev.edgekit.sample.tasks
 
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Message
+import dev.edgekit.core.Model
+import dev.edgekit.core.Role
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.AdapterManifest
 import dev.edgekit.core.bundle.InstalledAdapter
-import dev.edgekit.core.engine.Message
-import dev.edgekit.core.engine.Role
-import dev.edgekit.core.tasks.OpenModel
-import dev.edgekit.core.tasks.contextTokens
+import dev.edgekit.core.infoOf
 import dev.edgekit.core.tasks.identity
-import dev.edgekit.core.tasks.isOneTurn
 import dev.edgekit.testing.FakeEngine
-import dev.edgekit.testing.only
 import dev.edgekit.testing.openModel
 import dev.edgekit.testing.sampleBundle
 import dev.edgekit.testing.severalTasks
 import java.io.File
 import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
+import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
@@ -31,7 +34,12 @@ import org.robolectric.RobolectricTestRunner
 /** What a conversation does when the engine is slow, full or broken; the app's own tests talk to the real engine. */
 @RunWith(RobolectricTestRunner::class)
 class DialogueTest {
-    private fun dialogue(model: OpenModel, before: Transcript? = null) = Dialogue(model, model.bundle.only, before)
+    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+
+    @After
+    fun cancel() = scope.cancel()
+
+    private fun dialogue(model: Model, before: Transcript? = null) = Dialogue(model, model.info.tasks.single(), Floor(), scope, before)
 
     private suspend fun Dialogue.awaitTurns(count: Int) = withTimeout(10.seconds) {
         state.first { !it.answering && it.transcript.turns.size == count && it.transcript.turns.all { turn -> turn.ending != null } }
@@ -46,7 +54,7 @@ class DialogueTest {
         dialogue.send("hello")
         val turn = dialogue.awaitTurns(1).transcript.turns.single()
         assertEquals("You said: hello", turn.answer)
-        assertEquals(15, (turn.ending as Ending.Finished).stats.generatedTokens)
+        assertEquals(15, (turn.ending as Ending.Finished).figures.answerTokens)
         assertEquals(20, dialogue.state.value.transcript.contextUsed)
     }
 
@@ -98,8 +106,8 @@ class DialogueTest {
             "shared" to adapter("shared") { this },
             "one" to adapter("one") { copy(chatTemplate = "{{ messages }}", oneTurn = true) },
         )
-        fun oneTurn(ofModel: Boolean) = several.copy(adapters = adapters, manifest = several.manifest!!.copy(oneTurn = ofModel))
-            .let { bundle -> bundle.tasks.filter(bundle::isOneTurn).map { it.id } }
+        fun oneTurn(ofModel: Boolean) = infoOf(several.copy(adapters = adapters, manifest = several.manifest!!.copy(oneTurn = ofModel)))
+            .tasks.filter { it.oneTurn }.map { it.id }
         assertEquals(listOf("base", "shared", "one"), oneTurn(ofModel = true))
         assertEquals(listOf("one"), oneTurn(ofModel = false))
     }
@@ -160,6 +168,20 @@ class DialogueTest {
     }
 
     @Test
+    fun `a model that is closed meanwhile ends the answer, and what there is of it stays`() = runBlocking {
+        val model = openModel(sampleBundle(), FakeEngine(answer = { "a".repeat(3000) }, pieceMillis = 5))
+        val dialogue = dialogue(model)
+        dialogue.send("hello")
+        dialogue.awaitText(turn = 0, "aaaaaa")
+        model.close()
+        val turn = dialogue.awaitTurns(1).transcript.turns.single()
+        assertEquals(Ending.Stopped, turn.ending)
+        assertTrue(turn.answer.startsWith("aaaaaa"))
+        dialogue.use(Sampling.TopP(0.5f, 40, 0.9f))
+        assertEquals(Sampling.TopP(0.5f, 40, 0.9f), dialogue.state.value.transcript.sampling)
+    }
+
+    @Test
     fun `reset forgets what was said and keeps the settings`() = runBlocking {
         val engine = FakeEngine()
         val dialogue = dialogue(openModel(sampleBundle(), engine))
@@ -179,7 +201,8 @@ class DialogueTest {
     fun `takes up what was said before, unless that was another model`() = runBlocking {
         val engine = FakeEngine()
         val bundle = sampleBundle()
-        val before = Transcript(bundle.identity, listOf(Turn("hello", "Hi", Ending.Stopped)), Sampling.Greedy, 7)
+        val said = listOf(Message(Role.USER, "hello"), Message(Role.MODEL, "Hi"))
+        val before = Transcript(bundle.identity, listOf(Turn("hello", "Hi", Ending.Stopped)), Sampling.Greedy, 7, said)
         val dialogue = dialogue(openModel(bundle, engine), before)
         assertEquals(before, dialogue.state.value.transcript)
         dialogue.send("again")
@@ -193,6 +216,6 @@ class DialogueTest {
     @Test
     fun `a bare file has a context of its own`() {
         val bare = sampleBundle(model = File("bare.litertlm")).copy(manifest = null)
-        assertEquals(1024, bare.contextTokens)
+        assertEquals(1024, infoOf(bare).contextTokens)
     }
 }

@@ -1,146 +1,132 @@
 package dev.edgekit.sample.tasks
 
+import android.net.Uri
 import dev.edgekit.core.Backend
 import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.BundleSource
+import dev.edgekit.core.EdgekitFailure
 import dev.edgekit.core.EngineFailure
-import dev.edgekit.core.bundle.InstallState
-import dev.edgekit.core.engine.ChosenEngine
-import dev.edgekit.core.tasks.EngineOpener
-import dev.edgekit.core.tasks.identity
+import dev.edgekit.core.Model
+import dev.edgekit.core.OpenOptions
+import dev.edgekit.core.OpenProgress
 import dev.edgekit.testing.FakeEngine
-import dev.edgekit.testing.only
+import dev.edgekit.testing.openModel
 import dev.edgekit.testing.sampleBundle
-import java.io.File
+import java.util.concurrent.CopyOnWriteArrayList
 import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
-import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.awaitCancellation
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.first
-import kotlinx.coroutines.flow.flow
-import kotlinx.coroutines.flow.flowOf
 import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
+import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertSame
 import org.junit.Assert.assertTrue
-import org.junit.Rule
 import org.junit.Test
-import org.junit.rules.TemporaryFolder
+import org.junit.runner.RunWith
+import org.robolectric.RobolectricTestRunner
 
+@RunWith(RobolectricTestRunner::class)
 class ModelHostTest {
     private val bundle = sampleBundle()
-    private val engines = mutableListOf<FakeEngine>()
+    private val engines = CopyOnWriteArrayList<FakeEngine>()
+    private val asked = CopyOnWriteArrayList<OpenOptions>()
     private val choices = MemoryChoices()
-    private val opened = EngineOpener { _, wanted, _ -> ChosenEngine(FakeEngine().also { engines += it }, wanted, null) }
+    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
 
-    @get:Rule
-    val folder = TemporaryFolder()
+    @After
+    fun cancel() = scope.cancel()
 
-    private fun host(
-        bundles: BundleSource = BundleSource { flowOf(InstallState.Copying(0, 1), InstallState.Ready(bundle)) },
-        opener: EngineOpener = opened,
-        mark: OpeningMark? = null,
-    ) = ModelHost(bundles, opener, choices, CoroutineScope(SupervisorJob() + Dispatchers.Default), mark)
+    private fun opened(options: OpenOptions): Model = openModel(bundle, FakeEngine().also { engines += it }, options.backend)
+
+    private fun host(opener: Opener = Opener { _, options -> opened(options) }) =
+        ModelHost({ source, options -> asked += options; opener.open(source, options) }, choices, scope)
+
+    /** Fails so often, then opens. */
+    private fun hostThatFails(vararg failures: Exception): ModelHost {
+        val left = ArrayDeque(failures.toList())
+        return host { _, options -> left.removeFirstOrNull()?.let { throw it } ?: opened(options) }
+    }
 
     private suspend inline fun <reified T : HostState> ModelHost.await(): T = withTimeout(10.seconds) { state.filterIsInstance<T>().first() }
 
+    private suspend fun FakeEngine.awaitClosed() = withTimeout(10.seconds) { while (!isClosed) delay(5) }
+
     @Test
-    fun `installs, opens and is ready`() = runBlocking {
-        val host = host()
-        host.start()
-        assertEquals(bundle, host.await<HostState.Ready>().model.bundle)
+    fun `tells what takes time, and is ready`() = runBlocking {
+        val goesOn = CompletableDeferred<Unit>()
+        val host = host { _, options ->
+            options.onProgress(OpenProgress.Copying(1, 2))
+            goesOn.await()
+            opened(options)
+        }
+        host.ensureStarted()
+        withTimeout(10.seconds) { host.state.first { it == HostState.Opening(OpenProgress.Copying(1, 2)) } }
+        goesOn.complete(Unit)
+        assertEquals("sample", host.await<HostState.Ready>().model.info.name)
     }
 
-    /** A process that ended while the model opened, and what the system says of its end. */
-    private fun markLeftBehind(wasClosed: Boolean?) = OpeningMark(File(folder.root, "opening")) { wasClosed }.apply { begin(bundle.identity) }
+    @Test
+    fun `a model that took the app with it is opened again by its user's wish only`() = runBlocking<Unit> {
+        val host = hostThatFails(EngineFailure.Died("it ended"))
+        host.ensureStarted()
+        assertTrue(host.await<HostState.Failed>().failure is EngineFailure.Died)
+        host.retry()
+        host.await<HostState.Ready>()
+        host.open()
+        withTimeout(10.seconds) { while (engines.size < 2) delay(5) }
+        host.await<HostState.Ready>()
+        assertEquals(listOf(false, true, false), asked.map { it.afterCrash })
+    }
 
     @Test
-    fun `a model that took the app with it is not opened again, unless its user asks for it`() = runBlocking<Unit> {
-        for (unsaid in listOf(false, null)) {
-            val before = engines.size
-            val host = host(mark = markLeftBehind(unsaid))
-            host.start()
-            assertTrue(host.await<HostState.Failed>().failure is EndedWhileOpening)
-            assertEquals(before, engines.size)
-            host.start()
+    fun `with too little memory its user chooses a smaller context, or takes the risk`() = runBlocking<Unit> {
+        for ((fitting, beyond) in listOf(512 to false, null to true)) {
+            asked.clear()
+            val host = hostThatFails(EdgekitFailure.NotEnoughMemory(9, 3, 512))
+            host.ensureStarted()
+            host.await<HostState.Failed>()
+            host.openInLittleMemory(fitting)
+            host.await<HostState.Ready>()
+            host.rest()
+            host.await<HostState.Opening>()
+            host.wake()
+            host.await<HostState.Ready>()
+            assertEquals(listOf(null, fitting, fitting), asked.map { it.contextTokens })
+            assertEquals(listOf(false, beyond, beyond), asked.map { it.beyondMemory })
+        }
+    }
+
+    @Test
+    fun `a failure is told, and what failed is tried again`() = runBlocking<Unit> {
+        for (failure in listOf(BundleFailure.NoSpace(2, 1), EngineFailure.OutOfMemory("no memory"), IllegalStateException("odd"), SecurityException("not yours"))) {
+            val host = hostThatFails(failure)
+            host.ensureStarted()
+            assertSame(failure, host.await<HostState.Failed>().failure)
+            host.retry()
             host.await<HostState.Ready>()
         }
     }
 
     @Test
-    fun `an app that was closed while its model opened opens it again`() = runBlocking<Unit> {
-        val host = host(mark = markLeftBehind(wasClosed = true))
-        host.start()
-        host.await<HostState.Ready>()
-    }
-
-    @Test
-    fun `the mark is of one model, is there while it opens, and goes whatever comes of it`() = runBlocking<Unit> {
-        val file = File(folder.root, "opening")
-        OpeningMark(file) { null }.begin("another model")
-        val seen = mutableListOf<String>()
-        val outcomes = ArrayDeque(listOf(EngineFailure.ModelCorrupt("bad"), null))
-        val host = host(
-            opener = { _, wanted, _ ->
-                seen += file.readText()
-                outcomes.removeFirst()?.let { throw it }
-                ChosenEngine(FakeEngine(), wanted, null)
-            },
-            mark = OpeningMark(file) { null },
-        )
-        host.start()
-        host.await<HostState.Failed>()
-        assertFalse(file.exists())
-        host.start()
-        host.await<HostState.Ready>()
-        assertFalse(file.exists())
-        assertEquals(List(2) { bundle.identity }, seen)
-    }
-
-    @Test
-    fun `a bundle that fails is told, and tried again`() = runBlocking<Unit> {
-        val outcomes = ArrayDeque(listOf(InstallState.Failed(BundleFailure.NoSpace(2, 1)), InstallState.Ready(bundle)))
-        val host = host(BundleSource { flowOf(outcomes.removeFirst()) })
-        host.start()
-        assertTrue(host.await<HostState.Failed>().failure is BundleFailure.NoSpace)
-        host.start()
-        host.await<HostState.Ready>()
-    }
-
-    @Test
-    fun `an engine that fails is told`() = runBlocking {
-        val host = host(opener = EngineOpener { _, _, _ -> throw EngineFailure.OutOfMemory("no memory") })
-        host.start()
-        assertTrue(host.await<HostState.Failed>().failure is EngineFailure.OutOfMemory)
-    }
-
-    @Test
-    fun `a failure that nobody thought of is told as well`() = runBlocking<Unit> {
-        val engines = host(opener = EngineOpener { _, _, _ -> throw IllegalStateException("odd") })
-        engines.start()
-        assertEquals("odd", engines.await<HostState.Failed>().failure.message)
-        val bundles = host(BundleSource { flow { throw SecurityException("not yours") } })
-        bundles.start()
-        assertEquals("not yours", bundles.await<HostState.Failed>().failure.message)
-    }
-
-    @Test
     fun `a picked model is the next start's only once it is open`() = runBlocking<Unit> {
-        val picked = BundleChoice.Picked("content://provider/1")
-        var fails = true
-        val host = host(opener = { _, wanted, _ -> if (fails) throw EngineFailure.ModelCorrupt("bad") else ChosenEngine(FakeEngine(), wanted, null) })
-        host.start(picked)
+        val picked = BundleSource.Document(Uri.parse("content://provider/1"))
+        val host = hostThatFails(EngineFailure.ModelCorrupt("bad"))
+        host.open(picked)
         host.await<HostState.Failed>()
         assertEquals(picked, host.choice)
-        assertEquals(BundleChoice.BuiltIn, choices.bundle)
-        fails = false
-        host.start()
+        assertEquals(BundleSource.Assets(), choices.bundle)
+        host.retry()
         host.await<HostState.Ready>()
         assertEquals(picked, choices.bundle)
     }
@@ -148,12 +134,12 @@ class ModelHostTest {
     @Test
     fun `out of sight it gives the model's memory back, and opens it again when it is looked at`() = runBlocking {
         val host = host()
-        host.start()
+        host.ensureStarted()
         host.await<HostState.Ready>()
         host.wake()
         host.rest()
-        host.await<HostState.Installing>()
-        withTimeout(10.seconds) { while (!engines.single().isClosed) delay(5) }
+        host.await<HostState.Opening>()
+        engines.single().awaitClosed()
         host.wake()
         host.await<HostState.Ready>()
         assertEquals(2, engines.size)
@@ -162,53 +148,68 @@ class ModelHostTest {
     @Test
     fun `another backend closes the engine and opens one anew`() = runBlocking {
         val host = host()
-        host.start()
+        host.ensureStarted()
         val before = host.await<HostState.Ready>().model
         choices.backend = Backend.GPU
-        host.start()
+        host.open()
         val after = withTimeout(10.seconds) { host.models.first { it != null && it !== before } }
         assertEquals(Backend.GPU, after?.backend)
-        assertTrue(engines.first().isClosed)
+        engines.first().awaitClosed()
         assertFalse(engines.last().isClosed)
     }
 
     @Test
-    fun `work with the engine ends before the engine closes`() = runBlocking {
+    fun `the GPU is tried again when its user asks for it`() = runBlocking<Unit> {
         val host = host()
-        host.start()
-        val model = host.await<HostState.Ready>().model
-        var closedBeforeEnd: Boolean? = null
-        val work = model.scope.launch(start = CoroutineStart.UNDISPATCHED) {
-            try {
-                awaitCancellation()
-            } finally {
-                closedBeforeEnd = engines.single().isClosed
-            }
-        }
-        host.lend { _, _ -> assertTrue(work.isCancelled) }
-        assertEquals(false, closedBeforeEnd)
+        host.ensureStarted()
+        host.await<HostState.Ready>()
+        host.retryGpu()
+        withTimeout(10.seconds) { while (engines.size < 2) delay(5) }
+        host.await<HostState.Ready>()
+        assertEquals(listOf(false, true), asked.map { it.retriesGpu })
     }
 
     @Test
-    fun `lends the bundle with no engine open, and is ready again afterwards`() = runBlocking {
-        val host = host()
-        host.start()
-        host.await<HostState.Ready>()
-        host.lend { lent, _ ->
-            assertEquals(bundle, lent)
-            assertTrue(host.state.value is HostState.Lent)
-            assertTrue(engines.single().isClosed)
+    fun `who changes one's mind while a model opens gets the other, and the first is not left open`() = runBlocking {
+        val begun = CompletableDeferred<Unit>()
+        var wasCancelled = false
+        val other = BundleSource.Assets("other")
+        val host = host { source, options ->
+            if (source == other) return@host opened(options)
+            begun.complete(Unit)
+            try {
+                awaitCancellation()
+            } finally {
+                wasCancelled = true
+            }
         }
+        host.ensureStarted()
+        begun.await()
+        host.open(other)
         host.await<HostState.Ready>()
-        assertEquals(2, engines.size)
+        assertTrue(wasCancelled)
+        assertEquals(1, engines.size)
+    }
+
+    @Test
+    fun `nobody else has the model while it is lent, and it is ready again afterwards`() = runBlocking {
+        val host = host()
+        host.ensureStarted()
+        val model = host.await<HostState.Ready>().model
+        host.lend { lent ->
+            assertSame(model, lent)
+            asked.single().onProgress(OpenProgress.Starting)
+            assertEquals(HostState.Lent(model), host.state.value)
+        }
+        assertSame(model, host.await<HostState.Ready>().model)
     }
 
     @Test
     fun `is ready again when the borrower is cancelled`() = runBlocking<Unit> {
         val host = host()
-        host.start()
+        host.ensureStarted()
         host.await<HostState.Ready>()
-        val borrower = launch(Dispatchers.Default) { host.lend { _, _ -> awaitCancellation() } }
+        val borrower = launch(Dispatchers.Default) { host.lend { awaitCancellation() } }
         host.await<HostState.Lent>()
         borrower.cancelAndJoin()
         host.await<HostState.Ready>()

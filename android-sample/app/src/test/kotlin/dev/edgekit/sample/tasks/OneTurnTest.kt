@@ -4,11 +4,13 @@ import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.bundle.parseManifest
 import dev.edgekit.testing.Demo
-import dev.edgekit.testing.only
 import dev.edgekit.testing.openModel
 import dev.edgekit.testing.sampleBundle
 import java.io.File
 import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
@@ -27,7 +29,8 @@ class OneTurnTest {
     private fun contextAfterEach(turns: String): List<Pair<String, Int>> = Demo.open().use { engine ->
         val json = JSONObject(File(Demo.assets, "edgekit.json").readText()).put("turns", turns).put("answer", JSONObject.NULL).toString()
         val bundle = sampleBundle(model = Demo.model).copy(manifest = parseManifest(json))
-        val dialogue = Dialogue(openModel(bundle, engine), bundle.only)
+        val model = openModel(bundle, engine)
+        val dialogue = Dialogue(model, model.info.tasks.single(), Floor(), CoroutineScope(SupervisorJob() + Dispatchers.Default))
         runBlocking {
             List(3) { count ->
                 dialogue.send("my screen is too dark")

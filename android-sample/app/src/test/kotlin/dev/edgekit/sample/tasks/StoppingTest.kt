@@ -2,10 +2,12 @@ package dev.edgekit.sample.tasks
 
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.testing.Demo
-import dev.edgekit.testing.only
 import dev.edgekit.testing.openModel
 import dev.edgekit.testing.sampleBundle
 import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CoroutineScope
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
@@ -23,7 +25,9 @@ class StoppingTest {
     @Test
     fun `stop ends the decoding, keeps what was said, and the engine answers again`() = runBlocking {
         Demo.open(maxTokens = 4096).use { engine ->
-            val dialogue = Dialogue(openModel(sampleBundle(), engine), sampleBundle().only)
+            val model = openModel(sampleBundle(), engine)
+            val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
+            val dialogue = Dialogue(model, model.info.tasks.single(), Floor(), scope)
             dialogue.send(endless)
             withTimeout(30.seconds) { dialogue.state.first { it.transcript.turns.lastOrNull()?.answer.orEmpty().length > 20 } }
             dialogue.stop()

@@ -1,7 +1,6 @@
 package dev.edgekit.core.answers
 
 import dev.edgekit.core.AnswerFormat
-import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Calling
 import dev.edgekit.core.calls.Asked
 import dev.edgekit.core.calls.Settled
@@ -51,17 +50,12 @@ public data class Field(val name: String, val value: String?, val depth: Int = 0
 /** Intents of other kinds could reach any app with data that a model made up. */
 public const val ALLOWED_INTENTS: String = "android.settings."
 
-/** Reads an answer in the format that it was asked for. [ended] is false while more text may follow. */
-@InternalEdgekitApi
-public fun readAnswer(text: String, format: AnswerFormat?, actions: List<Action>, ended: Boolean): Answer =
-    AnswerReader(format, actions).read(text, ended)
-
 /** Reads the answers of a task; a JSON object is a card from its first token on, which fills. */
-@InternalEdgekitApi
-public class AnswerReader(private val format: AnswerFormat?, private val actions: List<Action>) {
+internal class AnswerReader(private val format: AnswerFormat?, private val actions: List<Action>) {
     private val labels = Labels.of((format as? AnswerFormat.JsonSchema)?.schema)
 
-    public fun read(text: String, ended: Boolean): Answer = when (format) {
+    /** [ended] is false while more text may follow. */
+    fun read(text: String, ended: Boolean): Answer = when (format) {
         null -> Answer.Plain(text)
         is AnswerFormat.Regex -> if (ended) Answer.Label(text.trim()) else Answer.Plain(text)
         is AnswerFormat.JsonSchema -> if (ended) whole(text) else partial(text)
@@ -95,8 +89,7 @@ public class AnswerReader(private val format: AnswerFormat?, private val actions
 }
 
 /** Reads an answer of a model that may call; [settled] are the calls that were decided on. */
-@InternalEdgekitApi
-public fun readCallingAnswer(text: String, calling: Calling, settled: Map<Int, Settled>, ended: Boolean): Answer {
+internal fun readCallingAnswer(text: String, calling: Calling, settled: Map<Int, Settled>, ended: Boolean): Answer {
     // Half a call is nothing to read.
     if (!ended) return if (looksLikeCall(text)) Answer.Unfinished("") else Answer.Plain(text)
     val said = readCalls(text, calling.dialect)

@@ -3,6 +3,7 @@ package dev.edgekit.core.bundle
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Quality
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.answers.Action
 import java.io.File
@@ -14,6 +15,8 @@ import java.io.File
  * @property suppressedTokens ids that an answer under a format must not contain; null in a manifest that does not say
  * @property oneTurn the chat template changes earlier turns, so that each message must begin a conversation of its own
  * @property calling what the model can ask the app for; null when it only answers
+ * @property tokenBytes what a token takes of the KV cache in all layers, as float32; null where nothing is said of its shape
+ * @property isStatic the graph has its whole context from the start, however short a conversation is
  */
 @InternalEdgekitApi
 public data class Manifest(
@@ -30,6 +33,8 @@ public data class Manifest(
     val suppressedTokens: List<Int>? = null,
     val oneTurn: Boolean = false,
     val calling: Calling? = null,
+    val tokenBytes: Long? = null,
+    val isStatic: Boolean = false,
 )
 
 /** @property sha256 hexadecimal */
@@ -69,12 +74,6 @@ public data class Task(
 
 @InternalEdgekitApi
 public data class Golden(val prompt: String, val answer: String)
-
-@InternalEdgekitApi
-public data class Quality(val passed: Boolean, val checks: List<QualityCheck>)
-
-@InternalEdgekitApi
-public data class QualityCheck(val name: String, val passed: Boolean, val summary: String)
 
 /**
  * The parts of `adapter.json` that the app uses.

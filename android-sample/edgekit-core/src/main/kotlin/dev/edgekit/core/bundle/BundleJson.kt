@@ -3,6 +3,8 @@ package dev.edgekit.core.bundle
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Quality
+import dev.edgekit.core.QualityCheck
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.answers.Action
 
@@ -45,6 +47,8 @@ public fun parseManifest(text: String): Manifest {
         suppressedTokens = json.idsOrNull("suppressed_tokens"),
         oneTurn = isOneTurn(json),
         calling = json.atOrNull("calling")?.let(::calling),
+        tokenBytes = json.atOrNull("architecture")?.let(::tokenBytes),
+        isStatic = json.atOrNull("graph")?.textOrNull("form") == "static",
     )
 }
 
@@ -119,6 +123,12 @@ private fun adapterInputs(json: StrictObject, architecture: StrictObject): Adapt
     val width = targets.sumOf { widths[it] ?: json.wrong("targets", "of ${widths.keys.joinToString()}") }
     val bytes = Float.SIZE_BYTES * rank * architecture.positive("layers") * width
     return AdapterInputs(rank, targets, bundleFile(json.at("empty"), SIDECAR_SUFFIX), bytes)
+}
+
+/** Keys and values. */
+private fun tokenBytes(architecture: StrictObject): Long? {
+    val shape = listOf("layers", "kv_heads", "head_dim")
+    return if (shape.all(architecture::has)) shape.fold(2L * Float.SIZE_BYTES) { bytes, key -> bytes * architecture.positive(key) } else null
 }
 
 private fun StrictObject.checkSchema(known: LongRange) {

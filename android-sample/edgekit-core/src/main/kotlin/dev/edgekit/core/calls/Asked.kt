@@ -2,9 +2,6 @@ package dev.edgekit.core.calls
 
 import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Calling
-import dev.edgekit.core.bundle.Dialect
-import dev.edgekit.core.engine.Message
-import dev.edgekit.core.engine.Role
 import org.json.JSONArray
 import org.json.JSONObject
 
@@ -26,17 +23,12 @@ public fun ask(said: Said, calling: Calling, settled: Map<Int, Settled>): List<A
     Asked(call, fill(done?.call ?: call, calling.tools), done)
 }
 
-/** The results of an answer's calls, null while one was not decided on. A tool that there is not is answered at once. */
-@InternalEdgekitApi
-public fun resultsOf(said: Said, calling: Calling, settled: Map<Int, Settled>): Message? {
-    val results = said.calls.mapIndexed { index, call ->
-        val result = when {
-            calling.tools.none { it.name == call.name } -> error("there is no such tool")
-            else -> resultOf(settled[index] ?: return null)
-        }
-        CallResult(call.name, result)
-    }
-    return if (results.isEmpty()) null else resultMessage(results, calling.dialect)
+/**
+ * What [dev.edgekit.core.Session.results] tells the model of an answer's calls; null while one was not decided on. A tool
+ * that there is not is answered at once.
+ */
+public fun resultsOf(asked: List<Asked>): List<CallResult>? = asked.map { (call, filled, settled) ->
+    CallResult(call.name, if (filled == null) error("there is no such tool") else resultOf(settled ?: return null))
 }
 
 /** What the model is told of a call: words without quotes, by their keys in the order of the alphabet. */
@@ -51,7 +43,7 @@ private fun resultOf(settled: Settled): Map<String, String> = when (settled.outc
 
 private fun error(reason: String) = mapOf("reason" to reason, "status" to "error")
 
-@InternalEdgekitApi
+/** What was decided on, by the calls' places, for an app that keeps it; [settledFrom] reads it. */
 public fun Map<Int, Settled>.toJson(): JSONArray = JSONArray(
     entries.map { (index, settled) ->
         JSONObject()
@@ -62,7 +54,7 @@ public fun Map<Int, Settled>.toJson(): JSONArray = JSONArray(
     },
 )
 
-@InternalEdgekitApi
+/** What [toJson] wrote. */
 public fun settledFrom(json: JSONArray): Map<Int, Settled> = (0 until json.length()).map(json::getJSONObject).associate {
     @Suppress("UNCHECKED_CAST")
     val arguments = plainValue(it.getJSONObject("arguments")) as Map<String, Any>

@@ -1,8 +1,8 @@
 package dev.edgekit.core.calls
 
+import dev.edgekit.core.Message
+import dev.edgekit.core.Role
 import dev.edgekit.core.bundle.Dialect
-import dev.edgekit.core.engine.Message
-import dev.edgekit.core.engine.Role
 import org.json.JSONObject
 
 /**

@@ -4,6 +4,8 @@ import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.Backend
 import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Message
+import dev.edgekit.core.Role
 import dev.edgekit.core.Sampling
 import java.io.Closeable
 import java.io.File
@@ -69,13 +71,6 @@ public interface Engine : Closeable {
      */
     public fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File? = null): Measurement
 }
-
-/** [TOOL] brings the results of what the model called, in the same turn. */
-@InternalEdgekitApi
-public enum class Role { USER, MODEL, TOOL }
-
-@InternalEdgekitApi
-public data class Message(val role: Role, val text: String)
 
 /**
  * @property sampling null takes the model file's own

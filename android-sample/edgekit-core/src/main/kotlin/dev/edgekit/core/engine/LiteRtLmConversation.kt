@@ -2,6 +2,8 @@ package dev.edgekit.core.engine
 
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Message
+import dev.edgekit.core.Role
 import java.util.concurrent.Semaphore
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers

@@ -1,6 +1,8 @@
 package dev.edgekit.core.engine
 
 import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Message
+import dev.edgekit.core.Role
 import org.json.JSONArray
 import org.json.JSONException
 import org.json.JSONObject

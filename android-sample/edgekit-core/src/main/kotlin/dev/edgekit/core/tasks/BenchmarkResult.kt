@@ -3,6 +3,7 @@ package dev.edgekit.core.tasks
 import dev.edgekit.core.Backend
 import dev.edgekit.core.BenchmarkPlan
 import dev.edgekit.core.InternalEdgekitApi
+import dev.edgekit.core.Spread
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.Task
 import dev.edgekit.core.engine.Measurement
@@ -47,17 +48,4 @@ public data class BenchmarkResult(
     val peakMemory: Long? get() = runs.mapNotNull { it.peakMemory }.maxOrNull()
 
     private fun spread(figure: (Measurement) -> Double) = Spread(measured.map { figure(it.figures) })
-}
-
-/** @property values in the order in which they were measured, at least one */
-@InternalEdgekitApi
-public data class Spread(val values: List<Double>) {
-    val minimum: Double get() = values.min()
-    val maximum: Double get() = values.max()
-    val median: Double
-        get() {
-            val sorted = values.sorted()
-            val middle = sorted.size / 2
-            return if (sorted.size % 2 == 1) sorted[middle] else (sorted[middle - 1] + sorted[middle]) / 2
-        }
 }

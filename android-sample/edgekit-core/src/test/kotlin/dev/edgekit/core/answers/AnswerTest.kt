@@ -90,3 +90,6 @@ class AnswerTest {
         assertEquals(Answer.Plain("yes"), read("yes"))
     }
 }
+
+internal fun readAnswer(text: String, format: AnswerFormat?, actions: List<Action>, ended: Boolean): Answer =
+    AnswerReader(format, actions).read(text, ended)

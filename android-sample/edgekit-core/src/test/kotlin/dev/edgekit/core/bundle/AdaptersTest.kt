@@ -7,8 +7,8 @@ import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.tasks.adapterSupport
 import dev.edgekit.core.tasks.settingsOf
-import dev.edgekit.core.tasks.task
 import dev.edgekit.testing.Demo
+import dev.edgekit.testing.task
 import java.io.ByteArrayOutputStream
 import java.io.File
 import java.io.RandomAccessFile

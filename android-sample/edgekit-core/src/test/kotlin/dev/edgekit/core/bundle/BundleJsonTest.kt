@@ -4,6 +4,8 @@ import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.BundleFailure
+import dev.edgekit.core.Quality
+import dev.edgekit.core.QualityCheck
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.answers.Action
 import dev.edgekit.testing.Demo
@@ -42,6 +44,15 @@ class BundleJsonTest {
         val schema = (parseManifest(manifest).answerFormat as AnswerFormat.JsonSchema).schema
         val places = listOf("\"screen\":", "\"setting\":", "\"action\":").map(schema::indexOf)
         assertEquals(places.sorted(), places)
+    }
+
+    @Test
+    fun `what a token takes of the cache, where the manifest tells its shape`() {
+        assertEquals(2L * 4 * 6 * 1 * 32, parseManifest(manifest).tokenBytes)
+        assertNull(parseManifest(edit(manifest) { remove("architecture") }).tokenBytes)
+        assertNull(parseManifest(edit(manifest) { getJSONObject("architecture").remove("kv_heads") }).tokenBytes)
+        assertEquals(false, parseManifest(manifest).isStatic)
+        assertEquals(true, parseManifest(edit(manifest) { getJSONObject("graph").put("form", "static") }).isStatic)
     }
 
     @Test

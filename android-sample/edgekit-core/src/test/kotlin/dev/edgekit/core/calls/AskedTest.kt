@@ -2,9 +2,9 @@ package dev.edgekit.core.calls
 
 import android.app.Application
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.Message
+import dev.edgekit.core.Role
 import dev.edgekit.core.bundle.Dialect
-import dev.edgekit.core.engine.Message
-import dev.edgekit.core.engine.Role
 import dev.edgekit.testing.sampleCalling
 import org.json.JSONArray
 import org.junit.Assert.assertEquals
@@ -24,9 +24,10 @@ class AskedTest {
 
     @Test
     fun `nothing while a call is not decided on`() {
-        assertNull(resultsOf(said, calling, mapOf(0 to Settled(wifi, Outcome.DONE))))
-        assertNull(resultsOf(Said(emptyList(), "words"), calling, emptyMap()))
+        assertNull(resultsOf(ask(said, calling, mapOf(0 to Settled(wifi, Outcome.DONE)))))
     }
+
+    private fun told(said: Said, dialect: Dialect, settled: Map<Int, Settled>) = resultMessage(resultsOf(ask(said, calling, settled))!!, dialect)
 
     @Test
     fun `results in each dialect`() {
@@ -36,8 +37,8 @@ class AskedTest {
             """{"name": "fly", "result": {"reason": "there is no such tool", "status": "error"}}""",
             """{"name": "show_map", "result": {"reason": "no app on this phone can do it", "status": "error"}}""",
         )
-        assertEquals(Message(Role.USER, lines.joinToString("\n")), resultsOf(said, calling, settled))
-        val gemma = resultsOf(Said(listOf(wifi, map), ""), calling.copy(dialect = Dialect.FUNCTION_GEMMA), mapOf(0 to settled.getValue(0), 1 to settled.getValue(2)))
+        assertEquals(Message(Role.USER, lines.joinToString("\n")), told(said, Dialect.JSON, settled))
+        val gemma = told(Said(listOf(wifi, map), ""), Dialect.FUNCTION_GEMMA, mapOf(0 to settled.getValue(0), 1 to settled.getValue(2)))
         val expected = "<start_function_response>response:open_wifi_settings{status:<escape>done<escape>}<end_function_response>" +
             "<start_function_response>response:show_map{reason:<escape>no app on this phone can do it<escape>,status:<escape>error<escape>}<end_function_response>"
         assertEquals(Message(Role.TOOL, expected), gemma)

@@ -1,8 +1,8 @@
 package dev.edgekit.core.calls
 
 import androidx.test.ext.junit.runners.AndroidJUnit4
+import dev.edgekit.core.Role
 import dev.edgekit.core.bundle.Dialect
-import dev.edgekit.core.engine.Role
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertThrows
 import org.junit.Test

@@ -5,6 +5,8 @@ import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.Backend
 import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Message
+import dev.edgekit.core.Role
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.parseManifest
 import dev.edgekit.testing.Demo

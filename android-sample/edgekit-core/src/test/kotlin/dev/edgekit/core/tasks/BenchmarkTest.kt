@@ -5,11 +5,13 @@ import dev.edgekit.core.Backend
 import dev.edgekit.core.BenchmarkPlan
 import dev.edgekit.core.BenchmarkStep
 import dev.edgekit.core.EngineFailure
+import dev.edgekit.core.Spread
 import dev.edgekit.core.engine.EngineLoader
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.only
 import dev.edgekit.testing.sampleBundle
 import dev.edgekit.testing.severalTasks
+import dev.edgekit.testing.task
 import java.io.File
 import kotlinx.coroutines.flow.filterIsInstance
 import kotlinx.coroutines.flow.take

@@ -4,7 +4,6 @@ import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.Golden
 import dev.edgekit.testing.FakeEngine
-import dev.edgekit.testing.only
 import dev.edgekit.testing.openModel
 import dev.edgekit.testing.sampleBundle
 import kotlinx.coroutines.flow.last
@@ -18,20 +17,17 @@ import org.junit.Test
 class SelfTestTest {
     private val golden = listOf(Golden("a", "You said: a"), Golden("b", "something else"))
 
-    private fun selfTestOf(model: OpenModel) = selfTest(model, model.bundle.only)
-
     @Test
     fun `asks one after the other and tells which answers differ`() = runBlocking {
-        val compared = selfTestOf(openModel(sampleBundle(golden = golden), FakeEngine())).toList()
-        assertEquals(listOf(1, 2), compared.map { it.size })
-        assertEquals(listOf(true, false), compared.last().map { it.same })
-        assertEquals("You said: b", compared.last().last().answer)
+        val compared = openModel(sampleBundle(golden = golden), FakeEngine()).selfTest().toList()
+        assertEquals(listOf(true, false), compared.map { it.same })
+        assertEquals("You said: b", compared.last().answer)
     }
 
     @Test
     fun `each prompt has a greedy conversation of its own`() = runBlocking {
         val engine = FakeEngine()
-        selfTestOf(openModel(sampleBundle(golden = golden), engine)).last()
+        openModel(sampleBundle(golden = golden), engine).selfTest().last()
         assertEquals(listOf(Sampling.Greedy, Sampling.Greedy), engine.conversations.map { it.sampling })
         assertTrue(engine.conversations.all { it.history.isEmpty() })
     }
@@ -39,7 +35,7 @@ class SelfTestTest {
     @Test
     fun `an engine that fails is shown with the prompt`() = runBlocking {
         val model = openModel(sampleBundle(golden = golden), FakeEngine(failure = EngineFailure.Other("broken")))
-        val compared = selfTestOf(model).last()
+        val compared = model.selfTest().toList()
         assertEquals(listOf("broken", "broken"), compared.map { it.failure?.message })
         assertFalse(compared.any { it.same })
     }

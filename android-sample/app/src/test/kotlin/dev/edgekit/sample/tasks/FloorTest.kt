@@ -1,26 +1,27 @@
 package dev.edgekit.sample.tasks
 
 import dev.edgekit.core.AnswerFormat
+import dev.edgekit.core.Message
+import dev.edgekit.core.Model
+import dev.edgekit.core.Role
 import dev.edgekit.core.Sampling
 import dev.edgekit.core.bundle.Golden
-import dev.edgekit.core.engine.Message
-import dev.edgekit.core.engine.Role
-import dev.edgekit.core.tasks.OpenModel
-import dev.edgekit.core.tasks.contextTokens
 import dev.edgekit.core.tasks.identity
-import dev.edgekit.core.tasks.identityOf
-import dev.edgekit.core.tasks.selfTest
-import dev.edgekit.core.tasks.task
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.openModel
 import dev.edgekit.testing.severalTasks
+import dev.edgekit.testing.task
 import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.async
+import kotlinx.coroutines.cancel
 import kotlinx.coroutines.flow.first
-import kotlinx.coroutines.flow.last
+import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
+import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertNotEquals
 import org.junit.Assert.assertNull
@@ -31,11 +32,16 @@ import org.robolectric.RobolectricTestRunner
 
 /** Tasks that take turns at one engine. */
 @RunWith(RobolectricTestRunner::class)
-class OpenModelTest {
+class FloorTest {
     private val bundle = severalTasks("mood", "topic", form = null)
     private val engine = FakeEngine()
+    private val floor = Floor()
+    private val scope = CoroutineScope(SupervisorJob() + Dispatchers.Default)
 
-    private fun dialogue(model: OpenModel, id: String) = Dialogue(model, model.bundle.task(id)!!)
+    @After
+    fun cancel() = scope.cancel()
+
+    private fun dialogue(model: Model, id: String) = Dialogue(model, model.info.task(id)!!, floor, scope)
 
     private suspend fun Dialogue.ask(prompt: String): Turn {
         val before = state.value.transcript.turns.size
@@ -103,7 +109,7 @@ class OpenModelTest {
         val mood = dialogue(model, "mood")
         mood.send("hello")
         withTimeout(10.seconds) { mood.state.first { it.transcript.turns.lastOrNull()?.answer.orEmpty().isNotEmpty() } }
-        val test = async(Dispatchers.Default) { selfTest(model, tested.task("mood")!!).last() }
+        val test = async(Dispatchers.Default) { model.selfTest("mood").toList() }
         assertEquals("You said: hello", mood.ended(1).answer)
         assertEquals(listOf(true, false), test.await().map { it.same })
         assertEquals(3, slow.conversations.size)
@@ -130,8 +136,9 @@ class OpenModelTest {
         val mood = bundle.task("mood")!!
         val trained = bundle.adapterOf(mood)!!.run { copy(manifest = manifest.copy(sidecar = manifest.sidecar.copy(sha256 = "cd".repeat(32)))) }
         val anew = bundle.copy(adapters = bundle.adapters + ("mood" to trained))
-        assertNotEquals(bundle.identityOf(mood), anew.identityOf(mood))
-        assertEquals(bundle.identity, bundle.identityOf(bundle.task("base")!!))
+        val (before, after) = listOf(bundle, anew).map { dialogue(openModel(it, engine), "mood").state.value.transcript.model }
+        assertNotEquals(before, after)
+        assertEquals(bundle.identity, dialogue(openModel(bundle, engine), "base").state.value.transcript.model)
     }
 
     @Test
@@ -141,7 +148,7 @@ class OpenModelTest {
         val mood = dialogue(model, "mood")
         mood.ask("hello")
         repeat(100) { round ->
-            val test = async(Dispatchers.Default) { selfTest(model, tested.task("mood")!!).last() }
+            val test = async(Dispatchers.Default) { model.selfTest("mood").toList() }
             mood.send("again")
             assertEquals(Ending.Finished::class, mood.ended(round + 2).ending!!::class)
             withTimeout(10.seconds) { test.await() }

@@ -2,6 +2,7 @@ package dev.edgekit.core.tasks
 
 import dev.edgekit.core.Backend
 import dev.edgekit.core.bundle.AdapterInputs
+import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.BundleFile
 import dev.edgekit.core.engine.AdapterSupport
 import dev.edgekit.core.engine.EngineSettings
@@ -19,26 +20,27 @@ import org.robolectric.RobolectricTestRunner
 
 /** How the engine of a bundle with adapters is opened; the trial itself is in BackendTrialsTest. */
 @RunWith(RobolectricTestRunner::class)
-class TryingOpenerTest {
+class EngineStarterTest {
     @get:Rule
     val folder = TemporaryFolder()
 
     private val engines = mutableListOf<FakeEngine>()
     private val opened = mutableListOf<EngineSettings>()
-    private val opener by lazy {
-        TryingOpener(
-            loader = { settings -> FakeEngine().also { opened += settings; engines += it } },
-            cacheOf = { folder.root },
-            trials = folder.newFolder(),
-            appVersion = "1",
-        )
-    }
+    private val trials by lazy { folder.newFolder() }
     private val bundle = severalTasks("mood", "topic").run {
         val empty = BundleFile("empty.lora.tflite", 16384, "ab".repeat(32))
         copy(manifest = manifest!!.copy(adapters = AdapterInputs(16, listOf("q_proj"), empty, bytes = 1000)))
     }
 
-    private fun open(backend: Backend) = runBlocking { opener.open(bundle, backend) {} }
+    private fun starter(bundle: Bundle = this.bundle) = EngineStarter(
+        loader = { settings -> FakeEngine().also { opened += settings; engines += it } },
+        bundle = bundle,
+        cache = folder.root,
+        trials = trials,
+        appVersion = "1",
+    )
+
+    private fun open(backend: Backend) = runBlocking { starter().start(backend) }
 
     @Test
     fun `the engine is told what the model takes of adapters`() {
@@ -49,7 +51,7 @@ class TryingOpenerTest {
     @Test
     fun `the engine is told what the manifest suppresses in formats`() {
         val bundle = bundle.run { copy(manifest = manifest!!.copy(suppressedTokens = listOf(1, 238))) }
-        runBlocking { opener.open(bundle, Backend.CPU) {} }
+        runBlocking { starter(bundle).start(Backend.CPU) }
         open(Backend.CPU)
         assertEquals(listOf(listOf(1, 238), null), opened.map { it.suppressedInFormats })
     }
@@ -62,5 +64,8 @@ class TryingOpenerTest {
         open(Backend.GPU)
         assertEquals(listOf(Backend.CPU, Backend.GPU, Backend.GPU), opened.map { it.backend })
         assertEquals(2, engines.sumOf { it.conversations.size })
+        starter().forgetTrial()
+        open(Backend.GPU)
+        assertEquals(4, engines.sumOf { it.conversations.size })
     }
 }

@@ -1,0 +1,64 @@
+package dev.edgekit.core.tasks
+
+import android.app.ActivityManager
+import android.content.Context
+import dev.edgekit.core.EdgekitFailure
+import dev.edgekit.core.MemoryNeed
+import dev.edgekit.core.bundle.Bundle
+import dev.edgekit.core.bundle.InstalledAdapter
+import dev.edgekit.core.modelBytes
+
+/** What a bundle takes that is opened with a context of so many tokens. */
+internal fun Bundle.memoryNeed(contextTokens: Int): MemoryNeed = MemoryNeed(
+    weights = modelBytes + (adapters.values.filterIsInstance<InstalledAdapter.Usable>().maxOfOrNull { it.manifest.sidecar.size } ?: 0),
+    context = if (manifest?.isStatic == true) contextBytes(manifest.contextTokens) else contextBytes(contextTokens),
+    working = WORKING_BYTES + (manifest?.adapters?.bytes ?: 0),
+)
+
+private fun Bundle.contextBytes(tokens: Int): Long {
+    val copies = if (manifest?.isStatic == true) COPIES_OF_STATIC_CACHE else COPIES_OF_CACHE
+    return ((manifest?.tokenBytes ?: TOKEN_BYTES) * tokens * copies).toLong()
+}
+
+/** Throws [EdgekitFailure.NotEnoughMemory] where the need is above what is [available]; null: the system does not tell. */
+internal fun Bundle.checkMemory(contextTokens: Int, available: Long?) {
+    val need = memoryNeed(contextTokens)
+    if (available != null && need.total > available) throw EdgekitFailure.NotEnoughMemory(need.total, available, fittingContext(available))
+}
+
+/** The largest context that fits; null when none does that is of any use. */
+private fun Bundle.fittingContext(available: Long): Int? {
+    val rest = available - memoryNeed(0).total
+    val tokens = rest / contextBytes(1) / STEP * STEP
+    return tokens.toInt().takeIf { it >= STEP }
+}
+
+/**
+ * Bytes that the system can give to this app; null when it does not say. It counts what it would take from the cache of files,
+ * and not what it would gain by ending other apps. A device that is short of memory keeps its reserve.
+ */
+internal fun availableMemory(context: Context): Long? {
+    val manager = context.getSystemService(ActivityManager::class.java) ?: return null
+    val memory = ActivityManager.MemoryInfo().also(manager::getMemoryInfo)
+    if (memory.totalMem <= 0 || memory.availMem <= 0) return null
+    val reserve = if (memory.lowMemory || manager.isLowRamDevice) memory.threshold else 0
+    return (memory.availMem - reserve).coerceAtLeast(0)
+}
+
+/** A token's of Gemma 3 270M, for a file that does not say: 18 layers, keys and values of 256 numbers. */
+private const val TOKEN_BYTES = 18L * 2 * 256 * Float.SIZE_BYTES
+
+/**
+ * The engine makes a larger cache beside the one that is full. Measured with Gemma 3 270M in int8 (278 MB) at the end of its
+ * context: 465 MB of 1,024 tokens, 732 MB of 4,096; reckoned are 523 and 806. Caches of less than float32, or of a window,
+ * take less: the manifest does not tell.
+ */
+private const val COPIES_OF_CACHE = 2.5
+
+/** 637 MB of 4,096 tokens were measured, 655 are reckoned. */
+private const val COPIES_OF_STATIC_CACHE = 1.5
+
+private const val WORKING_BYTES = 150_000_000L
+
+/** Contexts are offered in multiples of this. */
+private const val STEP = 256

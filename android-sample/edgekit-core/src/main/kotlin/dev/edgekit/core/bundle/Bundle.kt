@@ -13,7 +13,7 @@ import java.io.File
  *
  * @property adapters what the model takes of adapters; null when it takes none
  * @property suppressedTokens ids that an answer under a format must not contain; null in a manifest that does not say
- * @property oneTurn the chat template changes earlier turns, so that each message must begin a conversation of its own
+ * @property oneTurn each message must begin a conversation of its own; null where nothing is said of it
  * @property calling what the model can ask the app for; null when it only answers
  * @property tokenBytes what a token takes of the KV cache in all layers, as float32; null where nothing is said of its shape
  * @property isStatic the graph has its whole context from the start, however short a conversation is
@@ -31,7 +31,7 @@ public data class Manifest(
     val examples: List<String>,
     val adapters: AdapterInputs? = null,
     val suppressedTokens: List<Int>? = null,
-    val oneTurn: Boolean = false,
+    val oneTurn: Boolean? = null,
     val calling: Calling? = null,
     val tokenBytes: Long? = null,
     val isStatic: Boolean = false,
@@ -58,6 +58,7 @@ public data class Offer(val title: String, val tasks: List<Task>)
  *
  * @property id tells it apart from the other tasks of the app
  * @property adapter a folder below `adapters/`; null for the model alone
+ * @property oneTurn as in [Manifest]; null leaves it to the manifest
  */
 @InternalEdgekitApi
 public data class Task(
@@ -70,6 +71,7 @@ public data class Task(
     val golden: List<Golden>,
     val actions: List<Action>,
     val quality: Quality?,
+    val oneTurn: Boolean? = null,
 )
 
 @InternalEdgekitApi
@@ -97,7 +99,7 @@ public data class AdapterManifest(
     val answerFormat: AnswerFormat?,
     val chatTemplate: String?,
     val licence: String?,
-    val oneTurn: Boolean = false,
+    val oneTurn: Boolean? = null,
 )
 
 @InternalEdgekitApi

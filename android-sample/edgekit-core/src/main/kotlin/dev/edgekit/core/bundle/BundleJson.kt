@@ -45,7 +45,7 @@ public fun parseManifest(text: String): Manifest {
         examples = json.texts("examples"),
         adapters = json.atOrNull("adapters")?.let { adapterInputs(it, json.at("architecture")) },
         suppressedTokens = json.idsOrNull("suppressed_tokens"),
-        oneTurn = isOneTurn(json),
+        oneTurn = json.oneTurn(meantSince = MANIFEST_SCHEMAS.last),
         calling = json.atOrNull("calling")?.let(::calling),
         tokenBytes = json.atOrNull("architecture")?.let(::tokenBytes),
         isStatic = json.atOrNull("graph")?.textOrNull("form") == "static",
@@ -81,7 +81,7 @@ internal fun parseAdapter(folder: String, text: String): AdapterManifest {
         answerFormat = json.atOrNull("answer")?.let(::answerFormat),
         chatTemplate = json.textOrNull("chat_template"),
         licence = json.textOrNull("licence"),
-        oneTurn = isOneTurn(json),
+        oneTurn = json.oneTurn(meantSince = ADAPTER_SCHEMAS.last),
     )
 }
 
@@ -150,10 +150,14 @@ private fun StrictObject.digest(key: String): String =
 private fun StrictObject.names(key: String): List<String> =
     texts(key).ifEmpty { wrong(key, "a list of at least one name") }
 
-private fun isOneTurn(json: StrictObject): Boolean = when (json.textOrNull("turns")) {
-    null, "many" -> false
+/** Before a schema, manifests said "many" without meaning it. */
+private fun StrictObject.oneTurn(meantSince: Long): Boolean? = oneTurn().takeIf { it == true || whole("schema_version") >= meantSince }
+
+private fun StrictObject.oneTurn(): Boolean? = when (textOrNull("turns")) {
+    null -> null
     "one" -> true
-    else -> json.wrong("turns", "one or many")
+    "many" -> false
+    else -> wrong("turns", "one or many")
 }
 
 private fun task(json: StrictObject) = Task(
@@ -166,6 +170,7 @@ private fun task(json: StrictObject) = Task(
     golden = json.objects("golden").map { Golden(it.text("prompt"), it.text("answer")) },
     actions = json.objects("actions").map(::action),
     quality = json.atOrNull("quality")?.let(::quality),
+    oneTurn = json.oneTurn(),
 )
 
 private fun sampling(json: StrictObject): Sampling = when (json.text("kind")) {

@@ -27,19 +27,18 @@ private const val DEFAULT_CONTEXT_TOKENS = 1024
 internal val Bundle.adapterSupport: AdapterSupport?
     get() = manifest?.adapters?.let { AdapterSupport(it.rank, File(model.parentFile, it.empty.name), it.bytes) }
 
-@InternalEdgekitApi
-public fun Bundle.task(id: String): Task? = tasks.find { it.id == id }
-
 /**
- * Whether each message of a task begins a conversation of its own: where the template says so, by which an adapter speaks
- * as well unless it has its own, and where answers have a format or are calls, because models were trained for that so.
+ * Whether each message of a task begins a conversation of its own, as the task says, or whoever speaks in it. Where neither
+ * does: under a format and for calls, because models are trained for those so, and where an adapter speaks by the template of
+ * a model of one turn.
  */
 @InternalEdgekitApi
 public fun Bundle.isOneTurn(task: Task): Boolean {
+    val adapter = adapterOf(task)?.manifest
+    val said = task.oneTurn ?: if (adapter == null) manifest?.oneTurn else adapter.oneTurn
+    if (said != null) return said
     if (callingOf(task) != null || settingsOf(task).answerFormat != null) return true
-    val ofModel = manifest?.oneTurn == true
-    val adapter = adapterOf(task)?.manifest ?: return ofModel
-    return adapter.oneTurn || (ofModel && adapter.chatTemplate == null)
+    return adapter != null && adapter.chatTemplate == null && manifest?.oneTurn == true
 }
 
 /** How a task converses unless its user says otherwise. An adapter has its own sampling, answer format and template. */

@@ -68,10 +68,18 @@ class BundleJsonTest {
 
     @Test
     fun `a manifest says whether there is more than one turn, or is older than that`() {
-        assertEquals(false, parseManifest(edit(manifest) { put("turns", "many") }).oneTurn)
-        assertEquals(true, parseManifest(edit(manifest) { put("turns", "one") }).oneTurn)
-        assertEquals(false, parseManifest(edit(manifest) { remove("turns") }).oneTurn)
+        fun oneTurn(schema: Int, turns: String?) = parseManifest(edit(manifest) { put("schema_version", schema).put("turns", turns ?: JSONObject.NULL) }).oneTurn
+        assertEquals(listOf(true, false, null), listOf("one", "many", null).map { oneTurn(3, it) })
+        assertEquals("many was not meant", listOf(true, null, null), listOf("one", "many", null).map { oneTurn(2, it) })
+        assertNull(parseManifest(edit(manifest) { remove("turns") }).oneTurn)
         refusedManifest("turns must be one or many") { put("turns", "two") }
+    }
+
+    @Test
+    fun `so does a task`() {
+        fun oneTurn(turns: Any?) = parseTasks(edit(tasks) { getJSONArray("tasks").getJSONObject(0).put("turns", turns) }).tasks.first().oneTurn
+        assertEquals(listOf(true, false, null, null), listOf("one", "many", JSONObject.NULL, null).map(::oneTurn))
+        assertThrows(BundleFailure.Unreadable::class.java) { oneTurn("two") }
     }
 
     @Test

@@ -169,6 +169,8 @@ def test_the_system_offers_the_languages_that_the_app_speaks() -> None:
     spoken = {"en", *(path.name.removeprefix("values-") for path in APP.resources.glob("values-??"))}
     assert offered == list(LANGUAGES)
     assert set(offered) == spoken
+    (application,) = ElementTree.parse(APP.manifest).getroot().iter("application")
+    assert application.get(name.replace("}name", "}localeConfig")) == "@xml/locales_config"
 
 
 def test_the_profile_names_packages_that_there_are() -> None:

@@ -51,6 +51,23 @@ class ConversationTest {
     }
 
     @Test
+    fun `closing the session, or the model, ends an answer in its middle`() = runBlocking {
+        for (end in listOf<(Session, Model) -> Unit>({ session, _ -> session.close() }, { _, model -> model.close() })) {
+            val model = openModel(sampleBundle(), FakeEngine(answer = { "on and on ".repeat(1000) }, pieceMillis = 20))
+            val session = model.session()
+            val pieces = mutableListOf<Reply>()
+            val failure = runCatching {
+                session.ask("one").collect { reply ->
+                    pieces += reply
+                    if (pieces.size == 2) end(session, model)
+                }
+            }.exceptionOrNull()
+            assertTrue("$failure", failure is EdgekitFailure.Closed)
+            assertTrue("${pieces.size}", pieces.none { it is Reply.Complete } && pieces.size < 1000)
+        }
+    }
+
+    @Test
     fun `a prompt that does not fit changes nothing`() = runBlocking {
         val session = model.session()
         session.answer("one")

@@ -2,6 +2,7 @@ package dev.edgekit.core
 
 import android.app.ActivityManager
 import android.app.Application
+import android.app.ApplicationExitInfo
 import android.content.Context
 import android.net.Uri
 import androidx.test.core.app.ApplicationProvider
@@ -17,6 +18,7 @@ import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.After
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
+import org.junit.Assert.assertNotEquals
 import org.junit.Assert.assertThrows
 import org.junit.Assert.assertTrue
 import org.junit.Before
@@ -26,6 +28,7 @@ import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
 import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
+import org.robolectric.shadows.ShadowActivityManager.ApplicationExitInfoBuilder
 
 private const val BRIGHTER = """{"screen": "display", "setting": "brightness", "action": "increase"}"""
 
@@ -191,6 +194,37 @@ class EdgekitTest {
         failsWith<EngineFailure.Died>()
         open(options = OpenOptions(afterCrash = true)).close()
         open().close()
+    }
+
+    /** What the system says of the end of the process before. */
+    private fun ended(reason: Int) = shadowOf(context.getSystemService(ActivityManager::class.java)).addApplicationExitInfo(
+        ApplicationExitInfoBuilder.newBuilder().setReason(reason).setTimestamp(System.currentTimeMillis() + 60_000).build(),
+    )
+
+    @Test
+    fun `where the system tells how the process ended, a crash is enough, and closing the app is none`() = runBlocking {
+        val mark = File(context.noBackupFilesDir, "edgekit/starts").apply { mkdirs() }
+        val identity = open().run { close(); info.sha256 }
+        File(mark, identity).writeText("2")
+        ended(ApplicationExitInfo.REASON_USER_REQUESTED)
+        open().close()
+        File(mark, identity).writeText("1")
+        ended(ApplicationExitInfo.REASON_CRASH_NATIVE)
+        failsWith<EngineFailure.Died>()
+        Unit
+    }
+
+    @Test
+    fun `an app that was closed while the GPU started tries it again, after a crash it does not`() = runBlocking {
+        suspend fun onGpu() = open(options = OpenOptions(backend = Backend.GPU)).run { close(); fallback }
+        val tried = onGpu()
+        val trial = File(context.noBackupFilesDir, "edgekit/gpu-trials").listFiles()!!.single()
+        trial.writeText("begun")
+        ended(ApplicationExitInfo.REASON_USER_REQUESTED)
+        assertEquals(tried, onGpu())
+        trial.writeText("begun")
+        ended(ApplicationExitInfo.REASON_CRASH_NATIVE)
+        assertNotEquals(tried, onGpu())
     }
 
     @Test

@@ -2,7 +2,12 @@ package dev.edgekit.sample.screens
 
 import androidx.activity.ComponentActivity
 import androidx.activity.compose.setContent
+import androidx.compose.material3.ColorScheme
+import androidx.compose.material3.MaterialTheme
 import androidx.compose.runtime.mutableStateOf
+import androidx.compose.ui.graphics.Color
+import androidx.compose.ui.graphics.luminance
+import androidx.compose.ui.layout.findRootCoordinates
 import androidx.compose.ui.semantics.SemanticsNode
 import androidx.compose.ui.semantics.SemanticsProperties
 import androidx.compose.ui.semantics.getOrNull
@@ -25,6 +30,7 @@ import dev.edgekit.sample.R
 import dev.edgekit.sample.tasks.Ending
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.severalTasks
+import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
@@ -53,8 +59,24 @@ class AccessibilityTest {
             val isCut = bounds.isEmpty || bounds.bottom >= screen.height || bounds.right >= screen.width
             assertTrue("${target.words} is ${bounds.width} x ${bounds.height}", isCut || minOf(bounds.width, bounds.height) >= least)
             assertTrue("a target without words", target.words.isNotBlank())
+            val isChoice = SemanticsProperties.Selected in target.config || SemanticsProperties.ToggleableState in target.config
+            assertTrue("${target.words} has no role", !isChoice || SemanticsProperties.Role in target.config)
+        }
+        assertApart(targets)
+    }
+
+    /** What is smaller than a finger is reached around it, too: not where another target is. */
+    private fun assertApart(targets: List<SemanticsNode>) {
+        // What lies beneath a sheet, to close it, is as large as the screen.
+        val small = targets.filter { it.size.height < it.layoutInfo.coordinates.findRootCoordinates().size.height }
+        for ((index, one) in small.withIndex()) for (other in small.drop(index + 1)) {
+            val common = one.touchBoundsInRoot.intersect(other.touchBoundsInRoot)
+            val isInside = one.isIn(other) || other.isIn(one) || one.root != other.root
+            assertTrue("${one.words} and ${other.words}: $common", isInside || minOf(common.width, common.height) < 2)
         }
     }
+
+    private fun SemanticsNode.isIn(other: SemanticsNode): Boolean = generateSequence(parent) { it.parent }.any { it.id == other.id }
 
     private val SemanticsNode.words: String
         get() = listOfNotNull(
@@ -79,6 +101,38 @@ class AccessibilityTest {
         app.tapIcon(R.string.sampling)
         app.awaitText("Apply")
         assertAccessible()
+    }
+
+    /** WCAG 2.2, 1.4.3 and 1.4.11. Where the system has colours of its own, it sees to that. */
+    @Test
+    fun `texts and signs stand out from what is beneath them, by day and by night`() {
+        val schemes = mutableListOf<ColorScheme>()
+        ActivityScenario.launch(ComponentActivity::class.java).use { scenario ->
+            for (dark in listOf(false, true)) {
+                scenario.onActivity { it.setContent { EdgekitTheme(dark, dynamic = false) { schemes += MaterialTheme.colorScheme } } }
+                compose.waitForIdle()
+            }
+        }
+        assertEquals(2, schemes.toSet().size)
+        for (scheme in schemes) with(scheme) {
+            val surfaces = listOf(surface, background, surfaceContainerLow, surfaceContainer, surfaceContainerHigh, surfaceContainerHighest)
+            val texts = surfaces.flatMap { beneath -> listOf(onSurface, onSurfaceVariant, primary, error).map { it to beneath } } + listOf(
+                onPrimary to primary,
+                onPrimaryContainer to primaryContainer,
+                onSecondaryContainer to secondaryContainer,
+                onTertiaryContainer to tertiaryContainer,
+                onErrorContainer to errorContainer,
+                onError to error,
+                inverseOnSurface to inverseSurface,
+            )
+            for ((above, beneath) in texts) assertTrue("$above on $beneath: ${contrast(above, beneath)}", contrast(above, beneath) >= 4.5)
+            for (beneath in surfaces) assertTrue("$outline on $beneath: ${contrast(outline, beneath)}", contrast(outline, beneath) >= 3)
+        }
+    }
+
+    private fun contrast(one: Color, other: Color): Double {
+        val (darker, lighter) = listOf(one, other).map { it.luminance() + 0.05 }.sorted()
+        return lighter / darker
     }
 
     @Test

@@ -1,14 +1,17 @@
 package dev.edgekit.sample.screens
 
 import android.os.Bundle as SavedState
+import androidx.compose.ui.graphics.asAndroidBitmap
 import androidx.compose.ui.test.assertCountEquals
 import androidx.compose.ui.test.assertIsDisplayed
+import androidx.compose.ui.test.captureToImage
 import androidx.compose.ui.test.hasClickAction
 import androidx.compose.ui.test.hasTestTag
 import androidx.compose.ui.test.hasText
 import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
 import androidx.compose.ui.test.onNodeWithTag
 import androidx.compose.ui.test.performTextInput
+import androidx.compose.ui.unit.dp
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.espresso.Espresso
@@ -77,6 +80,22 @@ class HomeScreenTest {
         compose.onAllNodes(hasText("Sample") and hasClickAction()).assertCountEquals(1)
         compose.onNode(hasText("Task mood") and hasText("What mood does.") and hasClickAction()).assertIsDisplayed()
         compose.onNode(hasText("Task topic") and hasText("What topic does.") and hasClickAction()).assertIsDisplayed()
+    }
+
+    @Test
+    fun `no two tasks have the same badge`() = launched(severalTasks("mood", "topic", "spam")) {
+        val badges = listOf("Sample", "Task mood", "Task topic", "Task spam").map { title ->
+            val card = compose.onNode(hasText(title) and hasClickAction()).captureToImage().asAndroidBitmap()
+            // Where every card has its badge, and no card its title.
+            val edge = with(compose.density) { 56.dp.roundToPx() }
+            IntArray(edge * edge).also { card.getPixels(it, 0, edge, 0, 0, edge, edge) }.toList()
+        }
+        assertEquals(badges.size, badges.toSet().size)
+    }
+
+    @Test
+    fun `a badge has the first letters of the first two words, or of the only one`() {
+        assertEquals(listOf("ST", "Se", "字が", "A", "😀😀", ""), listOf("support triage", "Sentiment", "字が小さい", "A", "😀😀😀", "").map(::initials))
     }
 
     @Test

@@ -1,7 +1,9 @@
 package dev.edgekit.sample.screens
 
+import android.content.ComponentCallbacks2
 import androidx.compose.ui.test.hasTestTag
 import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
+import androidx.lifecycle.Lifecycle
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
@@ -131,6 +133,22 @@ class LaunchTest {
             },
         )
         launched { app.awaitText("This app cannot read the bundle") }
+    }
+
+    @Test
+    fun `out of sight it gives its memory back when the system is short of it, and is there again when it is looked at`() {
+        ActivityScenario.launch(MainActivity::class.java).use { scenario ->
+            app.await(hasTestTag("prompt"))
+            scenario.moveToState(Lifecycle.State.CREATED)
+            @Suppress("DEPRECATION")
+            application.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_UI_HIDDEN)
+            assertTrue(application.sources.host.state.value is HostState.Ready)
+            application.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
+            compose.waitUntil(10_000) { application.sources.host.state.value !is HostState.Ready }
+            scenario.moveToState(Lifecycle.State.RESUMED)
+            app.await(hasTestTag("prompt"))
+        }
+        assertEquals(2, application.opened)
     }
 
     private fun digest(file: File) = MessageDigest.getInstance("SHA-256").digest(file.readBytes()).joinToString("") { "%02x".format(it) }

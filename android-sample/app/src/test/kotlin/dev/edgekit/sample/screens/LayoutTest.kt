@@ -1,16 +1,23 @@
 package dev.edgekit.sample.screens
 
+import android.view.WindowManager
 import androidx.activity.ComponentActivity
 import androidx.activity.compose.setContent
 import androidx.compose.runtime.Composable
+import androidx.compose.ui.geometry.Rect
+import androidx.compose.ui.geometry.Size
 import androidx.compose.ui.semantics.SemanticsActions
 import androidx.compose.ui.semantics.SemanticsNode
 import androidx.compose.ui.test.hasClickAction
 import androidx.compose.ui.test.hasTestTag
 import androidx.compose.ui.test.hasText
+import androidx.compose.ui.test.isRoot
 import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
+import androidx.compose.ui.test.onFirst
 import androidx.compose.ui.text.TextLayoutResult
 import androidx.compose.ui.text.style.ResolvedTextDirection
+import androidx.core.graphics.Insets
+import androidx.core.view.WindowInsetsCompat
 import androidx.test.core.app.ActivityScenario
 import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
@@ -99,7 +106,29 @@ class LayoutTest {
         }
     }
 
+    /** Bars of the system at all four sides, as a phone held sideways may have them. */
+    @Test
+    fun `what can be read or tapped lies clear of the system's bars, and the app is drawn beneath them`() {
+        application.use(severalTasks(), FakeEngine())
+        ActivityScenario.launch(MainActivity::class.java).use { scenario ->
+            app.await(hasTestTag("prompt"))
+            val bars = Insets.of(30, 100, 50, 150)
+            scenario.onActivity { activity ->
+                assertEquals(WindowManager.LayoutParams.LAYOUT_IN_DISPLAY_CUTOUT_MODE_ALWAYS, activity.window.attributes.layoutInDisplayCutoutMode)
+                val insets = WindowInsetsCompat.Builder().setInsets(WindowInsetsCompat.Type.systemBars(), bars).build()
+                activity.window.decorView.dispatchApplyWindowInsets(insets.toWindowInsets()!!)
+            }
+            compose.waitForIdle()
+            val root = compose.onAllNodes(isRoot()).onFirst().fetchSemanticsNode()
+            assertEquals("all of the window is the app's", root.size, compose.onNode(hasTestTag("beside rail"), useUnmergedTree = true).fetchSemanticsNode().size)
+            val clear = Rect(30f, 100f, root.size.width - 50f, root.size.height - 150f)
+            val seen = compose.onAllNodes(hasText("", substring = true) or hasClickAction() or hasTestTag("prompt")).fetchSemanticsNodes()
+            assertTrue("${seen.size}", seen.size > 4)
+            for (node in seen) assertEquals("${node.config}: ${node.boundsInRoot}", node.boundsInRoot, node.boundsInRoot.intersect(clear))
+        }
+    }
+
     private val application get() = ApplicationProvider.getApplicationContext<AppUnderTest>()
 
-    private val SemanticsNode.unclipped get() = androidx.compose.ui.geometry.Rect(positionInRoot, androidx.compose.ui.geometry.Size(size.width.toFloat(), size.height.toFloat()))
+    private val SemanticsNode.unclipped get() = Rect(positionInRoot, Size(size.width.toFloat(), size.height.toFloat()))
 }

@@ -2,6 +2,7 @@ package dev.edgekit.sample.screens
 
 import android.content.ClipboardManager
 import android.content.Intent
+import android.os.Looper
 import android.provider.Settings
 import androidx.compose.ui.test.assertIsDisplayed
 import androidx.compose.ui.test.assertTextContains
@@ -21,11 +22,14 @@ import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.Sampling
+import dev.edgekit.core.answers.Action
 import dev.edgekit.sample.MainActivity
 import dev.edgekit.sample.R
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.sampleBundle
+import java.util.concurrent.CopyOnWriteArraySet
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
 import org.junit.Rule
 import org.junit.Test
@@ -137,6 +141,26 @@ class TaskScreenTest {
             app.awaitCard("Colour" to "…")
             app.awaitCard("Note" to "a long text", "Colour" to "Red")
         }
+    }
+
+    @Test
+    fun `answers are read where no frame waits for it`() {
+        val readers = CopyOnWriteArraySet<Thread>()
+        val noted = object : AbstractList<Action>() {
+            override val size get() = 0.also { readers += Thread.currentThread() }
+
+            override fun get(index: Int) = throw IndexOutOfBoundsException("$index")
+        }
+        val json = AnswerFormat.JsonSchema("""{"properties": {"note": {"type": "string"}}}""")
+        application.use(sampleBundle(json, actions = noted), FakeEngine(answer = { """{"note": "a long text"}""" }, pieceMillis = 5))
+        launched {
+            app.awaitText("hello")
+            readers.clear()
+            app.tap("hello")
+            app.awaitCard("Note" to "a long text")
+        }
+        assertTrue(readers.isNotEmpty())
+        assertFalse(Looper.getMainLooper().thread in readers)
     }
 
     @Test

@@ -3,6 +3,7 @@ package dev.edgekit.sample.screens
 import android.app.Activity
 import android.content.Intent
 import android.net.Uri
+import android.provider.Settings
 import android.view.View
 import android.view.ViewGroup
 import androidx.compose.ui.test.assertIsDisplayed
@@ -99,6 +100,11 @@ class ToolsTest {
             compose.waitUntil(10_000) { staysOn() }
             app.await(hasTestTag("results"))
             compose.waitUntil(10_000) { !staysOn() }
+            app.tap("Start")
+            compose.waitUntil(10_000) { staysOn() }
+            Espresso.pressBack()
+            compose.waitForIdle()
+            assertFalse(staysOn())
         }
     }
 
@@ -183,6 +189,14 @@ class ToolsTest {
             app.tap(app.text(R.string.back_to_built_in))
             app.awaitText(app.text(R.string.is_built_in))
         }
+
+    @Test
+    fun `the settings lead to the system's page of the app's language`() = opened(Destination.SETTINGS) {
+        compose.onNode(hasText(app.text(R.string.language_setting))).performScrollTo().performClick()
+        val started = shadowOf(application).nextStartedActivity
+        assertEquals(Settings.ACTION_APP_LOCALE_SETTINGS, started.action)
+        assertEquals("package:${application.packageName}", started.dataString)
+    }
 
     @Test
     fun `back goes to the task`() = opened(Destination.MODEL) {

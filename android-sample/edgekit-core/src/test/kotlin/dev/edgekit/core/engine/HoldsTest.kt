@@ -2,6 +2,7 @@ package dev.edgekit.core.engine
 
 import java.io.ByteArrayInputStream
 import java.io.InputStream
+import java.lang.management.ManagementFactory
 import kotlin.random.Random
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -52,5 +53,16 @@ class HoldsTest {
             val plain = (0..text.size - wanted.size).any { start -> wanted.indices.all { text[start + it] == wanted[it] } }
             assertEquals(plain, Trickle(text, random.nextInt(1, 20)).holds(wanted))
         }
+    }
+
+    /** Hundreds of megabytes are searched: what is made for each byte takes minutes. */
+    @Test
+    fun `nothing is made for each byte that is searched`() {
+        val stream = Trickle(ByteArray(16 shl 20) { 'l'.code.toByte() }, 1 shl 16)
+        val threads = ManagementFactory.getThreadMXBean() as com.sun.management.ThreadMXBean
+        val before = threads.currentThreadAllocatedBytes
+        assertFalse(stream.holds(word))
+        val made = threads.currentThreadAllocatedBytes - before
+        assertTrue("$made bytes", made < 4 shl 20)
     }
 }

@@ -43,7 +43,7 @@ def main() -> None:
 
 def page() -> str:
     """The whole page."""
-    parts = [_quality, _convert, _speed, _conversation, _adapters, _package]
+    parts = [_quality, _convert, _speed, _conversation, _adapters, _package, _app]
     return "\n".join([HEAD, *("\n".join(part()) for part in parts)])
 
 
@@ -160,6 +160,34 @@ def _package() -> Iterator[str]:
         if name in results
     ]
     yield from _table(["", "time", "peak memory"], rows)
+
+
+def _app() -> Iterator[str]:
+    found = _read("app")
+    if found is None:
+        return
+    results = found["results"]
+    rows, count = results["rows"], len(results["runs"]["after"])
+    told = (
+        "On the JVM, of which only ratios may hold for a phone. "
+        f"Before is {results['before']}; {count} processes each, by turns. "
+        f"The main thread's is processor time while an answer of {rows['after']['tokens']:.0f} tokens comes, "
+        "one in 20 ms, below five others."
+    )
+    yield from _begin("The sample app", found, told)
+    before, after = rows["before"], rows["after"]
+    cells = []
+    for name, key in (
+        ("start until the model is ready", "start_ms"),
+        ("main thread, a token", "main_ms_per_token"),
+        ("longest frame", "longest_ms"),
+    ):
+        cells.append(
+            [name, f"{before[key]:,.1f} ms", f"{after[key]:,.1f} ms", f"{after[key] / before[key]:.2f}"]
+        )
+    shares = [f"{row['slow_share']:.0%}" for row in (before, after)]
+    cells.append(["frames above 16 ms", *shares, ""])
+    yield from _table(["", "before", "now", "ratio"], cells)
 
 
 def _read(name: str) -> dict[str, Any] | None:

@@ -9,6 +9,7 @@ import re
 import shutil
 import zipfile
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -31,14 +32,30 @@ _JVM: Final = (
 )
 
 
+@dataclass(frozen=True)
+class Tests:
+    """What a JVM needs to run tests. options: of the JVM. names: the classes' full names."""
+
+    classpath: list[Path]
+    options: list[str]
+    names: tuple[str, ...] = ()
+
+
 def run_tests(names: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> None:
     """Run test classes, all of them unless named. names: the ends of classes' names, or modules.
 
     Raises BuildError when one fails; what the tests print goes to the terminal.
     """
-    app, tests, resources = app_libraries(), libraries_for_tests(), resources_for_tests()
-    chosen = _chosen(names)
+    tests = tests_for(names, screenshots)
     screenshots.mkdir(parents=True, exist_ok=True)
+    if show(*java_command(tests.classpath, _RUNNER, *tests.names, options=tests.options)):
+        raise BuildError("tests of the app failed")
+
+
+def tests_for(names: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> Tests:
+    """Build what is needed to run test classes, named as for `run_tests`."""
+    app, libraries, resources = app_libraries(), libraries_for_tests(), resources_for_tests()
+    chosen = _chosen(names)
     classpath = [
         _robolectric_settings(),
         *(tests_of(module) for module, _ in chosen),
@@ -48,17 +65,14 @@ def run_tests(names: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> Non
     ]
     classpath += [module.test_resources for module, _ in chosen if module.test_resources.is_dir()]
     # Android last: it has classes of its own that JUnit and Robolectric bring newer.
-    classpath += [*app.classpath, *tests.classpath, platform()]
+    classpath += [*app.classpath, *libraries.classpath, platform()]
     properties = {
         "robolectric.offline": "true",
         "robolectric.dependency.dir": robolectric_platforms(),
         **properties_of_tests(screenshots),
     }
     options = [*_JVM, *(f"-D{name}={value}" for name, value in properties.items())]
-    if show(
-        *java_command(classpath, _RUNNER, *(name for _, names in chosen for name in names), options=options)
-    ):
-        raise BuildError("tests of the app failed")
+    return Tests(classpath, options, tuple(name for _, names in chosen for name in names))
 
 
 def properties_of_tests(screenshots: Path = SCREENSHOTS) -> dict[str, Path]:

@@ -24,6 +24,7 @@ class MemoryTest {
         val measured = listOf(
             Triple(gemma(278_405_832), 1024, 465_000_000L),
             Triple(gemma(278_405_832), 4096, 732_300_000L),
+            Triple(gemma(278_405_832), 8192, 908_800_000L),
             Triple(gemma(281_000_000, static = true), 4096, 637_000_000L),
         )
         for ((bundle, tokens, peak) in measured) {

@@ -71,12 +71,12 @@ class Host:
     @contextmanager
     def opened(self, name: str) -> Iterator[Body]:
         """Ask for a file."""
-        request = urllib.request.Request(  # noqa: S310 - `find_place` has looked at the scheme
-            f"{self.address.rstrip('/')}/{name}",
-            headers={"Accept-Encoding": "identity", "Cache-Control": "no-cache"},
-        )
         opener = urllib.request.build_opener(_Redirections)
         try:
+            request = urllib.request.Request(  # noqa: S310 - `find_place` has looked at the scheme
+                f"{self.address.rstrip('/')}/{name}",
+                headers={"Accept-Encoding": "identity", "Cache-Control": "no-cache"},
+            )
             with opener.open(request, timeout=_SECONDS) as response:
                 if response.headers.get("Content-Encoding", "identity") != "identity":
                     raise FaultError(
@@ -89,7 +89,7 @@ class Host:
                 f"the host answers {error.code} {error.reason}", _after_status(error.code)
             ) from error
         except (http.client.InvalidURL, ValueError) as error:
-            raise FaultError(f"is no address: {error}", "write it as https://host/folder") from error
+            raise FaultError(f"the address is none: {error}", "write it as https://host/folder") from error
         except http.client.HTTPException as error:
             raise FaultError("the host breaks off, or does not speak HTTP", _AGAIN) from error
         except OSError as error:
@@ -115,6 +115,10 @@ def _unreachable(error: OSError) -> FaultError:
         return FaultError(
             f"the host's certificate is not trusted: {reason.verify_message}",
             "renew the host's certificate, or correct this machine's clock and certificates",
+        )
+    if isinstance(reason, ssl.SSLError):
+        return FaultError(
+            f"the host does not speak TLS there: {reason.reason}", "check the address: its port, and https"
         )
     if isinstance(reason, ConnectionResetError):
         return FaultError("the host breaks off", _AGAIN)
@@ -150,7 +154,7 @@ def find_place(place: str) -> Place:
 
     Raises InputError when there is no such folder, and for addresses of other kinds.
     """
-    if place.startswith(_SCHEMES):
+    if place.lower().startswith(_SCHEMES):
         return Host(place.removesuffix(INDEX_NAME))
     if "://" in place:
         raise InputError(

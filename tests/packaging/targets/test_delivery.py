@@ -267,6 +267,27 @@ def test_a_host_is_checked_as_a_folder_is(publish: Publish, place: Path, key: Si
 
 
 @pytest.mark.parametrize(
+    ("address", "said", "remedy"),
+    [
+        ("HTTP://127.0.0.1:1/x", "cannot be reached: Connection refused", "this machine's network"),
+        ("https://not a host/x", "the address is none", "https://host/folder"),
+        ("http://[::1/x", "the address is none", "https://host/folder"),
+        ("{}/none", "answers 404", "check the address"),
+        ("{tls}", "does not speak TLS", "its port"),
+        ("{}", "no signature that this edgekit knows", "the right place"),
+    ],
+)
+def test_an_address_that_leads_to_no_delivery_is_not_the_publishers_fault(
+    tmp_path: Path, address: str, said: str, remedy: str
+) -> None:
+    (tmp_path / INDEX_NAME).write_text("<html>Welcome!</html>")
+    with served(tmp_path) as host:
+        found = verify_delivery(address.format(host, tls=host.replace("http:", "https:")))
+    assert said in found.problems[0]
+    assert found.remedy is not None and remedy in found.remedy and "publish" not in found.remedy
+
+
+@pytest.mark.parametrize(
     ("answer", "said"),
     [
         (lambda request, content: whole(request, content[:-1], len(content)), "bytes, the index says"),

@@ -28,7 +28,7 @@ edgekit chat base --adapter sentiment-adapter --adapter triage-adapter
 
 edgekit chat my-caller --prompt "flashlight on" --results results.json"""
 
-_ONE_TURN = "Each message begins a new conversation, as the bundle says (edgekit convert --turns)"
+_ONE_TURN = "Each message begins a new conversation, unless a bundle is made with --turns many"
 _MANY_TURNS = "Type a message; the model sees those before"
 SWITCH = "/adapter"
 BASE = "none"

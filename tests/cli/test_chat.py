@@ -176,7 +176,7 @@ def test_at_a_terminal_the_prompt_names_who_speaks(
     adapter_ready_bundle: Path, sentiment_adapter: Path
 ) -> None:
     terminal = Terminal.start("chat", adapter_ready_bundle, "--adapter", sentiment_adapter)
-    terminal.wait_for("Each message begins a new conversation, as the bundle says (edgekit convert --turns)")
+    terminal.wait_for("Each message begins a new conversation, unless a bundle is made with --turns many")
     terminal.wait_for("/adapter NAME switches: sentiment, or none for the base alone.")
     terminal.wait_for("sentiment> ")
     terminal.shown = ""

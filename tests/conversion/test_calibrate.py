@@ -14,7 +14,7 @@ from edgekit.checkpoint import Checkpoint, open_checkpoint
 from edgekit.conversion import calibrate as module
 from edgekit.conversion.calibrate import TOKENS, Calibration, calibrate
 from edgekit.conversion.convert import convert
-from edgekit.conversion.options import Calibrate
+from edgekit.conversion.options import Calibrate, TextOptions
 from edgekit.errors import EdgekitError, InputError
 from edgekit.graph import find_graph, graph_key, plan_link
 from edgekit.graph.weights import model_chunks
@@ -79,6 +79,18 @@ def test_the_manifest_says_on_what_and_the_same_input_gives_the_same_bytes(tmp_p
     assert 30 * 5 < use.tokens <= TOKENS
     assert set(first.manifest.recipe.schemes.values()) == {"int8 channel gptq"}
     assert first.model.read_bytes() == second.model.read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turns", [None, "one"])
+def test_rows_of_several_turns_are_told_of_where_a_format_would_cut_them(tmp_path: Path, turns: Any) -> None:
+    asked = {"role": "user", "content": ASKED}
+    talk = {"messages": [asked, {"role": "assistant", "content": "(a)"}, asked]}
+    (tmp_path / "train.jsonl").write_text(f"{json.dumps(talk)}\n")
+    text = TextOptions(answer_regex="(a|b)", turns=turns)
+    calibrate = Calibrate([tmp_path / "train.jsonl"])
+    made = convert(EXAMPLE / "checkpoint", tmp_path / "b", text=text, calibrate=calibrate, check=False)
+    assert any("--turns many" in note for note in made.manifest.notes) == (turns is None)
 
 
 @pytest.mark.slow

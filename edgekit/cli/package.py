@@ -7,7 +7,7 @@ targets are imported when this command is run or explained, not when it is only 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import NoneType
@@ -29,10 +29,12 @@ from edgekit.cli.panels import GroupedCommand
 from edgekit.errors import InputError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from edgekit.packaging.offer import Task
     from edgekit.packaging.result import Package
     from edgekit.packaging.source import Source
-    from edgekit.packaging.target import Flag, PackageTarget
+    from edgekit.packaging.target import Flag, PackageTarget, SizedPart
 
 EXAMPLES = """Examples:
 
@@ -255,6 +257,8 @@ def print_result(result: Package) -> None:
     facts.add_row("terms", manifest.licence or "see NOTICE")
     facts.add_row("Google Play", result.play.sentence)
     console.print(facts)
+    if result.written.parts:
+        console.print(_parts(result.written.parts))
     for note in result.notes:
         console.print(f"note: {note}", soft_wrap=True)
     if result.delivered is not None:
@@ -264,6 +268,21 @@ def print_result(result: Package) -> None:
         console.print("next:")
         for step in result.next_steps:
             console.print(f"  {step}", soft_wrap=True)
+
+
+def _parts(parts: Sequence[SizedPart]) -> Table:
+    """What it consists of, largest parts as they come, and what is left without the first, the model."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    table.add_column("part")
+    table.add_column("stored", justify="right")
+    table.add_column("to download", justify="right")
+    sums = [("without the model", parts[1:]), ("together", parts)]
+    for name, of in (*((part.name, (part,)) for part in parts), *sums):
+        stored, download = sum(part.stored for part in of), sum(part.download for part in of)
+        table.add_row(name, figures.size(stored), figures.size(download))
+    return table
 
 
 def _told(source: Source, task: Task) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -86,7 +86,8 @@ def package(
     source = answered(source, threads=threads, progress=progress)
     place = Path(f"{source.name}-{target.name}" if output is None else output)
     libraries = target.libraries(wanted)
-    job = Job(source, _play_size(source, app_size(libraries), progress), force, progress)
+    measured = _measured(source, libraries, progress)
+    job = Job(source, _play_size(source, libraries, measured), force, progress, measured)
     if target.makes == "file":
         written, files = _write_file(target, job, place, wanted)
     else:
@@ -116,10 +117,22 @@ def _signature_notes(source: Source) -> tuple[str, ...]:
     return (f"the bundle's own signature does not cover {new}, which are new: --sign KEY signs all",)
 
 
-def _play_size(source: Source, app: Compressed, progress: Progress) -> PlaySize:
-    """Measure what Google Play would deliver."""
-    sidecars = [measure(adapter.sidecar) for adapter in source.adapters.values()]
-    return judge(together([measure(source.model, progress=progress), *sidecars]), app)
+def _measured(source: Source, libraries: Mapping[str, Path], progress: Progress) -> Mapping[Path, Compressed]:
+    """How small all that is large gets: model, sidecars, engines."""
+    others = (*(adapter.sidecar for adapter in source.adapters.values()), *libraries.values())
+    return {
+        source.model: measure(source.model, progress=progress),
+        **{path: measure(path) for path in others},
+    }
+
+
+def _play_size(
+    source: Source, libraries: Mapping[str, Path], measured: Mapping[Path, Compressed]
+) -> PlaySize:
+    """What Google Play would deliver."""
+    sidecars = [measured[adapter.sidecar] for adapter in source.adapters.values()]
+    app = app_size([measured[path] for path in libraries.values()])
+    return judge(together([measured[source.model], *sidecars]), app)
 
 
 def _write_file(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,7 +29,8 @@ BASE_APP: Final = Path(__file__).with_name("base") / "app.apk"
 _SAMPLED_ABOVE: Final = 24 << 20
 _PIECE: Final = 256 << 10
 _PIECES: Final = 64
-_LEVEL: Final = 6
+LEVEL: Final = 6
+"""Of deflate."""
 
 Fit = Literal["base", "pack", "none"]
 
@@ -111,20 +112,19 @@ def measure(path: Path, *, threads: int = 2, progress: Progress = SILENT) -> Com
     return Compressed(size, round(packed * size / read) if read else 0, sampled)
 
 
-def app_size(libraries: Mapping[str, Path]) -> Compressed:
+def app_size(engines: Sequence[Compressed]) -> Compressed:
     """Return what an app takes in a download beside its bundle: the base app's code and resources, and one engine.
 
-    libraries: by ABI; a phone downloads one, of which the largest counts. Nothing without any, for what is no app.
+    engines: for each ABI; a phone downloads one, of which the largest counts. Nothing without any, for what is no app.
     """
-    if not libraries:
+    if not engines:
         return Compressed(0, 0)
     with zipfile.ZipFile(BASE_APP) as base:
         entries = base.infolist()
     code = Compressed(
         sum(entry.file_size for entry in entries), sum(entry.compress_size for entry in entries)
     )
-    engine = max((measure(library) for library in libraries.values()), key=lambda size: size.compressed)
-    return together([code, engine])
+    return together([code, max(engines, key=lambda size: size.compressed)])
 
 
 def judge(model: Compressed, app: Compressed) -> PlaySize:
@@ -142,4 +142,4 @@ def _deflated(path: Path, start: int, advance: Advance) -> Compressed:
         file.seek(start)
         piece = file.read(_PIECE)
     advance(len(piece))
-    return Compressed(len(piece), len(zlib.compress(piece, _LEVEL)))
+    return Compressed(len(piece), len(zlib.compress(piece, LEVEL)))

@@ -133,6 +133,7 @@ class Package:
             },
             "bundle_signed_by": None if self.source.signing is None else self.source.signing.public.id,
             "play": {**asdict(self.play), "download": self.play.download, "sentence": self.play.sentence},
+            "parts": [asdict(part) for part in self.written.parts],
             **_UNSAID,
             **self.written.facts,
             "notes": list(self.notes),

@@ -41,7 +41,7 @@ from edgekit.packaging.offer import (
     plan_base,
     tasks_bytes,
 )
-from edgekit.packaging.play import PlaySize
+from edgekit.packaging.play import Compressed, PlaySize
 from edgekit.packaging.presets import Presets, find_presets
 from edgekit.packaging.sbom import bundle_bill
 from edgekit.progress import SILENT, Progress
@@ -334,12 +334,16 @@ _PIECE = 4 << 20
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be written. play: what Google Play would deliver. force: replace earlier output."""
+    """What is to be written.
+
+    play: what Google Play would deliver. force: replace earlier output. measured: how small large files get.
+    """
 
     source: Source
     play: PlaySize
     force: bool = False
     progress: Progress = SILENT
+    measured: Mapping[Path, Compressed] = field(default_factory=dict)
 
 
 def place_assets(contents: AppContents, directory: Path, progress: Progress = SILENT) -> None:

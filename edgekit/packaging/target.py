@@ -41,7 +41,8 @@ class Written:
 
     next_steps: commands to type, in which {output} is the output directory. path: the one file that was made, None for
     a directory. beside: other files that belong to it. notes: what the user should know. problems: why it will not do.
-    facts: JSON values, under keys of the target's own. told: the same for people, each under a word.
+    facts: JSON values, under keys of the target's own. told: the same for people, each under a word. parts: what it
+    consists of, the bundle's first.
     """
 
     next_steps: tuple[str, ...]
@@ -51,6 +52,16 @@ class Written:
     problems: tuple[str, ...] = ()
     facts: Mapping[str, Any] = field(default_factory=dict)
     told: tuple[tuple[str, str], ...] = ()
+    parts: tuple[SizedPart, ...] = ()
+
+
+@dataclass(frozen=True)
+class SizedPart:
+    """A part of a package, in bytes. stored: in the file. download: compressed, as a store transfers it."""
+
+    name: str
+    stored: int
+    download: int
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import os
 import re
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -28,6 +28,7 @@ from edgekit.packaging.app import (
 from edgekit.packaging.source import Job, Source
 from edgekit.packaging.target import Delivered, Flag, PackageTarget, Written, find_device
 from edgekit.progress import Progress
+from edgekit.runtime.library import LIBRARY
 
 if TYPE_CHECKING:
     from edgekit.packaging.targets.apk.keys import SigningKey
@@ -117,6 +118,7 @@ def write(job: Job, directory: Path, options: ApkOptions) -> Written:
     Raises InputError when one of this version is there already, unless the job is to replace it.
     """
     from edgekit.packaging.targets.apk.assemble import App, write_apk
+    from edgekit.packaging.targets.apk.parts import parts_of
 
     identity = identity_of(job.source, options)
     path = directory / f"{job.source.name}-{_file_safe(identity.version_name)}.apk"
@@ -128,6 +130,7 @@ def write(job: Job, directory: Path, options: ApkOptions) -> Written:
         )
     app = App(identity, options.each_abi, icon_of(job.source, options), signer=signer_of(options))
     made = write_apk(job.source.contents, path, app=app, key=options.key, progress=job.progress)
+    parts = parts_of(path, made.members, _downloads(job, options))
     signed = "signed with this machine's debug key: fine for trying, Google Play wants --keystore"
     kind = "debug key" if made.debug_key else "key"
     return Written(
@@ -140,7 +143,21 @@ def write(job: Job, directory: Path, options: ApkOptions) -> Written:
             "signer": {"sha256": made.fingerprint, "debug_key": made.debug_key},
         },
         told=(*app_told(identity, options), ("signed", f"{kind}, SHA-256 {made.fingerprint[:16]}…")),
+        parts=parts,
     )
+
+
+def _downloads(job: Job, options: ApkOptions) -> Mapping[str, int]:
+    """What was measured already of an app's large files, by their names in it."""
+    from edgekit.packaging.targets.apk.assemble import ASSETS
+
+    paths = {ASSETS + name: asset for name, asset in job.source.contents.assets.items()}
+    paths |= {f"lib/{abi}/{LIBRARY}": path for abi, path in libraries_of(options).items()}
+    return {
+        name: job.measured[path].compressed
+        for name, path in paths.items()
+        if isinstance(path, Path) and path in job.measured
+    }
 
 
 def deliver(_: Source, app: Path, options: ApkOptions, progress: Progress) -> Delivered | None:

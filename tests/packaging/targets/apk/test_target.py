@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 import edgekit
 from edgekit.errors import InputError
+from edgekit.packaging.target import SizedPart
+from edgekit.packaging.targets.apk.archive import read_members
 from edgekit.packaging.targets.apk.keys import DEBUG_KEYSTORE, DEBUG_PASSWORD, PASSWORD_VARIABLE, debug_key
 from edgekit.packaging.targets.apk.target import ApkOptions
 from edgekit.packaging.targets.apk.verify import verify_apk
@@ -42,9 +46,27 @@ def test_the_apk_holds_the_bundle_and_its_task(navigator: Path, tmp_path: Path) 
     }
     assert result.written.facts["identity"]["version_code"] == 7
     assert result.play.fit == "base"
-    assert json.loads(json.dumps(result.to_json()))["signer"]["debug_key"] is True
+    told = json.loads(json.dumps(result.to_json()))
+    assert told["signer"]["debug_key"] is True
+    assert told["parts"] == [asdict(part) for part in result.written.parts]
+    parts_are_the_file(result.path, result.written.parts)
     with pytest.raises(InputError, match="there is an app already"):
         edgekit.package(navigator, "apk", tmp_path / "out", options=ApkOptions(version="2.0+7"))
+
+
+def parts_are_the_file(path: Path, parts: Sequence[SizedPart]) -> None:
+    named = {part.name: part for part in parts}
+    assert [part.name for part in parts] == [
+        *("model", "engine, arm64-v8a", "other native code, arm64-v8a", "code", "resources"),
+        *("manifests, notices", "signature, ZIP"),
+    ]
+    assert sum(part.stored for part in parts) == path.stat().st_size
+    with path.open("rb") as file:
+        sizes = {member.name: member.packed for member in read_members(file, path)}
+    assert named["model"].stored == sizes[f"assets/edgekit/{MODEL}"]
+    assert named["engine, arm64-v8a"].stored == sizes["lib/arm64-v8a/liblitert-lm.so"]
+    assert named["code"].stored == named["code"].download == sizes["classes.dex"]  # is compressed as it is
+    assert all(0 < part.download <= part.stored for part in parts)
 
 
 @pytest.fixture(scope="module")

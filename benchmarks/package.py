@@ -1,12 +1,12 @@
 """How long a signed APK takes: edgekit's writer, and Google's apksig signing the same APK, in turns.
 
-    python benchmarks/package.py [BUNDLE] [--runs 7]
+    python benchmarks/package.py [BUNDLE] [--runs 7] [--parts]
 
 Each is a process of its own, from its start to its end. edgekit puts the app together, writes, hashes, signs, verifies
 and syncs it to the disk; apksig has less to do: it reads the finished APK, writes it anew and signs it. Both use the
 same RSA key, and the two files must be equal to the byte. BUNDLE is 280 MB of random bytes, as large as an int8 270M
-bundle, unless given. Needs a JDK and Maven for apksig. Written to results/package.json; exits 1 when edgekit's median
-is above 10 seconds.
+bundle, unless given; of one that is given the app's parts are noted as well, with --parts nothing but these. Needs a
+JDK and Maven for apksig. Written to results/package.json; exits 1 when edgekit's median is above 10 seconds.
 """
 
 from __future__ import annotations
@@ -21,11 +21,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import measure
 
+import edgekit
 from edgekit.packaging.identity import Identity
 from edgekit.packaging.source import AppContents
 from edgekit.packaging.targets.apk.assemble import App, write_apk
@@ -35,6 +37,7 @@ from edgekit.stats import summarize
 
 TARGET_SECONDS = 10.0
 BUNDLE_BYTES = 280_000_000
+RESULT = "package.json"
 REPOSITORY = Path(__file__).parents[1]
 APKSIG = "com.android.tools.build:apksig:9.5.0"
 
@@ -44,18 +47,40 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("bundle", type=Path, nargs="?")
     parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument(
+        "--parts", action="store_true", help="break the app of BUNDLE down, and leave times as they are"
+    )
     parser.add_argument("--write", type=Path, help="write one app into this directory and print the phases")
     arguments = parser.parse_args()
     if arguments.write is not None:
         print(json.dumps(write_once(arguments.bundle, arguments.write)))
+        return
+    before = _before()
+    if arguments.parts:
+        before["results"]["parts"] = _parts(arguments.bundle)
+        (measure.RESULTS / RESULT).write_text(json.dumps(before, indent=2) + "\n")
         return
     with tempfile.TemporaryDirectory() as name:
         directory = Path(name)
         bundle = arguments.bundle or _random_bundle(directory)
         debug_key(directory)
         result = _compare(bundle, directory, arguments.runs)
+    result["parts"] = before["results"].get("parts") if arguments.bundle is None else _parts(arguments.bundle)
     print(measure.save("package", result))
     sys.exit(1 if result["edgekit"]["seconds"]["median"] > TARGET_SECONDS else 0)
+
+
+def _before() -> dict[str, Any]:
+    """The results of last time."""
+    path = measure.RESULTS / RESULT
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"results": {}}
+
+
+def _parts(bundle: Path) -> list[dict[str, Any]]:
+    """What an app of a bundle consists of."""
+    with tempfile.TemporaryDirectory() as directory:
+        made = edgekit.package(bundle, "apk", directory)
+    return [asdict(part) for part in made.written.parts]
 
 
 def write_once(bundle: Path, directory: Path) -> dict[str, float]:

@@ -15,6 +15,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from edgekit import figures
+
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -160,6 +162,19 @@ def _package() -> Iterator[str]:
         if name in results
     ]
     yield from _table(["", "time", "peak memory"], rows)
+    if parts := results.get("parts"):
+        yield from (
+            "Its parts; what is to download is deflated, as a store does, of large files by samples:",
+            "",
+        )
+        yield from _table(["part", "stored", "to download"], list(_parts(parts)))
+
+
+def _parts(parts: Sequence[dict[str, Any]]) -> Iterator[list[str]]:
+    """A row for each part, the model first, and their sums."""
+    sums = [("**without the model**", parts[1:]), ("**together**", parts)]
+    for name, of in (*((part["name"], [part]) for part in parts), *sums):
+        yield [name, *(figures.size(sum(part[key] for part in of)) for key in ("stored", "download"))]
 
 
 def _app() -> Iterator[str]:

@@ -140,7 +140,7 @@ def deploy_core(repository: Path, libraries: Mapping[str, Path], progress: Progr
         Described(
             core,
             "edgekit-core",
-            "Opens, checks and asks the bundles that edgekit makes.",
+            f"Opens, checks and asks the bundles that edgekit makes. For Kotlin {KOTLIN_NEEDED} and newer.",
             (_LICENCE,),
             (Dependency(engine, "runtime", "aar"), *map(_dependency, facts().dependencies)),
         ),

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 from edgekit.errors import InputError
 from edgekit.packaging.aar import manifest, write_aar
 from edgekit.packaging.core import (
+    KOTLIN_NEEDED,
     REPOSITORY,
     CoreOptions,
     core_coordinates,
@@ -153,7 +154,7 @@ def _deploy_model(job: Job, folder: Path, at: Coordinates, facade: Facade, optio
         Described(
             at,
             job.source.offer.title,
-            f"The model {job.source.manifest.model.file} with a class to ask it by.",
+            f"{job.source.manifest.model.file} with a class to ask it by. For Kotlin {KOTLIN_NEEDED} and newer.",
             (job.source.manifest.licence or "see META-INF/NOTICE",),
             (Dependency(core_coordinates(), "compile", "aar"),),
         ),

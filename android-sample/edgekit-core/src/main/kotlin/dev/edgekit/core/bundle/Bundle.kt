@@ -143,18 +143,13 @@ public data class Bundle(
 }
 
 /** What happens between the first launch and a usable file. Sizes in bytes. */
-@InternalEdgekitApi
-public sealed interface InstallState {
-    @InternalEdgekitApi
-    public data class Copying(val done: Long, val total: Long) : InstallState
+internal sealed interface InstallState {
+    data class Copying(val done: Long, val total: Long) : InstallState
 
-    @InternalEdgekitApi
-    public data class Checking(val done: Long, val total: Long) : InstallState
+    data class Checking(val done: Long, val total: Long) : InstallState
 
-    @InternalEdgekitApi
-    public data class Ready(val bundle: Bundle) : InstallState
+    data class Ready(val bundle: Bundle) : InstallState
 
-    @InternalEdgekitApi
-    public data class Failed(val failure: BundleFailure) : InstallState
+    data class Failed(val failure: BundleFailure) : InstallState
 }
 

@@ -1,6 +1,5 @@
 package dev.edgekit.core.bundle
 
-import android.content.Context
 import dev.edgekit.core.BundleFailure
 import dev.edgekit.core.InternalEdgekitApi
 import java.io.File
@@ -38,28 +37,21 @@ public class BundleInstaller(
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
     private val signer: Signer? = null,
 ) {
-    public constructor(context: Context) : this(
-        assets = AppAssets(context.assets),
-        directory = File(context.noBackupFilesDir, "bundles"),
-        engineCaches = File(context.noBackupFilesDir, "engine-caches"),
-        signer = Signer.of { context.assets.open(it) },
-    )
-
     private val builtIn = File(directory, "built-in")
 
     /** Where the engine may keep its cache for a bundle that this installer made ready. */
-    public fun engineCache(bundle: Bundle): File = File(engineCaches, bundle.model.absoluteFile.parentFile!!.name)
+    internal fun engineCache(bundle: Bundle): File = File(engineCaches, bundle.model.absoluteFile.parentFile!!.name)
 
     /** Makes the app's own bundle ready. */
-    public fun install(): Flow<InstallState> = states { installBuiltIn() }
+    internal fun install(): Flow<InstallState> = states { installBuiltIn() }
 
     /** Makes a document ready that the user picked: a .litertlm file, or a zip file with a bundle in it. */
-    public fun open(document: Document): Flow<InstallState> = states {
+    internal fun open(document: Document): Flow<InstallState> = states {
         pickedBundle(document, File(directory, "picked"), disk, signer).also { deleteStaleCaches() }
     }
 
     /** Checks a bundle in a directory, where it stays. */
-    public fun openFolder(folder: File): Flow<InstallState> = states { bundleInFolder(folder, signer) }
+    internal fun openFolder(folder: File): Flow<InstallState> = states { bundleInFolder(folder, signer) }
 
     private fun states(work: suspend FlowCollector<InstallState>.() -> Bundle): Flow<InstallState> = flow {
         val outcome = try {

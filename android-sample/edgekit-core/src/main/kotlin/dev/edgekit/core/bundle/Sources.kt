@@ -29,24 +29,21 @@ internal class AppAssets(private val assets: AssetManager, private val path: Str
  *
  * @property id tells it apart from other documents
  */
-@InternalEdgekitApi
-public interface Document {
-    public val id: String
+internal interface Document {
+    val id: String
 
     /** Null when its provider does not say any more, after the permission to read it has ended. */
-    public fun facts(): DocumentFacts?
+    fun facts(): DocumentFacts?
 
     /** Throws [IOException] or [SecurityException]. */
-    public fun open(): InputStream
+    fun open(): InputStream
 }
 
 /** @property size in bytes, [modified] in milliseconds since 1970: null when the provider does not say */
-@InternalEdgekitApi
-public data class DocumentFacts(val name: String, val size: Long?, val modified: Long?)
+internal data class DocumentFacts(val name: String, val size: Long?, val modified: Long?)
 
 /** A document of another app, such as the system's file picker gives. */
-@InternalEdgekitApi
-public class PickedDocument(private val resolver: ContentResolver, private val uri: Uri) : Document {
+internal class PickedDocument(private val resolver: ContentResolver, private val uri: Uri) : Document {
     override val id: String get() = uri.toString()
 
     override fun facts(): DocumentFacts? = try {

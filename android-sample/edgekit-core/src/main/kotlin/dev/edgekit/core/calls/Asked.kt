@@ -1,6 +1,5 @@
 package dev.edgekit.core.calls
 
-import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Calling
 import org.json.JSONArray
 import org.json.JSONObject
@@ -17,8 +16,7 @@ public data class Settled(val call: Call, val outcome: Outcome)
 public data class Asked(val call: Call, val filled: Filled?, val settled: Settled?)
 
 /** What a model asks for in an answer, in the answer's order. [settled] by the calls' places. */
-@InternalEdgekitApi
-public fun ask(said: Said, calling: Calling, settled: Map<Int, Settled>): List<Asked> = said.calls.mapIndexed { index, call ->
+internal fun ask(said: Said, calling: Calling, settled: Map<Int, Settled>): List<Asked> = said.calls.mapIndexed { index, call ->
     val done = settled[index]
     Asked(call, fill(done?.call ?: call, calling.tools), done)
 }

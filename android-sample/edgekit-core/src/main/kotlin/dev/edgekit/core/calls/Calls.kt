@@ -1,6 +1,5 @@
 package dev.edgekit.core.calls
 
-import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.bundle.Dialect
 import org.json.JSONArray
 import org.json.JSONException
@@ -23,8 +22,7 @@ public data class Call(val name: String, val arguments: Map<String, Any>)
 public data class Said(val calls: List<Call>, val text: String, val problem: String? = null)
 
 /** Reads an answer that has ended. */
-@InternalEdgekitApi
-public fun readCalls(text: String, dialect: Dialect): Said = try {
+internal fun readCalls(text: String, dialect: Dialect): Said = try {
     when (dialect) {
         Dialect.FUNCTION_GEMMA -> readFunctionGemma(text)
         Dialect.JSON -> readJsonCalls(text)

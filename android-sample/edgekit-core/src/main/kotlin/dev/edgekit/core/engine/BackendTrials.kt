@@ -12,14 +12,11 @@ import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
 
 /** How a trial of the GPU ended. */
-@InternalEdgekitApi
-public sealed interface Verdict {
-    @InternalEdgekitApi
-    public data object Same : Verdict
+internal sealed interface Verdict {
+    data object Same : Verdict
 
     /** @property reason why the GPU is not to be used */
-    @InternalEdgekitApi
-    public data class Unfit(val reason: String) : Verdict
+    data class Unfit(val reason: String) : Verdict
 }
 
 /**

@@ -22,14 +22,11 @@ import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
 import kotlinx.coroutines.flow.flowOn
 
-@InternalEdgekitApi
-public sealed interface BenchmarkUpdate {
+internal sealed interface BenchmarkUpdate {
     /** @property done steps that are behind, out of [of] */
-    @InternalEdgekitApi
-    public data class Progress(val step: BenchmarkStep, val done: Int, val of: Int) : BenchmarkUpdate
+    data class Progress(val step: BenchmarkStep, val done: Int, val of: Int) : BenchmarkUpdate
 
-    @InternalEdgekitApi
-    public data class Finished(val result: BenchmarkResult) : BenchmarkUpdate
+    data class Finished(val result: BenchmarkResult) : BenchmarkUpdate
 }
 
 /**
@@ -47,7 +44,7 @@ public class Benchmark(
     private val dispatcher: CoroutineDispatcher = Dispatchers.IO,
 ) {
     /** Opens engines of its own: no other may be open. Cancelling takes effect when the step under way has ended. */
-    public fun run(bundle: Bundle, task: Task, backend: Backend, plan: BenchmarkPlan): Flow<BenchmarkUpdate> = flow {
+    internal fun run(bundle: Bundle, task: Task, backend: Backend, plan: BenchmarkPlan): Flow<BenchmarkUpdate> = flow {
         val began = Instant.now().truncatedTo(ChronoUnit.SECONDS)
         val before = device.conditions()
         val adapter = bundle.adapterOf(task)?.sidecar

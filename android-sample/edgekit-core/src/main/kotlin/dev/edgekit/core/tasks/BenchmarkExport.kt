@@ -1,14 +1,12 @@
 package dev.edgekit.core.tasks
 
 import dev.edgekit.core.Backend
-import dev.edgekit.core.InternalEdgekitApi
 import java.util.Locale
 import org.json.JSONArray
 import org.json.JSONObject
 
 /** The result in the schema of `edgekit bench`, version 1, for `edgekit bench --import`. What is not known is null. */
-@InternalEdgekitApi
-public fun BenchmarkResult.toJson(runner: String): String = JSONObject()
+internal fun BenchmarkResult.toJson(runner: String): String = JSONObject()
     .put("schema_version", 1)
     .put("target", device.model)
     .put("device", deviceJson())
@@ -23,8 +21,7 @@ public fun BenchmarkResult.toJson(runner: String): String = JSONObject()
     .toString(2)
 
 /** One line for each run, those that warmed up included; times in seconds, speeds in tokens per second, memory in bytes. */
-@InternalEdgekitApi
-public fun BenchmarkResult.toCsv(): String {
+internal fun BenchmarkResult.toCsv(): String {
     val head = "model,backend,run,warmup,prefill_tokens,decode_tokens,ttft,prefill_tps,decode_tps,rss_peak,init_cold,init_warm"
     val lines = runs.mapIndexed { index, run ->
         val figures = run.figures

@@ -2,7 +2,6 @@ package dev.edgekit.core.tasks
 
 import dev.edgekit.core.Backend
 import dev.edgekit.core.BenchmarkPlan
-import dev.edgekit.core.InternalEdgekitApi
 import dev.edgekit.core.Spread
 import dev.edgekit.core.bundle.Bundle
 import dev.edgekit.core.bundle.Task
@@ -10,8 +9,7 @@ import dev.edgekit.core.engine.Measurement
 import java.time.Instant
 
 /** @property peakMemory bytes that the process has held at most so far, null when the system does not tell */
-@InternalEdgekitApi
-public data class BenchmarkRun(val warmup: Boolean, val figures: Measurement, val peakMemory: Long?)
+internal data class BenchmarkRun(val warmup: Boolean, val figures: Measurement, val peakMemory: Long?)
 
 /**
  * What was measured; starts and switches in seconds.
@@ -20,8 +18,7 @@ public data class BenchmarkRun(val warmup: Boolean, val figures: Measurement, va
  * @property ownPeak the peak memory is of this benchmark, not of all that the process did before
  * @property cacheBytes what the engine keeps for the next start
  */
-@InternalEdgekitApi
-public data class BenchmarkResult(
+internal data class BenchmarkResult(
     val bundle: Bundle,
     val task: Task,
     val backend: Backend,

@@ -14,8 +14,7 @@ import java.io.File
 public val Bundle.identity: String get() = manifest?.model?.sha256 ?: model.absoluteFile.parentFile!!.name
 
 /** Likewise what answers in a task: the model, or the model with an adapter. */
-@InternalEdgekitApi
-public fun Bundle.identityOf(task: Task): String = listOfNotNull(identity, adapterOf(task)?.manifest?.sidecar?.sha256).joinToString(" ")
+internal fun Bundle.identityOf(task: Task): String = listOfNotNull(identity, adapterOf(task)?.manifest?.sidecar?.sha256).joinToString(" ")
 
 /** The tokens that a conversation may hold. A bare file does not say; most are made for this many. */
 @InternalEdgekitApi
@@ -32,8 +31,7 @@ internal val Bundle.adapterSupport: AdapterSupport?
  * does: under a format and for calls, because models are trained for those so, and where an adapter speaks by the template of
  * a model of one turn.
  */
-@InternalEdgekitApi
-public fun Bundle.isOneTurn(task: Task): Boolean {
+internal fun Bundle.isOneTurn(task: Task): Boolean {
     val adapter = adapterOf(task)?.manifest
     val said = task.oneTurn ?: if (adapter == null) manifest?.oneTurn else adapter.oneTurn
     if (said != null) return said
@@ -42,8 +40,7 @@ public fun Bundle.isOneTurn(task: Task): Boolean {
 }
 
 /** How a task converses unless its user says otherwise. An adapter has its own sampling, answer format and template. */
-@InternalEdgekitApi
-public fun Bundle.settingsOf(task: Task): ConversationSettings {
+internal fun Bundle.settingsOf(task: Task): ConversationSettings {
     val adapter = adapterOf(task)
     callingOf(task)?.let { return callingSettings(task, it) }
     return ConversationSettings(
@@ -56,8 +53,7 @@ public fun Bundle.settingsOf(task: Task): ConversationSettings {
 }
 
 /** What the model can ask for in a task; null where it only answers. An adapter was trained for something else. */
-@InternalEdgekitApi
-public fun Bundle.callingOf(task: Task): Calling? = manifest?.calling?.takeIf { task.adapter == null }
+internal fun Bundle.callingOf(task: Task): Calling? = manifest?.calling?.takeIf { task.adapter == null }
 
 /** The tools are told in the first message, in the words that the model was trained with. */
 private fun Bundle.callingSettings(task: Task, calling: Calling) = ConversationSettings(

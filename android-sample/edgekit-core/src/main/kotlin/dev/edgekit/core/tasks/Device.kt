@@ -51,8 +51,7 @@ public interface Device {
     public fun resetPeakMemory(): Boolean
 }
 
-@InternalEdgekitApi
-public class AndroidDevice(private val context: Context) : Device {
+internal class AndroidDevice(private val context: Context) : Device {
     override fun describe(): DeviceInfo = DeviceInfo(
         model = Build.MODEL,
         soc = if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.S) socModel() else null,

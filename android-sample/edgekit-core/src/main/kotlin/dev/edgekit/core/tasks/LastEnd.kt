@@ -6,14 +6,12 @@ import android.content.Context
 import android.os.Build
 import android.system.OsConstants
 import androidx.annotation.RequiresApi
-import dev.edgekit.core.InternalEdgekitApi
 
 /**
  * Whether the app's process that was there at [since], milliseconds since 1970, was closed by its user or for an update, and
  * did not fail. Null when the system does not say: before Android 11 it never does.
  */
-@InternalEdgekitApi
-public fun wasClosed(context: Context, since: Long): Boolean? =
+internal fun wasClosed(context: Context, since: Long): Boolean? =
     if (Build.VERSION.SDK_INT >= Build.VERSION_CODES.R) closedByExitReason(context, since) else null
 
 @RequiresApi(Build.VERSION_CODES.R)

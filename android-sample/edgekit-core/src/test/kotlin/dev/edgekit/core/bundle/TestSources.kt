@@ -51,7 +51,7 @@ class TestDisk(private val free: Long = Long.MAX_VALUE, private val fullAfter: I
 }
 
 /** A document in memory. */
-class MemoryDocument(
+internal class MemoryDocument(
     var bytes: ByteArray,
     override val id: String = "content://provider/1",
     var facts: DocumentFacts? = DocumentFacts("My model.litertlm", bytes.size.toLong(), 1),
@@ -89,9 +89,9 @@ val Bundle.offer get() = Offer(title, tasks)
 fun sha256(bytes: ByteArray): String =
     MessageDigest.getInstance("SHA-256").digest(bytes).joinToString("") { "%02x".format(it) }
 
-fun Flow<InstallState>.all(): List<InstallState> = runBlocking { toList() }
+internal fun Flow<InstallState>.all(): List<InstallState> = runBlocking { toList() }
 
-fun Flow<InstallState>.bundle(): Bundle = when (val last = all().last()) {
+internal fun Flow<InstallState>.bundle(): Bundle = when (val last = all().last()) {
     is InstallState.Ready -> last.bundle
     is InstallState.Failed -> throw last.failure
     else -> error("it ended with $last")

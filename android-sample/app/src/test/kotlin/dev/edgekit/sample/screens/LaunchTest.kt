@@ -1,5 +1,6 @@
 package dev.edgekit.sample.screens
 
+import android.app.ActivityManager
 import android.content.ComponentCallbacks2
 import androidx.compose.ui.test.hasTestTag
 import androidx.compose.ui.test.junit4.v2.createEmptyComposeRule
@@ -35,6 +36,7 @@ import org.junit.Rule
 import org.junit.Test
 import org.junit.rules.TemporaryFolder
 import org.junit.runner.RunWith
+import org.robolectric.Shadows.shadowOf
 import org.robolectric.annotation.Config
 
 /** From the first launch to the task, and what is said when it does not get there. */
@@ -149,6 +151,22 @@ class LaunchTest {
             app.await(hasTestTag("prompt"))
         }
         assertEquals(2, application.opened)
+    }
+
+    @Test
+    fun `what the free memory has no room for is opened with a smaller context`() {
+        val working = 190_000_000
+        val tokenOfDemo = 2 * 2 * Float.SIZE_BYTES * 6 * 32
+        val memory = ActivityManager.MemoryInfo().apply {
+            totalMem = 4_000_000_000
+            availMem = Demo.model.length() + working + 2100 * tokenOfDemo
+        }
+        shadowOf(application.getSystemService(ActivityManager::class.java)).setMemoryInfo(memory)
+        launched {
+            app.awaitText("Not enough memory")
+            app.tap("Open with a context of 2,048 tokens")
+            app.awaitText("0 / 2,048")
+        }
     }
 
     private fun digest(file: File) = MessageDigest.getInstance("SHA-256").digest(file.readBytes()).joinToString("") { "%02x".format(it) }

@@ -26,9 +26,10 @@ import org.robolectric.annotation.Config
 @Config(application = Application::class)
 class OneTurnTest {
     /** What is in the context after each answer, when the same is asked again and again. */
-    private fun contextAfterEach(turns: String): List<Pair<String, Int>> = Demo.open().use { engine ->
-        val json = JSONObject(File(Demo.assets, "edgekit.json").readText()).put("turns", turns).put("answer", JSONObject.NULL).toString()
-        val bundle = sampleBundle(model = Demo.model).copy(manifest = parseManifest(json))
+    private fun contextAfterEach(turns: String, format: Boolean = false): List<Pair<String, Int>> = Demo.open().use { engine ->
+        val json = JSONObject(File(Demo.assets, "edgekit.json").readText()).put("schema_version", 3).put("turns", turns)
+        if (!format) json.put("answer", JSONObject.NULL)
+        val bundle = sampleBundle(model = Demo.model).copy(manifest = parseManifest(json.toString()))
         val model = openModel(bundle, engine)
         val dialogue = Dialogue(model, model.info.tasks.single(), Floor(), CoroutineScope(SupervisorJob() + Dispatchers.Default))
         runBlocking {
@@ -45,6 +46,15 @@ class OneTurnTest {
         val one = contextAfterEach("one")
         assertEquals(1, one.distinct().size)
         val many = contextAfterEach("many")
+        assertEquals(one.first(), many.first())
+        assertTrue("$many", many[0].second < many[1].second && many[1].second < many[2].second)
+    }
+
+    @Test
+    fun `where the manifest says many the model sees earlier messages under a format, too`() {
+        val one = contextAfterEach("one", format = true)
+        assertEquals(1, one.distinct().size)
+        val many = contextAfterEach("many", format = true)
         assertEquals(one.first(), many.first())
         assertTrue("$many", many[0].second < many[1].second && many[1].second < many[2].second)
     }

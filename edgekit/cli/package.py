@@ -258,7 +258,7 @@ def print_result(result: Package) -> None:
     facts.add_row("Google Play", result.play.sentence)
     console.print(facts)
     if result.written.parts:
-        console.print(_parts(result.written.parts))
+        console.print(parts_table(result.written.parts))
     for note in result.notes:
         console.print(f"note: {note}", soft_wrap=True)
     if result.delivered is not None:
@@ -270,7 +270,7 @@ def print_result(result: Package) -> None:
             console.print(f"  {step}", soft_wrap=True)
 
 
-def _parts(parts: Sequence[SizedPart]) -> Table:
+def parts_table(parts: Sequence[SizedPart]) -> Table:
     """What it consists of, largest parts as they come, and what is left without the first, the model."""
     from rich.table import Table
 

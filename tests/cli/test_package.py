@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from edgekit import TextOptions
+from edgekit.cli.package import parts_table
+from edgekit.packaging.target import SizedPart
 from edgekit.packaging.targets.apk.keys import DEBUG_KEYSTORE, DEBUG_PASSWORD, PASSWORD_VARIABLE, debug_key
 from tests.cli.running import Cli
 from tests.conftest import EXAMPLE
@@ -85,6 +87,20 @@ def test_an_app_is_signed_with_a_keystore(cli: Cli, demo: Path, tmp_path: Path, 
     assert done.json["signer"]["debug_key"] is False
     assert done.json["apk"] == str(tmp_path / "out/settings-navigator-3.0.apk")
     assert (done.json["identity"]["version_code"], done.json["device"]) == (5, None)
+
+
+def test_the_parts_of_an_app_are_summed_up_with_and_without_its_model() -> None:
+    parts = (
+        SizedPart("model", 3_000_000, 2_000_000),
+        SizedPart("engine", 40_000, 10_000),
+        SizedPart("code", 2_000, 9),
+    )
+    rows = [[cell.strip() for cell in column.cells] for column in parts_table(parts).columns]
+    assert rows == [
+        ["model", "engine", "code", "without the model", "together"],
+        ["3 MB", "40 kB", "2 kB", "42 kB", "3 MB"],
+        ["2 MB", "10 kB", "9 bytes", "10 kB", "2 MB"],
+    ]
 
 
 def test_without_a_password_and_without_a_terminal_it_says_how(

@@ -46,7 +46,7 @@ def main() -> None:
 def page() -> str:
     """The whole page."""
     parts = [_quality, _convert, _speed, _conversation, _adapters, _package, _app]
-    return "\n".join([HEAD, *("\n".join(part()) for part in parts)])
+    return "\n".join([HEAD, *filter(None, ("\n".join(part()) for part in parts))])
 
 
 def _quality() -> Iterator[str]:

@@ -6,6 +6,7 @@ import androidx.test.core.app.ApplicationProvider
 import androidx.test.ext.junit.runners.AndroidJUnit4
 import dev.edgekit.core.BundleSource
 import dev.edgekit.core.Edgekit
+import dev.edgekit.core.EdgekitFailure
 import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.Model
 import dev.edgekit.core.OpenOptions
@@ -122,6 +123,7 @@ class InEngineTest {
     fun `failures speak against the bundle, the moment, or the app`() {
         assertTrue(judged(EngineFailure.ModelCorrupt("?")) is DeliveryFailure.DoesNotOpen)
         assertTrue(judged(EngineFailure.OutOfMemory("?")) is DeliveryFailure.NotNow)
+        assertTrue(judged(EdgekitFailure.NotEnoughMemory(2, 1, null)) is DeliveryFailure.NotNow)
         assertTrue(judged(EngineFailure.RuntimeTooOld("0.18", "0.19")) is DeliveryFailure.NeedsNewerApp)
     }
 }

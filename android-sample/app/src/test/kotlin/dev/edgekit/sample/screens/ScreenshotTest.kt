@@ -122,7 +122,7 @@ class ScreenshotTest {
         application.useAssets(Demo.calls)
         shown({ EdgekitApp() }) {
             app.await(hasTestTag("prompt"))
-            app.say(if (variant == "ja") "まず音を消してください、次にライトを止めて" else "volume to 30 and put piano lessons on sunday at 7 am")
+            app.say(if (variant == "ja") "まず音を消してください、次にライトを止めて" else "volume to 30 and put yoga on saturday at 8 am")
             app.await(hasTestTag("call card"))
             app.await(hasTestTag("answer tools"))
             shoot("actions")

@@ -214,7 +214,7 @@ def _property(name: str) -> str:
 
 def _imports(parts: list[_Part]) -> Iterator[str]:
     text = "\n".join(part.body for part in parts)
-    names = ["BundleSource", "Edgekit", "Model", "OpenOptions"]
+    names = ["BundleSource", "Edgekit", "Model", "OpenOptions", "typed.prepared"]
     names += [
         f"typed.{name}"
         for name in ("carryOut", "grow", "partialJson", "typed", "wholeJson")
@@ -265,7 +265,7 @@ _IN_ASSETS: Final = """\
             context: Context,
             options: OpenOptions = OpenOptions(),
             source: BundleSource = BundleSource.Assets(ASSETS),
-        ): {name} = {name}(Edgekit.open(context, source, options))"""
+        ): {name} = {name}(Edgekit.open(context, source, options).prepared())"""
 
 _ELSEWHERE: Final = """\
         /** Opens the bundle from where it lies, which takes seconds. Throws an EdgekitFailure. */
@@ -273,7 +273,7 @@ _ELSEWHERE: Final = """\
             context: Context,
             source: BundleSource,
             options: OpenOptions = OpenOptions(),
-        ): {name} = {name}(Edgekit.open(context, source, options))"""
+        ): {name} = {name}(Edgekit.open(context, source, options).prepared())"""
 
 _ASK: Final = """\
 /** Asks, and waits for the whole answer. What goes wrong is an EdgekitFailure. */

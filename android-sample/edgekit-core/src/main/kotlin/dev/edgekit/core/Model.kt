@@ -83,6 +83,15 @@ public interface Session : Closeable {
     public val contextUsed: Int
 
     /**
+     * Opens the engine's conversation for the next [ask], which then answers at once. With an answer format that takes seconds
+     * where the vocabulary is large: call it when somebody is about to ask, as when a screen opens. After an answer of a
+     * task that takes one turn and has a format, the next conversation is opened by itself. Waits while the engine answers.
+     *
+     * @throws EdgekitFailure
+     */
+    public suspend fun prepare()
+
+    /**
      * Asks when the flow is collected, anew each time; a [Reply.Partial] for each piece of the answer, [Reply.Complete] at the
      * end. Cancelling the collector stops the engine. A slow collector does not hold it up.
      *

@@ -61,6 +61,9 @@ internal class OpenedModel(
     private var conversation: Conversation? = null
     private var speaker: Any? = null
 
+    /** Of [conversation] while nobody has said anything in it: it is for whoever wants one like it. */
+    private var unused: ConversationSettings? = null
+
     /** What the engine was last asked to apply. */
     private var applied: Applied? = null
 
@@ -125,7 +128,7 @@ internal class OpenedModel(
     /**
      * Lends the engine's conversation to [block].
      *
-     * @param who speaks in it: another than before gets a new one
+     * @param who speaks in it: another than before gets a new one, or the one that was prepared
      * @param renewed the one that there is is not to be gone on with
      * @param task that it is about
      * @param settings of a new one
@@ -141,8 +144,36 @@ internal class OpenedModel(
             if (ended.isCompleted) throw EdgekitFailure.Closed(info.name)
             val running = engine ?: starter().engine.also { engine = it }
             val kept = conversation.takeIf { speaker === who && !renewed }
-            block(kept ?: replaced(running, who, task, settings()))
+            val found = kept ?: settings().let { wanted ->
+                conversation.takeIf { unused == wanted } ?: replaced(running, task, wanted)
+            }
+            speaker = who
+            unused = null
+            block(found)
         }
+
+    /**
+     * Opens a conversation before anybody speaks in it.
+     *
+     * @param wanted is told who spoke last
+     */
+    suspend fun prepare(task: String, settings: ConversationSettings, wanted: (speaker: Any?) -> Boolean) = oneAtATime.withLock {
+        val running = engine
+        if (running == null || ended.isCompleted || unused == settings || !wanted(speaker)) return@withLock
+        speaker = null
+        replaced(running, task, settings)
+        unused = settings
+    }
+
+    /** Runs [block] when its caller is through, unless the model ends before; whatever fails in it, the next question tells. */
+    fun afterwards(block: suspend () -> Unit) {
+        background.launch {
+            try {
+                untilClosed(block)
+            } catch (_: EdgekitFailure) {
+            }
+        }
+    }
 
     /** Runs [block], which the end of the model ends with [EdgekitFailure.Closed]. */
     suspend fun <T> untilClosed(block: suspend () -> T): T = endedBy(ended, info.name, block)
@@ -150,20 +181,20 @@ internal class OpenedModel(
     override fun close() {
         slot.isEnding = true
         if (!ended.complete(Unit)) return
-        ending.launch {
+        background.launch {
             oneAtATime.withLock { closeEngine() }
             EngineSlot.leave(slot)
         }
     }
 
-    private fun replaced(running: Engine, who: Any, task: String, settings: ConversationSettings): Conversation {
+    private fun replaced(running: Engine, task: String, settings: ConversationSettings): Conversation {
         val (opened, time) = measureTimedValue {
             conversation?.close()
             conversation = null
+            unused = null
             running.converse(settings)
         }
         conversation = opened
-        speaker = who
         val before = applied
         applied = Applied(settings.adapter)
         if (before != null && before != applied) _lastSwitch.value = AdapterSwitch(task, time.inWholeMicroseconds / 1e6)
@@ -174,6 +205,7 @@ internal class OpenedModel(
         conversation?.close()
         conversation = null
         speaker = null
+        unused = null
         applied = null
         engine?.close()
         engine = null
@@ -190,8 +222,8 @@ internal class OpenedModel(
     private data class Applied(val adapter: File?)
 
     private companion object {
-        /** Ends engines, for which nobody waits. */
-        val ending = CoroutineScope(SupervisorJob() + Dispatchers.IO)
+        /** Does that for which nobody waits. */
+        val background = CoroutineScope(SupervisorJob() + Dispatchers.IO)
     }
 }
 

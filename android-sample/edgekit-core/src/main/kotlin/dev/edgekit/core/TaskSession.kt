@@ -55,6 +55,16 @@ internal class TaskSession(
     /** The engine's conversation is not what was said: an answer was cut off in it. */
     private var isOutdated = false
 
+    override suspend fun prepare() = model.untilClosed {
+        endedBy(ended, "the session of ${task.id}") {
+            oneAtATime.withLock {
+                if (ended.isCompleted) throw EdgekitFailure.Closed("the session of ${task.id}")
+                val before = if (task.oneTurn) emptyList() else history
+                model.prepare(task.id, settings.copy(history = before)) { task.oneTurn || isOutdated || it !== this }
+            }
+        }
+    }
+
     override fun ask(text: String): Flow<Reply> = replies(standsAlone = task.oneTurn) { Message(Role.USER, text) }
 
     override fun results(results: List<CallResult>): Flow<Reply> = replies(standsAlone = false) {
@@ -115,6 +125,13 @@ internal class TaskSession(
         }
         val stats = checkNotNull(done) { "the engine ended an answer without its figures" }
         trySend(Reply.Complete(text.toString(), finishOf(stats), figuresOf(stats)))
+        prepareNext(text.toString())
+    }
+
+    /** What was called goes on in the conversation in which it was: only behind an answer that ends the turn. */
+    private fun prepareNext(answer: String) {
+        if (!task.oneTurn || settings.answerFormat == null || read(answer, isWhole = true) is Answer.Calls) return
+        model.afterwards { model.prepare(task.id, settings.copy(history = emptyList())) { it === this } }
     }
 }
 

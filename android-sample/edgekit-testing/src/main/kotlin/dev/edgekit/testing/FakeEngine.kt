@@ -12,6 +12,7 @@ import dev.edgekit.core.engine.StopReason
 import dev.edgekit.core.engine.TurnStats
 import dev.edgekit.core.tasks.contextTokens
 import java.io.File
+import java.util.concurrent.CopyOnWriteArrayList
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.flow
@@ -28,13 +29,18 @@ public class FakeEngine(
     private val failure: Exception? = null,
     private val measureMillis: Long = 0,
 ) : Engine {
+    /** Those in which something was said, in that order. */
     public val conversations: MutableList<ConversationSettings> = mutableListOf<ConversationSettings>()
+
+    /** All, also those that only wait for a first message. */
+    public val opened: MutableList<ConversationSettings> = CopyOnWriteArrayList()
 
     /** What was sent, in all conversations. */
     public val sent: MutableList<Message> = mutableListOf<Message>()
 
     /** The adapters that it was measured with. */
     public val measured: MutableList<File?> = mutableListOf()
+    @Volatile
     public var isClosed: Boolean = false
         private set
     private var open = 0
@@ -48,9 +54,9 @@ public class FakeEngine(
     override fun countTokens(text: String): Int = text.length
 
     override fun converse(settings: ConversationSettings): Conversation {
-        conversations += settings
+        opened += settings
         mostOpen = maxOf(mostOpen, ++open)
-        return FakeConversation(settings.history.sumOf { it.text.length })
+        return FakeConversation(settings)
     }
 
     override fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File?): Measurement {
@@ -65,11 +71,16 @@ public class FakeEngine(
         isClosed = true
     }
 
-    private inner class FakeConversation(override var tokenCount: Int) : Conversation {
+    private inner class FakeConversation(private val settings: ConversationSettings) : Conversation {
+        override var tokenCount = settings.history.sumOf { it.text.length }
+        private var isSilent = true
+
         override fun promptTokens(text: String) = text.length
 
         override fun send(message: Message): Flow<Piece> = flow {
             val text = message.text
+            if (isSilent) conversations += settings
+            isSilent = false
             sent += message
             val room = contextTokens - tokenCount
             if (text.length > room) throw EngineFailure.PromptTooLong(text.length, room)

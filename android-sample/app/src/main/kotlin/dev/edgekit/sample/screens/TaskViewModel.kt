@@ -79,7 +79,7 @@ class TaskViewModel(private val host: ModelHost, private val id: String, private
                 // A model that is lent has its engine to itself.
                 dialogue.value?.stop()
                 transcript = dialogue.value?.state?.value?.transcript ?: transcript
-                dialogue.value = model?.let(::dialogueWith)
+                dialogue.value = model?.let(::dialogueWith)?.apply { prepare() }
             }
         }
     }

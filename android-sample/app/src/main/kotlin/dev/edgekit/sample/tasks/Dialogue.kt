@@ -56,6 +56,17 @@ class Dialogue(
     @Volatile
     private var answering: Job? = null
 
+    /** Opens the conversation of the next prompt while its user still types. */
+    fun prepare() {
+        scope.launch(Dispatchers.IO) {
+            try {
+                session.prepare()
+            } catch (_: EdgekitFailure) {
+                // The prompt will tell.
+            }
+        }
+    }
+
     /** Sends a prompt unless an answer is under way. A prompt that is too long comes back as [DialogueState.refusal]. */
     fun send(prompt: String) = begin(prompt) { it.ask(prompt) }
 

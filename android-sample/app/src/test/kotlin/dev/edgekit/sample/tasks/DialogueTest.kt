@@ -20,6 +20,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
+import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
@@ -67,6 +68,18 @@ class DialogueTest {
         dialogue.send("two")
         dialogue.awaitTurns(2)
         assertEquals(1, engine.conversations.size)
+    }
+
+    @Test
+    fun `the conversation of the next prompt opens while its user types`() = runBlocking {
+        val engine = FakeEngine()
+        val dialogue = dialogue(openModel(sampleBundle(), engine))
+        dialogue.prepare()
+        withTimeout(10.seconds) { while (engine.opened.isEmpty()) delay(5) }
+        assertTrue(engine.conversations.isEmpty())
+        dialogue.send("hello")
+        dialogue.awaitTurns(1)
+        assertEquals(engine.opened, engine.conversations)
     }
 
     @Test

@@ -25,6 +25,19 @@ public suspend fun <T> Model.typed(task: String?, question: String, read: (text:
     reading(text) { read(text) }
 }
 
+/** Opens the conversation of the first question, so that it is answered at once; where that fails, the question tells. */
+public suspend fun Model.prepared(): Model = also {
+    try {
+        session().use { it.prepare() }
+    } catch (_: EdgekitFailure) {
+        // As said.
+    } catch (cancelled: CancellationException) {
+        // Nobody is given the model.
+        close()
+        throw cancelled
+    }
+}
+
 /**
  * Asks when the flow is collected, in a conversation of its own, and reads what there is of the answer at each piece of it.
  *

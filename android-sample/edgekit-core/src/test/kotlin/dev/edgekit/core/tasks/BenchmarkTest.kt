@@ -52,7 +52,7 @@ class BenchmarkTest {
             listOf(BenchmarkStep.COLD_START, BenchmarkStep.WARM_START, BenchmarkStep.WARM_UP) + List(3) { BenchmarkStep.RUN },
             steps.map { it.step },
         )
-        assertTrue(result().switchTime == null && engines.all { it.conversations.isEmpty() })
+        assertTrue(result().switchTime == null && engines.all { it.opened.isEmpty() })
         assertEquals((0..5).toList(), steps.map { it.done })
         assertTrue(steps.all { it.of == 6 })
     }
@@ -68,7 +68,7 @@ class BenchmarkTest {
         val result = (updates.last() as BenchmarkUpdate.Finished).result
         assertEquals(3, result.switchTime!!.values.size)
         assertEquals(List(4) { "mood.lora.tflite" }, engines.last().measured.map { it?.name })
-        assertEquals(List(3) { listOf(null, "mood.lora.tflite") }.flatten(), engines.last().conversations.map { it.adapter?.name })
+        assertEquals(List(3) { listOf(null, "mood.lora.tflite") }.flatten(), engines.last().opened.map { it.adapter?.name })
         assertEquals(1, engines.last().mostOpen)
         val notes = JSONObject(result.toJson("dev.edgekit.app")).getJSONArray("notes")
         assertTrue(notes.getString(0), "mood" in notes.getString(0) && "ab".repeat(32) in notes.getString(0))

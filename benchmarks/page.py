@@ -194,6 +194,7 @@ def _app() -> Iterator[str]:
     cells = []
     for name, key in (
         ("start until the model is ready", "start_ms"),
+        ("main thread, start", "start_main_ms"),
         ("main thread, a token", "main_ms_per_token"),
         ("longest frame", "longest_ms"),
     ):

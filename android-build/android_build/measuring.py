@@ -47,13 +47,14 @@ print(json.dumps([[str(place) for place in [*places, toolchain.platform()]], opt
 
 @dataclass(frozen=True)
 class Measured:
-    """Times in milliseconds of one process; of the main thread they are processor time.
+    """Times in milliseconds of one process; of the main thread ("main") they are processor time.
 
     start_ms: from the application's onCreate to the task's screen, which is the first frame here. slow_frames: those
     that took longer than a frame lasts.
     """
 
     start_ms: float
+    start_main_ms: float
     tokens: int
     main_ms_per_token: float
     frames: int
@@ -78,7 +79,9 @@ def measure(runs: int, before: str = BEFORE) -> dict[str, list[Measured]]:
 
 
 def _told(one: Measured) -> str:
-    return f"{one.start_ms:8.0f} ms {one.main_ms_per_token:8.2f} ms {one.slow_frames:4}"
+    return (
+        f"{one.start_ms:8.0f} {one.start_main_ms:8.0f} ms {one.main_ms_per_token:8.2f} ms {one.slow_frames:4}"
+    )
 
 
 def _before(revision: str) -> Tests:

@@ -8,15 +8,15 @@ from __future__ import annotations
 import re
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from android_build.demo import adapter_assets, calling_assets, demo_assets, demo_signer
 from android_build.engine import host_engine
-from android_build.kotlin import app_classes, classes_of, tests_of
-from android_build.layout import IN_APP, MODULES, NAMESPACE, SCREENSHOTS, Module
+from android_build.kotlin import classes_of, tests_of
+from android_build.layout import MODULES, NAMESPACE, SCREENSHOTS, TESTING, Module
 from android_build.libraries import app_libraries, libraries_for_tests
 from android_build.outputs import made
 from android_build.process import BuildError, java_command, show
@@ -59,8 +59,7 @@ def tests_for(names: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> Tes
     classpath = [
         _robolectric_settings(),
         *(tests_of(module) for module, _ in chosen),
-        *(classes_of(module) for module in MODULES if module not in IN_APP),
-        *app_classes(),
+        *(classes_of(module) for module in _needed(module for module, _ in chosen)),
         resources.r_classes,
     ]
     classpath += [module.test_resources for module, _ in chosen if module.test_resources.is_dir()]
@@ -73,6 +72,16 @@ def tests_for(names: Sequence[str] = (), screenshots: Path = SCREENSHOTS) -> Tes
     }
     options = [*_JVM, *(f"-D{name}={value}" for name, value in properties.items())]
     return Tests(classpath, options, tuple(name for _, names in chosen for name in names))
+
+
+def _needed(tested: Iterable[Module]) -> list[Module]:
+    """Return the modules that tests of some run with; of others nothing is compiled."""
+    needed, left = set[Module](), [TESTING, *tested]
+    while left:
+        module = left.pop()
+        needed.add(module)
+        left += module.uses
+    return [module for module in MODULES if module in needed]
 
 
 def properties_of_tests(screenshots: Path = SCREENSHOTS) -> dict[str, Path]:

@@ -96,6 +96,8 @@ class Measuring {
         ShadowChoreographer.setFrameDelay(Duration.ofMillis(FRAME_MILLIS))
         val measured = JSONObject()
         val began = System.nanoTime()
+        val threads = ManagementFactory.getThreadMXBean()
+        val before = threads.currentThreadCpuTime
         val application = ApplicationProvider.getApplicationContext<AppUnderTest>()
         (application as Application).onCreate()
         launch()
@@ -104,6 +106,7 @@ class Measuring {
             Thread.sleep(1)
         }
         measured.put("start_ms", (System.nanoTime() - began) / 1e6)
+            .put("start_main_ms", (threads.currentThreadCpuTime - before) / 1e6)
         activity.close()
 
         val pieces = answer.chunked(3).size

@@ -98,16 +98,30 @@ class RecipeUse:
 
 
 @dataclass(frozen=True)
+class CacheUse:
+    """The KV cache: what sliding layers keep, and how numbers are stored.
+
+    token_bytes: what each token takes in the layers that keep all positions. ring_bytes: of the others' rings together.
+    """
+
+    layout: Literal["full", "window"]
+    precision: Literal["float32", "float16", "int8"]
+    token_bytes: int
+    ring_bytes: int
+
+
+@dataclass(frozen=True)
 class GraphUse:
     """The captured graph: its id, its form, and the prompt lengths of its prefill signatures (none when dynamic).
 
-    rotation: length of the rotations that were put into it, 0 for none.
+    rotation: length of the rotations that were put into it, 0 for none. cache: None in bundles made before schema 3.
     """
 
     id: str
     form: Literal["dynamic", "static"]
     prefill_lengths: tuple[int, ...] = ()
     rotation: int = 0
+    cache: CacheUse | None = None
 
 
 @dataclass(frozen=True)

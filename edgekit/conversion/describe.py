@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edgekit.bundle import manifest as manifests
 from edgekit.bundle.directory import EMPTY_SIDECAR_NAME
@@ -15,6 +16,8 @@ from edgekit.bundle.writing import Written
 from edgekit.checkpoint.lora.config import AdapterConfig
 from edgekit.conversion.calibrate import Calibration
 from edgekit.conversion.plan import Job
+from edgekit.families.base import SLIDING, Architecture
+from edgekit.graph.format import GraphKey, KvPrecision
 from edgekit.text.generation import GREEDY
 
 _PACKAGES = ("edgekit", "ai-edge-quantizer", "ai-edge-litert", "litert-lm-api")
@@ -55,7 +58,11 @@ def describe(job: Job, source_digest: str, written: Written, calibration: Calibr
             None if calibration is None else calibration.use,
         ),
         graph=manifests.GraphUse(
-            graph.digest()[:16], graph.key.form, graph.key.prefill_lengths, graph.key.rotation
+            graph.digest()[:16],
+            graph.key.form,
+            graph.key.prefill_lengths,
+            graph.key.rotation,
+            _cache(shape, graph.key),
         ),
         kv_length=job.settings.graph.tokens,
         start_token=text.start_id,
@@ -130,3 +137,17 @@ def _lora(adapter: AdapterConfig) -> dict[str, Any]:
         "alpha": adapter.alpha,
         "rslora": adapter.use_rslora,
     }
+
+
+def _cache(shape: Architecture, key: GraphKey) -> manifests.CacheUse:
+    position = 2 * shape.num_key_value_heads * shape.head_dim * _BYTES[key.kv_precision]
+    rings = shape.layer_types.count(SLIDING) if key.kv_layout == "window" else 0
+    return manifests.CacheUse(
+        layout=key.kv_layout,
+        precision=key.kv_precision,
+        token_bytes=position * (shape.layers - rings),
+        ring_bytes=position * rings * shape.ring_length if rings else 0,
+    )
+
+
+_BYTES: Final[Mapping[KvPrecision, int]] = {"float32": 4, "float16": 2, "int8": 1}

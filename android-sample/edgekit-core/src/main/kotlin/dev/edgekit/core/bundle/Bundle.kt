@@ -15,7 +15,7 @@ import java.io.File
  * @property suppressedTokens ids that an answer under a format must not contain; null in a manifest that does not say
  * @property oneTurn each message must begin a conversation of its own; null where nothing is said of it
  * @property calling what the model can ask the app for; null when it only answers
- * @property tokenBytes what a token takes of the KV cache in all layers, as float32; null where nothing is said of its shape
+ * @property cache what a conversation takes of memory; null where nothing is said of its shape
  * @property isStatic the graph has its whole context from the start, however short a conversation is
  */
 @InternalEdgekitApi
@@ -33,9 +33,19 @@ public data class Manifest(
     val suppressedTokens: List<Int>? = null,
     val oneTurn: Boolean? = null,
     val calling: Calling? = null,
-    val tokenBytes: Long? = null,
+    val cache: Cache? = null,
     val isStatic: Boolean = false,
 )
+
+/**
+ * The KV cache.
+ *
+ * @property tokenBytes what each token takes in the layers that keep all
+ * @property ringBytes of the layers that keep the last tokens only
+ * @property isNarrow its numbers are widened at each step
+ */
+@InternalEdgekitApi
+public data class Cache(val tokenBytes: Long, val ringBytes: Long = 0, val isNarrow: Boolean = false)
 
 /** @property sha256 hexadecimal */
 @InternalEdgekitApi

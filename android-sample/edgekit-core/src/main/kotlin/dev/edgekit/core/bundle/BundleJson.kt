@@ -47,7 +47,7 @@ public fun parseManifest(text: String): Manifest {
         suppressedTokens = json.idsOrNull("suppressed_tokens"),
         oneTurn = json.oneTurn(meantSince = MANIFEST_SCHEMAS.last),
         calling = json.atOrNull("calling")?.let(::calling),
-        tokenBytes = json.atOrNull("architecture")?.let(::tokenBytes),
+        cache = json.atOrNull("graph")?.atOrNull("cache")?.let(::cache) ?: json.atOrNull("architecture")?.let(::wideCache),
         isStatic = json.atOrNull("graph")?.textOrNull("form") == "static",
     )
 }
@@ -125,10 +125,18 @@ private fun adapterInputs(json: StrictObject, architecture: StrictObject): Adapt
     return AdapterInputs(rank, targets, bundleFile(json.at("empty"), SIDECAR_SUFFIX), bytes)
 }
 
-/** Keys and values. */
-private fun tokenBytes(architecture: StrictObject): Long? {
+private fun cache(json: StrictObject): Cache {
+    val (token, ring) = listOf("token_bytes", "ring_bytes").map { key ->
+        json.whole(key).also { if (it < 0) json.wrong(key, "a number of bytes") }
+    }
+    return Cache(token, ring, isNarrow = json.text("precision") != "float32")
+}
+
+/** Of a bundle that says nothing of it: keys and values of all layers in float32, which is the most that it can be. */
+private fun wideCache(architecture: StrictObject): Cache? {
     val shape = listOf("layers", "kv_heads", "head_dim")
-    return if (shape.all(architecture::has)) shape.fold(2L * Float.SIZE_BYTES) { bytes, key -> bytes * architecture.positive(key) } else null
+    if (!shape.all(architecture::has)) return null
+    return Cache(shape.fold(2L * Float.SIZE_BYTES) { bytes, key -> bytes * architecture.positive(key) })
 }
 
 private fun StrictObject.checkSchema(known: LongRange) {

@@ -47,10 +47,16 @@ class BundleJsonTest {
     }
 
     @Test
-    fun `what a token takes of the cache, where the manifest tells its shape`() {
-        assertEquals(2L * 4 * 6 * 1 * 32, parseManifest(manifest).tokenBytes)
-        assertNull(parseManifest(edit(manifest) { remove("architecture") }).tokenBytes)
-        assertNull(parseManifest(edit(manifest) { getJSONObject("architecture").remove("kv_heads") }).tokenBytes)
+    fun `what a conversation takes of memory, as far as the manifest tells`() {
+        assertEquals(Cache(tokenBytes = 1536), parseManifest(manifest).cache)
+        val window = edit(manifest) { getJSONObject("graph").getJSONObject("cache").put("precision", "int8").put("ring_bytes", 99) }
+        assertEquals(Cache(1536, ringBytes = 99, isNarrow = true), parseManifest(window).cache)
+        val before = edit(manifest) { getJSONObject("graph").remove("cache") }
+        assertEquals(Cache(2L * 4 * 6 * 1 * 32), parseManifest(before).cache)
+        assertNull(parseManifest(edit(before) { remove("architecture") }).cache)
+        assertNull(parseManifest(edit(before) { getJSONObject("architecture").remove("kv_heads") }).cache)
+        val wrong = edit(manifest) { getJSONObject("graph").getJSONObject("cache").put("token_bytes", -1) }
+        assertThrows(BundleFailure.Unreadable::class.java) { parseManifest(wrong) }
         assertEquals(false, parseManifest(manifest).isStatic)
         assertEquals(true, parseManifest(edit(manifest) { getJSONObject("graph").put("form", "static") }).isStatic)
     }

@@ -4,6 +4,7 @@ import dev.edgekit.core.AnswerFormat
 import dev.edgekit.core.EngineFailure
 import dev.edgekit.core.Message
 import dev.edgekit.core.Role
+import java.util.concurrent.CountDownLatch
 import java.util.concurrent.Semaphore
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Dispatchers
@@ -36,6 +37,9 @@ internal class LiteRtLmConversation(
 
     private var closed = false
 
+    /** The engine has none of it any more. */
+    private val gone = CountDownLatch(1)
+
     /** The answer under way has ended, and its figures are being read. */
     @Volatile
     private var ended = true
@@ -56,16 +60,19 @@ internal class LiteRtLmConversation(
     override fun send(message: Message): Flow<Piece> =
         channelFlow { answer(message) }.buffer(Channel.UNLIMITED).flowOn(Dispatchers.IO)
 
-    /** Stops an answer under way and waits for the engine, which would crash without. */
+    /** Stops an answer under way and waits for the engine, which would crash without; as does who closes it meanwhile. */
     override fun close() {
-        synchronized(this) {
-            if (closed) return
+        val isFirst = synchronized(this) {
+            val wasOpen = !closed
             closed = true
-            if (answering.availablePermits() == 0) stop()
+            if (wasOpen && answering.availablePermits() == 0) stop()
+            wasOpen
         }
+        if (!isFirst) return gone.await()
         answering.acquireUninterruptibly()
-        engine.forget(this)
         Native.closeConversation(handle)
+        engine.forget(this)
+        gone.countDown()
     }
 
     /** The text that sending this one would feed, by the file's template. */

@@ -12,12 +12,15 @@ import dev.edgekit.core.bundle.parseManifest
 import dev.edgekit.testing.Demo
 import java.io.File
 import java.io.RandomAccessFile
+import java.util.concurrent.CyclicBarrier
+import kotlin.concurrent.thread
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.filterIsInstance
+import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.take
 import kotlinx.coroutines.flow.toList
 import kotlinx.coroutines.launch
@@ -360,6 +363,19 @@ class LiteRtLmTest {
         assertThrows(IllegalStateException::class.java) { conversation.tokenCount }
         assertThrows(IllegalStateException::class.java) { engine.converse(greedy) }
         assertThrows(IllegalStateException::class.java) { engine.countTokens("a") }
+    }
+
+    /** Else the engine would go with a conversation in it, and the process with the engine. */
+    @Test
+    fun `an engine waits for a conversation that is being closed`() = repeat(20) {
+        val engine = Demo.open()
+        val conversation = engine.converse(ConversationSettings())
+        runBlocking { conversation.send("my screen is too dark").first() }
+        val together = CyclicBarrier(2)
+        val other = thread { together.await().let { conversation.close() } }
+        together.await()
+        engine.close()
+        other.join()
     }
 
     @Test

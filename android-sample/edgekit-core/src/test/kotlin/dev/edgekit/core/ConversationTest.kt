@@ -3,6 +3,9 @@ package dev.edgekit.core
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.openModel
 import dev.edgekit.testing.sampleBundle
+import kotlinx.coroutines.Dispatchers
+import kotlinx.coroutines.async
+import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import org.junit.Assert.assertEquals
@@ -48,6 +51,14 @@ class ConversationTest {
         assertEquals(said("one", "You"), session.history)
         session.answer("two")
         assertEquals(said("one", "You"), engine.conversations.last().history)
+    }
+
+    @Test
+    fun `of what is asked at the same time one answer follows the other`() = runBlocking(Dispatchers.Default) {
+        val session = openModel(sampleBundle(), FakeEngine(pieceMillis = 5)).session()
+        List(4) { async { session.answer("question $it") } }.awaitAll()
+        assertEquals(8, session.history.size)
+        session.history.chunked(2).forEach { (asked, told) -> assertEquals("You said: ${asked.text}", told.text) }
     }
 
     @Test

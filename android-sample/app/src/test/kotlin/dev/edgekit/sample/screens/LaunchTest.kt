@@ -156,7 +156,7 @@ class LaunchTest {
     @Test
     fun `what the free memory has no room for is opened with a smaller context`() {
         val working = 190_000_000
-        val tokenOfDemo = 2 * 2 * Float.SIZE_BYTES * 6 * 32
+        val tokenOfDemo = (1.6 * 2 * Float.SIZE_BYTES * 6 * 32).toInt() + 6144
         val memory = ActivityManager.MemoryInfo().apply {
             totalMem = 4_000_000_000
             availMem = Demo.model.length() + working + 2100 * tokenOfDemo

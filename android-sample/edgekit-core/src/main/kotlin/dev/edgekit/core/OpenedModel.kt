@@ -16,6 +16,7 @@ import dev.edgekit.core.tasks.toCsv
 import dev.edgekit.core.tasks.toJson
 import java.io.File
 import kotlin.time.measureTimedValue
+import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.CoroutineStart
@@ -170,7 +171,8 @@ internal class OpenedModel(
         background.launch {
             try {
                 untilClosed(block)
-            } catch (_: EdgekitFailure) {
+            } catch (failure: Exception) {
+                if (failure is CancellationException) throw failure
             }
         }
     }

@@ -10,11 +10,13 @@ import dev.edgekit.testing.openModel
 import dev.edgekit.testing.sampleBundle
 import dev.edgekit.testing.severalTasks
 import kotlin.time.Duration.Companion.seconds
+import kotlinx.coroutines.CompletableDeferred
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
 import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.Assert.assertEquals
+import org.junit.Assert.assertNull
 import org.junit.Assert.assertThrows
 import org.junit.Test
 import org.junit.runner.RunWith
@@ -104,6 +106,23 @@ class PreparingTest {
         delay(100)
         val failure = runCatching { session.answer("two") }.exceptionOrNull()
         assertEquals("no room", (failure as EngineFailure).message)
+    }
+
+    @Test
+    fun `what nobody thought of does not end the process either`() = runBlocking {
+        val failing = object : Engine by engine {
+            override fun converse(settings: ConversationSettings): Conversation =
+                if (engine.opened.isEmpty()) engine.converse(settings) else throw IllegalStateException("unforeseen")
+        }
+        val uncaught = CompletableDeferred<Throwable>()
+        val before = Thread.getDefaultUncaughtExceptionHandler()
+        Thread.setDefaultUncaughtExceptionHandler { _, failure -> uncaught.complete(failure) }
+        try {
+            openModel(held, failing).session().answer("one")
+            assertNull(withTimeoutOrNull(300) { uncaught.await() })
+        } finally {
+            Thread.setDefaultUncaughtExceptionHandler(before)
+        }
     }
 
     @Test

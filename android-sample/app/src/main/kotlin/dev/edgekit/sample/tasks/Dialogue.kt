@@ -61,8 +61,9 @@ class Dialogue(
         scope.launch(Dispatchers.IO) {
             try {
                 session.prepare()
-            } catch (_: EdgekitFailure) {
+            } catch (failure: Exception) {
                 // The prompt will tell.
+                if (failure is CancellationException) throw failure
             }
         }
     }

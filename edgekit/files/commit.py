@@ -8,10 +8,11 @@ never copy) and synced to the disk; what is there stays untouched; 2. one rename
 new ones move to their places, those that tell of the others last.
 
 A run killed in 1 leaves the old files and some leftovers, which the next run deletes. A run killed in 3
-(a few renames, well below a millisecond) leaves `.edgekit-commit`, and the next writer finishes the moves before it
-looks. Readers never do: a directory that came from elsewhere may hold a commit that somebody made, and looking at it
-must not change a file. They say so: `refuse_unfinished`. Each step of 3 can be repeated safely. A file is never half
-new: it moves by a rename, relative to an open directory, so that no link among the directories is followed.
+(a few renames, and the disk's word that they are done) leaves `.edgekit-commit`, and the next writer finishes the
+moves before it looks. Readers never do: a directory that came from elsewhere may hold a commit that somebody made,
+and looking at it must not change a file. They say so: `refuse_unfinished`. Each step of 3 can be repeated safely. A
+file is never half new: it moves by a rename, relative to an open directory, so that no link among the directories is
+followed.
 
 Swapping whole directories with Linux's `renameat2(RENAME_EXCHANGE)` was considered: it has no gap at all, but
 fails on mount points (`-o /out` in a container) and several file systems, needs the user's own files carried

@@ -32,6 +32,7 @@ from edgekit.graph.weights import model_chunks
 from edgekit.progress import SILENT, Progress
 from edgekit.recipes.recipe import DEFAULT as DEFAULT_RECIPE
 from edgekit.results import raise_if_failed
+from edgekit.text import bounded
 from edgekit.text.messages import Message
 
 if TYPE_CHECKING:
@@ -134,6 +135,7 @@ def convert(
         name=name,
         file_format=file_format,
     )
+    bounded.templates.start()
     opened = open_checkpoint(checkpoint, base=base, progress=progress)
     clock.lap("open the checkpoint")
     source_digest = _in_the_background(digest, opened)

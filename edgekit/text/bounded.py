@@ -24,6 +24,8 @@ _GRACE: Final = 4.0
 """Seconds after its own limit in which the child may tell where it was."""
 
 MOST_ANSWER: Final = 64 << 20
+_PIPE: Final = 1 << 20
+"""Bytes that a pipe may hold at most, on Linux without privileges."""
 
 
 class LimitExceeded(Exception):  # noqa: N818 - named after what happened
@@ -45,6 +47,11 @@ class Bounded:
         self._memory, self._seconds = memory, seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Start the child before there is anything to ask, so that it is up by then."""
+        with self._lock:
+            self._started()
 
     def ask(self, what: str, content: bytes = b"", **arguments: Any) -> Any:
         """Ask the child; content: bytes that go along. Raises Failed, and LimitExceeded."""
@@ -72,6 +79,7 @@ class Bounded:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,  # Ctrl-C is ours; the child ends with its input
             )
+            _widen(self._process)
             atexit.register(self._end)
         return self._process
 
@@ -92,7 +100,7 @@ class Bounded:
                 for key, _ in ready.select(seconds):
                     if key.fd == sink:
                         with contextlib.suppress(BlockingIOError, BrokenPipeError):
-                            left = left[os.write(sink, left[: 1 << 16]) :]
+                            left = left[os.write(sink, left[:_PIPE]) :]
                         if not left:
                             ready.unregister(sink)
                         continue
@@ -116,6 +124,15 @@ class Bounded:
                 with contextlib.suppress(OSError):
                     stream.close()
         process.wait()
+
+
+def _widen(process: subprocess.Popen[bytes]) -> None:
+    """Make the pipe to a child hold more, where that can be: each piece waits for its turn beside a busy thread."""
+    with contextlib.suppress(ImportError, AttributeError, OSError):
+        import fcntl
+
+        assert process.stdin
+        fcntl.fcntl(process.stdin, fcntl.F_SETPIPE_SZ, _PIPE)
 
 
 templates: Final = Bounded(memory=1 << 30, seconds=8.0)

@@ -11,7 +11,7 @@ from edgekit.errors import EdgekitError
 from edgekit.records.documents import parse_json_object
 from edgekit.records.large import parse_large_object
 
-LARGE = {"vocab": dict[str, int], "merges": list[str | tuple[str, str]]}
+LARGE = {"vocab": (dict[str, int],), "merges": (list[tuple[str, str]], list[str])}
 IDS = {f'piece {i:0120} \\ " , [': i for i in range(9_000)}
 PAIRS = [[f"a{i}", "b"] for i in range(3_000)]
 WHOLE = {

@@ -149,6 +149,15 @@ def test_a_tokenizer_model_with_a_piece_that_is_no_text(tmp_path: Path) -> None:
         read_tokenizer(tmp_path, rows=10**6)
 
 
+def test_a_child_that_was_started_before_is_the_one_that_answers() -> None:
+    child = bounded.Bounded(memory=1 << 30, seconds=8)
+    child.start()
+    started = child._process
+    assert child.ask("render", source="{{ 1 }}", context={}) == "1"
+    assert child._process is started is not None
+    child._end()
+
+
 def test_the_child_ends_with_its_parent() -> None:
     child = bounded.Bounded(memory=1 << 30, seconds=8)
     child.ask("render", source="", context={})

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from edgekit.text.tokenizer.document import SPACE
 from edgekit.text.tokenizer.sentencepiece import USER_DEFINED, Pieces, pack_model
@@ -14,22 +15,38 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer as Reference
 
 
-def first_that_agrees(
-    pieces: Pieces, rest: bytes, wanted: Sequence[list[int]], texts: Sequence[str], where: Path
-) -> tuple[bytes, str | None]:
-    """Pack the model so that it gives the wanted ids for every text; else say which text differs.
+Attempt: TypeAlias = Callable[[], tuple[bytes, list[list[int]]]]
+"""Gives a serialized model, and the ids that it finds in texts; raises TokenizerError when it cannot be used."""
 
-    Two forms are tried: runs of spaces are taken whole as long as they are, as in Gemma's tokenizers, or grow by
-    merging as other pieces do. Which of them Transformers does depends on the order in which its converter once
-    wrote the merges.
+
+def begin(
+    pieces: Pieces, rest: bytes, texts: Sequence[str], where: Path, pool: ThreadPoolExecutor
+) -> list[Attempt]:
+    """Two forms of a model, the likelier one first, which is already being tried when this returns.
+
+    Runs of spaces are taken whole as long as they are, as in Gemma's tokenizers, or grow by merging as other pieces do.
+    Which of them Transformers does depends on the order in which its converter once wrote the merges.
     """
-    reason: str | None = None
     whole = Pieces(pieces.texts, pieces.scores.copy(), pieces.types.copy())
     runs = [i for i, text in enumerate(pieces.texts) if text[:2] == "  " and not text.strip(" ")]
     whole.scores[runs], whole.types[runs] = 0, USER_DEFINED
-    for form in (whole, pieces):
-        data = pack_model(form, rest)
-        found, _ = try_out(data, "sentencepiece", where, texts)
+
+    def attempt(data: bytes) -> tuple[bytes, list[list[int]]]:
+        return data, try_out(data, "sentencepiece", where, texts)[0]
+
+    return [
+        pool.submit(attempt, pack_model(whole, rest)).result,
+        lambda: attempt(pack_model(pieces, rest)),
+    ]
+
+
+def first_that_agrees(
+    attempts: Iterable[Attempt], wanted: Sequence[list[int]], texts: Sequence[str]
+) -> tuple[bytes, str | None]:
+    """The first model that gives the wanted ids for every text; else say which text differs."""
+    reason: str | None = None
+    for attempt in attempts:
+        data, found = attempt()
         differing = next((i for i, ids in enumerate(found) if ids != wanted[i]), None)
         if differing is None:
             return data, None

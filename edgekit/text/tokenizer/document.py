@@ -79,7 +79,7 @@ def complete_document(content: bytes, path: Path, settings: TokenizerSettings, r
     document = parse_large_object(
         content,
         parent="model",
-        large={"vocab": dict[str, int], "merges": list[str | tuple[str, str]]},
+        large={"vocab": (dict[str, int],), "merges": (list[tuple[str, str]], list[str])},
         where=path,
         error=TokenizerError,
         max_values=MAX_TOKENIZER_VALUES,

@@ -14,14 +14,17 @@ JSON itself is embedded.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Literal
 
 from edgekit.errors import TokenizerError
 from edgekit.progress import SILENT, Progress
 from edgekit.records.large import uncollected
+from edgekit.text import bounded
 from edgekit.text.tokenizer.compare import (
     AWKWARD_TEXTS,
+    begin,
     first_that_agrees,
     texts_with,
 )
@@ -84,6 +87,7 @@ def read_tokenizer(directory: Path, *, rows: int, progress: Progress = SILENT) -
 
 
 def _from_json(content: bytes, path: Path, settings: TokenizerSettings, rows: int) -> Tokenizer:
+    bounded.tokenizers.start()
     completed = complete_document(content, path, settings, rows)
     document, vocabulary, added = completed.values, completed.vocabulary, completed.added
     notes = list(completed.notes)
@@ -92,17 +96,16 @@ def _from_json(content: bytes, path: Path, settings: TokenizerSettings, rows: in
     reference = dump(document) if completed.changed else content
 
     merged = pairs(document["model"].get("merges") or [])
-    reduced = merged and _reduced(document, vocabulary, added, merged, texts)
-    wanted, beginning = try_out(reduced or reference, "huggingface", path, texts)
     made = model_from_document(document, vocabulary, added, merged or [], settings.names, rows)
+    if merged is None and not isinstance(made, str):
+        made = "its merges are no pairs of pieces"
+    with ThreadPoolExecutor(1, thread_name_prefix="trial") as pool:
+        # The child tries the first form while the reference is made.
+        attempts = [] if isinstance(made, str) else begin(*made, texts, path, pool)
+        reduced = merged and _reduced(document, vocabulary, added, merged, texts)
+        wanted, beginning = try_out(reduced or reference, "huggingface", path, texts)
+        data, reason = (b"", made) if isinstance(made, str) else first_that_agrees(attempts, wanted, texts)
     kind: Literal["sentencepiece", "huggingface"] = "sentencepiece"
-    reason: str | None
-    if isinstance(made, str):
-        data, reason = b"", made
-    elif merged is None:
-        data, reason = b"", "its merges are no pairs of pieces"
-    else:
-        data, reason = first_that_agrees(*made, wanted, texts, path)
     if reason is not None:
         refuse_unusable(reference, "huggingface", path)
         kind = "huggingface"

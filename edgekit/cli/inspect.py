@@ -146,11 +146,16 @@ def _metadata(summary: Summary, llm: LlmSummary) -> Table:
             rows["calls"] = (
                 f"{', '.join(tool.name for tool in calling.tools)} ({calling.dialect}, {calling.choice})"
             )
+        rows["turns"] = _turns(one=summary.manifest.one_turn)
         if (slots := summary.manifest.adapters) is not None:
             rows["adapters"] = f"takes those of rank {slots.rank} on {', '.join(slots.targets)}"
     for name, value in rows.items():
         table.add_row(name, "none" if value is None else str(value))
     return table
+
+
+def _turns(*, one: bool) -> str:
+    return "each message begins a new conversation" if one else "a message continues the conversation"
 
 
 def _vocabulary(summary: Summary, vocabulary: VocabularyUse) -> str:
@@ -291,6 +296,9 @@ def _adapter_rows(summary: AdapterSummary) -> dict[str, str | None]:
         "system prompt": manifest.system_prompt and repr(manifest.system_prompt),
         "sampler": _sampler_use(manifest.sampler),
         "answers": None if manifest.answer is None else f"held to a {manifest.answer.get('kind')}",
+        "turns": "as the base says"
+        if manifest.turns is None and manifest.answer is None
+        else _turns(one=manifest.turns != "many"),
         "licence": manifest.licence,
     }
 

@@ -20,6 +20,7 @@ def test_an_adapter_bundle_is_told_by_base_rank_and_changes(cli: Cli, sentiment_
         "8 as trained, 16 as stored, alpha 16",
         "6 '<end_of_turn>', 1 '<eos>'",
         "held to a json_schema",
+        "each message begins a new conversation",
         "‖ΔW‖",
     ):
         assert words in done.out

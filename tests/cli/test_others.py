@@ -46,6 +46,25 @@ def test_inspect_prints_tokens_that_look_like_markup(cli: Cli, tmp_path: Path, d
     assert "'[/INST]'" in done.out
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ((), "a message continues the conversation"),
+        (("--turns", "one"), "each message begins a new conversation"),
+        (("--answer-regex", "a|b"), "each message begins a new conversation"),
+        (("--answer-regex", "a|b", "--turns", "many"), "a message continues the conversation"),
+    ],
+)
+def test_inspect_tells_what_becomes_of_earlier_turns(
+    cli: Cli, tmp_path: Path, demo_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    converted = cli("convert", demo_path, "-o", tmp_path / "b", "--no-check", *options)
+    assert converted.code == 0, converted.err
+    turns = next(line for line in cli("inspect", tmp_path / "b").out.splitlines() if line.startswith("turns"))
+    assert turns.split(maxsplit=1)[1].strip() == said
+
+
 def test_inspect_as_json(cli: Cli, bundle: Path) -> None:
     done = cli("inspect", bundle, "--json")
     assert (done.code, done.err) == (0, "")

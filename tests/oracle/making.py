@@ -82,10 +82,10 @@ def bundles(folder: Path) -> Iterator[tuple[str, Path]]:
     )
     yield "int8 regex", _bundle(folder, text=TextOptions(answer_regex='\\{"screen".*\\}'))
     yield (
-        "int4 trimmed",
+        "blocks trimmed",
         _bundle(
             folder,
-            recipe="int4",
+            recipe=_BLOCKS,
             trim=Trim(texts=[EXAMPLE / "train.jsonl"], keep=2000),
         ),
     )

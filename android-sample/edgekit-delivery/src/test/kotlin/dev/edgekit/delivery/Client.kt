@@ -1,14 +1,20 @@
 package dev.edgekit.delivery
 
 import java.io.File
+import kotlin.time.Duration
 import kotlin.time.Duration.Companion.milliseconds
+import kotlin.time.Duration.Companion.minutes
 import kotlinx.coroutines.flow.last
 import kotlinx.coroutines.flow.onEach
 import kotlinx.coroutines.runBlocking
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 
-/** An app's side of a delivery, that fetches into [root]. */
+/**
+ * An app's side of a delivery, that fetches into [root].
+ *
+ * @param patience with the host, which a busy machine may keep from answering for seconds
+ */
 internal class Client(
     root: File,
     address: String,
@@ -16,10 +22,11 @@ internal class Client(
     options: DeliveryOptions = DeliveryOptions(),
     network: Network = PlainNetwork(),
     attempts: Int = 3,
+    patience: Duration = 5.minutes,
     trial: Trial = Trial { _, _, progress -> progress(1, 1) },
 ) {
     val store = Store(disk)
-    val delivery = Delivery(store, Host(address, network, attempts, 1.milliseconds, PATIENCE), Keys(1).signer, options, trial)
+    val delivery = Delivery(store, Host(address, network, attempts, 1.milliseconds, patience), Keys(1).signer, options, trial)
     val told = mutableListOf<Progress>()
 
     fun check(): Update? = runBlocking { delivery.check() }
@@ -31,8 +38,6 @@ internal class Client(
 
     fun current(): File? = runBlocking { delivery.current() }
 }
-
-private val PATIENCE = 500.milliseconds
 
 /** Throws unless a folder holds these files, and no others. */
 internal fun assertHolds(files: Files, folder: File?) {

@@ -53,7 +53,10 @@ private fun stop(): Nothing {
     while (true) Thread.sleep(1000)
 }
 
-/** The process that is killed: looks for an update and fetches it, all of it or up to a point. */
+/**
+ * The process that is killed: looks for an update and fetches it, up to a point or all of it: what comes over the network in
+ * fewer pieces is written in fewer.
+ */
 object KilledProcess {
     @JvmStatic
     fun main(arguments: Array<String>) {
@@ -62,6 +65,7 @@ object KilledProcess {
         val disk = StoppingDisk(File(root), at.toInt())
         val delivery = Client(File(root), address, disk, WITHOUT_PREVIOUS, trial = trial)
         delivery.fetch(checkNotNull(delivery.check()) { "no update" })
+        stop()
     }
 }
 

@@ -6,6 +6,7 @@ import dev.edgekit.testing.sampleBundle
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.runBlocking
 import org.junit.Assert.assertEquals
@@ -45,10 +46,12 @@ class ConversationTest {
 
     @Test
     fun `of an answer that is cut off the model sees what there was`() = runBlocking {
-        val engine = FakeEngine(pieceMillis = 100)
+        var holds = true
+        val engine = FakeEngine(beforePiece = { said -> if (said.isNotEmpty() && holds) awaitCancellation() })
         val session = openModel(sampleBundle(), engine).session()
         session.ask("one").first()
         assertEquals(said("one", "You"), session.history)
+        holds = false
         session.answer("two")
         assertEquals(said("one", "You"), engine.conversations.last().history)
     }

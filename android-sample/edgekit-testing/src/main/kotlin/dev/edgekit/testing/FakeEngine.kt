@@ -20,6 +20,9 @@ import kotlinx.coroutines.flow.flow
 /**
  * An engine for what the real one cannot be brought to: it says what it is told, at the pace it is told, or fails.
  * A token is a character.
+ *
+ * @param beforePiece is called with what was said so far: the answer stands still until it returns
+ * @param whileMeasuring likewise, in each measurement
  */
 @InternalEdgekitApi
 public class FakeEngine(
@@ -27,7 +30,8 @@ public class FakeEngine(
     private val pieceMillis: Long = 0,
     private val contextTokens: Int = 1000,
     private val failure: Exception? = null,
-    private val measureMillis: Long = 0,
+    private val beforePiece: suspend (said: String) -> Unit = {},
+    private val whileMeasuring: () -> Unit = {},
 ) : Engine {
     /** Those in which something was said, in that order. */
     public val conversations: MutableList<ConversationSettings> = mutableListOf<ConversationSettings>()
@@ -61,7 +65,7 @@ public class FakeEngine(
 
     override fun measure(prefillTokens: Int, decodeTokens: Int, adapter: File?): Measurement {
         measured += adapter
-        Thread.sleep(measureMillis)
+        whileMeasuring()
         failure?.let { throw it }
         val stamps = List(decodeTokens) { 0.1 + it * 0.01 }
         return Measurement(prefillTokens, decodeTokens, 0.1, stamps.last(), stamps, 1000.0, 100.0, 0.11)
@@ -86,9 +90,10 @@ public class FakeEngine(
             if (text.length > room) throw EngineFailure.PromptTooLong(text.length, room)
             failure?.let { throw it }
             val said = answer(text)
-            for (piece in said.chunked(3)) {
+            for (start in said.indices step PIECE) {
                 delay(pieceMillis)
-                emit(Piece.Text(piece))
+                beforePiece(said.take(start))
+                emit(Piece.Text(said.drop(start).take(PIECE)))
             }
             tokenCount += text.length + said.length
             emit(Piece.Done(TurnStats(text.length, said.length, 0.02, 1000.0, 100.0, StopReason.END_OF_TURN)))
@@ -97,5 +102,9 @@ public class FakeEngine(
         override fun close() {
             open--
         }
+    }
+
+    private companion object {
+        const val PIECE = 3
     }
 }

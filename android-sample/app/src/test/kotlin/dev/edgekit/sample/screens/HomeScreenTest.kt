@@ -25,6 +25,7 @@ import dev.edgekit.sample.MainActivity
 import dev.edgekit.sample.R
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.severalTasks
+import java.util.concurrent.CountDownLatch
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertTrue
 import org.junit.Rule
@@ -184,21 +185,25 @@ class HomeScreenTest {
     }
 
     @Test
-    fun `while one task is measured, another says so instead of offering it`() = launched(engine = FakeEngine(measureMillis = 1000)) {
-        open("Task mood")
-        app.open(Destination.BENCHMARK)
-        app.tap("Start")
-        app.awaitText("Warming up")
-        backToBusyTask()
-        Espresso.pressBack()
-        app.await(hasTestTag("tasks"))
-        app.tap("Task topic")
-        app.awaitText("A benchmark is using the model.")
-        app.open(Destination.BENCHMARK)
-        app.awaitText("Measures start")
-        app.awaitText("A benchmark is using the model.")
-        compose.onNode(hasText("Start") and hasClickAction()).assertDoesNotExist()
-        app.await(hasText("Start") and hasClickAction())
+    fun `while one task is measured, another says so instead of offering it`() {
+        val goesOn = CountDownLatch(1)
+        launched(engine = FakeEngine(whileMeasuring = { goesOn.await() })) {
+            open("Task mood")
+            app.open(Destination.BENCHMARK)
+            app.tap("Start")
+            app.awaitText("Warming up")
+            backToBusyTask()
+            Espresso.pressBack()
+            app.await(hasTestTag("tasks"))
+            app.tap("Task topic")
+            app.awaitText("A benchmark is using the model.")
+            app.open(Destination.BENCHMARK)
+            app.awaitText("Measures start")
+            app.awaitText("A benchmark is using the model.")
+            compose.onNode(hasText("Start") and hasClickAction()).assertDoesNotExist()
+            goesOn.countDown()
+            app.await(hasText("Start") and hasClickAction())
+        }
     }
 
     @Test
@@ -259,6 +264,7 @@ class HomeScreenTest {
             open("Task mood")
             app.say("fine")
             app.awaitText("You said: fine")
+            app.await(hasTestTag("figures"))
             home()
             open("Task topic")
             app.say("sports")

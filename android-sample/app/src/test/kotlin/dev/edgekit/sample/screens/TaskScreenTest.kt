@@ -28,6 +28,7 @@ import dev.edgekit.sample.R
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.sampleBundle
 import java.util.concurrent.CopyOnWriteArraySet
+import kotlinx.coroutines.CompletableDeferred
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
 import org.junit.Assert.assertTrue
@@ -132,13 +133,16 @@ class TaskScreenTest {
     @Test
     fun `a card is there from the first token on, and fills while the model writes`() {
         val json = AnswerFormat.JsonSchema("""{"properties": {"note": {"type": "string"}, "colour": {"enum": ["red"]}}, "required": ["note", "colour"]}""")
-        application.use(sampleBundle(json), FakeEngine(answer = { """{"note": "a long text", "colour": "red"}""" }, pieceMillis = 300))
+        val goesOn = CompletableDeferred<Unit>()
+        val answer = """{"note": "a long text", "colour": "red"}"""
+        application.use(sampleBundle(json), FakeEngine(answer = { answer }, beforePiece = { if ("a long" in it) goesOn.await() }))
         launched {
             app.awaitText("hello")
             app.tap("hello")
             app.await(hasText("a long", substring = true))
             compose.onNode(hasText("a long text")).assertDoesNotExist()
             app.awaitCard("Colour" to "…")
+            goesOn.complete(Unit)
             app.awaitCard("Note" to "a long text", "Colour" to "Red")
         }
     }

@@ -27,6 +27,7 @@ import dev.edgekit.testing.Demo
 import dev.edgekit.testing.FakeEngine
 import dev.edgekit.testing.sampleBundle
 import java.io.File
+import java.util.concurrent.CountDownLatch
 import org.json.JSONObject
 import org.junit.Assert.assertEquals
 import org.junit.Assert.assertFalse
@@ -85,7 +86,8 @@ class ToolsTest {
 
     @Test
     fun `the screen stays on while it measures, and no longer`() {
-        application.use(sampleBundle(), FakeEngine(measureMillis = 300))
+        var goesOn = CountDownLatch(1)
+        application.use(sampleBundle(), FakeEngine(whileMeasuring = { goesOn.await() }))
         ActivityScenario.launch(MainActivity::class.java).use { scenario ->
             fun staysOn(): Boolean {
                 var stays = false
@@ -97,14 +99,17 @@ class ToolsTest {
             app.tap("64 + 32")
             assertFalse(staysOn())
             app.tap("Start")
-            compose.waitUntil(10_000) { staysOn() }
+            app.until { staysOn() }
+            goesOn.countDown()
             app.await(hasTestTag("results"))
-            compose.waitUntil(10_000) { !staysOn() }
+            app.until { !staysOn() }
+            goesOn = CountDownLatch(1)
             app.tap("Start")
-            compose.waitUntil(10_000) { staysOn() }
+            app.until { staysOn() }
             Espresso.pressBack()
             compose.waitForIdle()
             assertFalse(staysOn())
+            goesOn.countDown()
         }
     }
 

@@ -11,8 +11,9 @@ import dev.edgekit.testing.Demo
 import dev.edgekit.testing.DemoBundle
 import dev.edgekit.testing.ModelRule
 import java.io.File
+import kotlinx.coroutines.Job
 import kotlinx.coroutines.async
-import kotlinx.coroutines.delay
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeoutOrNull
 import org.junit.After
@@ -237,9 +238,12 @@ class EdgekitTest {
 
     @Test
     fun `who gives up while it opens leaves nothing open`() = runBlocking {
-        val opening = async { open() }
-        delay(20)
-        opening.cancel()
+        for (moment in listOf(OpenProgress.Checking::class, OpenProgress.Starting::class)) {
+            lateinit var opening: Job
+            opening = launch { open(options = OpenOptions(onProgress = { if (it::class == moment) opening.cancel() })) }
+            opening.join()
+            assertTrue("$moment", opening.isCancelled)
+        }
         assertEquals(BRIGHTER, open(options = OpenOptions(waits = true)).session().answer(DemoBundle.PROMPT))
     }
 }

@@ -12,6 +12,7 @@ import kotlinx.coroutines.CoroutineScope
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
+import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
@@ -107,7 +108,14 @@ class SessionTest {
     @Test
     fun `a listener who is slow does not hold up the others`() = test {
         coroutines {
-            val slow = async { model.session().ask(DemoBundle.PROMPT).collect { delay(200) } }
+            val heard = CompletableDeferred<Unit>()
+            val slow = async {
+                model.session().ask(DemoBundle.PROMPT).collect {
+                    heard.complete(Unit)
+                    awaitCancellation()
+                }
+            }
+            heard.await()
             assertEquals(NO_WIFI, model.session().answer(WIFI))
             assertTrue(slow.isActive)
             slow.cancel()

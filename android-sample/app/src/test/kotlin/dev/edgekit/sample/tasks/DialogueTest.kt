@@ -32,6 +32,9 @@ import org.junit.Test
 import org.junit.runner.RunWith
 import org.robolectric.RobolectricTestRunner
 
+/** What takes minutes to be said, at 5 ms for each piece. */
+private val FOR_MINUTES = "a".repeat(100_000)
+
 /** What a conversation does when the engine is slow, full or broken; the app's own tests talk to the real engine. */
 @RunWith(RobolectricTestRunner::class)
 class DialogueTest {
@@ -42,12 +45,12 @@ class DialogueTest {
 
     private fun dialogue(model: Model, before: Transcript? = null) = Dialogue(model, model.info.tasks.single(), Floor(), scope, before)
 
-    private suspend fun Dialogue.awaitTurns(count: Int) = withTimeout(10.seconds) {
+    private suspend fun Dialogue.awaitTurns(count: Int) = withTimeout(60.seconds) {
         state.first { !it.answering && it.transcript.turns.size == count && it.transcript.turns.all { turn -> turn.ending != null } }
     }
 
     private suspend fun Dialogue.awaitText(turn: Int, text: String) =
-        withTimeout(10.seconds) { state.first { text in it.transcript.turns.getOrNull(turn)?.answer.orEmpty() } }
+        withTimeout(60.seconds) { state.first { text in it.transcript.turns.getOrNull(turn)?.answer.orEmpty() } }
 
     @Test
     fun `an answer comes in piece by piece and ends with its figures`() = runBlocking {
@@ -75,7 +78,7 @@ class DialogueTest {
         val engine = FakeEngine()
         val dialogue = dialogue(openModel(sampleBundle(), engine))
         dialogue.prepare()
-        withTimeout(10.seconds) { while (engine.opened.isEmpty()) delay(5) }
+        withTimeout(60.seconds) { while (engine.opened.isEmpty()) delay(5) }
         assertTrue(engine.conversations.isEmpty())
         dialogue.send("hello")
         dialogue.awaitTurns(1)
@@ -127,7 +130,7 @@ class DialogueTest {
 
     @Test
     fun `stop keeps what was said, and the next prompt starts from it`() = runBlocking {
-        val engine = FakeEngine(answer = { "a".repeat(3000) }, pieceMillis = 5)
+        val engine = FakeEngine(answer = { FOR_MINUTES }, pieceMillis = 5, contextTokens = FOR_MINUTES.length)
         val dialogue = dialogue(openModel(sampleBundle(), engine))
         dialogue.send("hello")
         dialogue.awaitText(turn = 0, "aaaaaa")
@@ -145,7 +148,7 @@ class DialogueTest {
     fun `a prompt that does not fit is refused with the number of tokens too many`() = runBlocking {
         val dialogue = dialogue(openModel(sampleBundle(), FakeEngine(contextTokens = 10)))
         dialogue.send("x".repeat(13))
-        val state = withTimeout(10.seconds) { dialogue.state.first { it.refusal != null && !it.answering } }
+        val state = withTimeout(60.seconds) { dialogue.state.first { it.refusal != null && !it.answering } }
         assertEquals(Refusal("x".repeat(13), excess = 3), state.refusal)
         assertTrue(state.transcript.turns.isEmpty())
     }
@@ -182,7 +185,7 @@ class DialogueTest {
 
     @Test
     fun `a model that is closed meanwhile ends the answer, and what there is of it stays`() = runBlocking {
-        val model = openModel(sampleBundle(), FakeEngine(answer = { "a".repeat(3000) }, pieceMillis = 5))
+        val model = openModel(sampleBundle(), FakeEngine(answer = { FOR_MINUTES }, pieceMillis = 5))
         val dialogue = dialogue(model)
         dialogue.send("hello")
         dialogue.awaitText(turn = 0, "aaaaaa")

@@ -49,7 +49,7 @@ class FloorTest {
         return ended(before + 1)
     }
 
-    private suspend fun Dialogue.ended(turns: Int): Turn = withTimeout(10.seconds) {
+    private suspend fun Dialogue.ended(turns: Int): Turn = withTimeout(60.seconds) {
         state.first { !it.answering && it.transcript.turns.size == turns && it.transcript.turns.last().ending != null }
     }.transcript.turns.last()
 
@@ -89,11 +89,11 @@ class FloorTest {
 
     @Test
     fun `another task ends the answer under way`() = runBlocking {
-        val slow = FakeEngine(answer = { if (it == "slow") "a".repeat(3000) else "quick" }, pieceMillis = 5)
+        val slow = FakeEngine(answer = { if (it == "slow") "a".repeat(100_000) else "quick" }, pieceMillis = 5, contextTokens = 100_000)
         val model = openModel(bundle, slow)
         val (mood, topic) = listOf("mood", "topic").map { dialogue(model, it) }
         mood.send("slow")
-        withTimeout(10.seconds) { mood.state.first { it.transcript.turns.lastOrNull()?.answer.orEmpty().length > 9 } }
+        withTimeout(60.seconds) { mood.state.first { it.transcript.turns.lastOrNull()?.answer.orEmpty().length > 9 } }
         assertEquals("quick", topic.ask("hello").answer)
         assertEquals(Ending.Stopped, mood.ended(1).ending)
         assertEquals(1, slow.mostOpen)
@@ -108,7 +108,7 @@ class FloorTest {
         val model = openModel(tested, slow)
         val mood = dialogue(model, "mood")
         mood.send("hello")
-        withTimeout(10.seconds) { mood.state.first { it.transcript.turns.lastOrNull()?.answer.orEmpty().isNotEmpty() } }
+        withTimeout(60.seconds) { mood.state.first { it.transcript.turns.lastOrNull()?.answer.orEmpty().isNotEmpty() } }
         val test = async(Dispatchers.Default) { model.selfTest("mood").toList() }
         assertEquals("You said: hello", mood.ended(1).answer)
         assertEquals(listOf(true, false), test.await().map { it.same })
@@ -151,7 +151,7 @@ class FloorTest {
             val test = async(Dispatchers.Default) { model.selfTest("mood").toList() }
             mood.send("again")
             assertEquals(Ending.Finished::class, mood.ended(round + 2).ending!!::class)
-            withTimeout(10.seconds) { test.await() }
+            withTimeout(60.seconds) { test.await() }
         }
     }
 }

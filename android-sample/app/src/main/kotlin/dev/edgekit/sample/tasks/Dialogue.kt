@@ -148,18 +148,21 @@ class Dialogue(
         }
     }
 
-    private fun end(ending: Ending) {
-        editLast { it.copy(ending = it.ending ?: ending) }
-        _state.update {
-            val used = session.contextUsed
-            val transcript = it.transcript.copy(history = session.history, contextUsed = if (used > 0) used else it.transcript.contextUsed)
-            it.copy(transcript = transcript, answering = false)
-        }
+    /** All at once: what is shown of an answer that has ended can be gone on with, and kept. */
+    private fun end(ending: Ending) = _state.update {
+        val used = session.contextUsed
+        val transcript = it.transcript.copy(
+            turns = it.transcript.turns.withLast { turn -> turn.copy(ending = turn.ending ?: ending) },
+            history = session.history,
+            contextUsed = if (used > 0) used else it.transcript.contextUsed,
+        )
+        it.copy(transcript = transcript, answering = false)
     }
 
     private fun editTurns(edit: (List<Turn>) -> List<Turn>) =
         _state.update { it.copy(transcript = it.transcript.copy(turns = edit(it.transcript.turns))) }
 
-    private fun editLast(edit: (Turn) -> Turn) =
-        editTurns { turns -> if (turns.isEmpty()) turns else turns.dropLast(1) + edit(turns.last()) }
+    private fun editLast(edit: (Turn) -> Turn) = editTurns { it.withLast(edit) }
 }
+
+private fun List<Turn>.withLast(edit: (Turn) -> Turn) = if (isEmpty()) this else dropLast(1) + edit(last())

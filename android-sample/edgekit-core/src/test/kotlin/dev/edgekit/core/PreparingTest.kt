@@ -29,7 +29,7 @@ class PreparingTest {
     private val held = sampleBundle(answerFormat = AnswerFormat.Regex("(calm|angry)"))
 
     /** Opened: all that were asked of the engine so far. */
-    private suspend fun FakeEngine.opens(count: Int) = withTimeout(10.seconds) { while (opened.size < count) delay(5) }
+    private suspend fun FakeEngine.opens(count: Int) = withTimeout(60.seconds) { while (opened.size < count) delay(5) }
 
     @Test
     fun `what was prepared is what the first question uses`() = runBlocking {
@@ -136,6 +136,6 @@ class PreparingTest {
         val model = openModel(held, slow)
         withTimeoutOrNull(100) { model.prepared() }
         assertThrows(EdgekitFailure.Closed::class.java) { model.session() }
-        withTimeout(10.seconds) { while (!engine.isClosed) delay(5) }
+        withTimeout(60.seconds) { while (!engine.isClosed) delay(5) }
     }
 }

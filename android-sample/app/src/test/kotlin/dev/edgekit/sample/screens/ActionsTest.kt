@@ -82,7 +82,7 @@ class ActionsTest {
             app.awaitText("Done")
             app.tap("Open")
             app.awaitText("No app on this phone can do this.")
-            compose.waitUntil(30_000) { compose.onAllNodes(hasTestTag("figures")).fetchSemanticsNodes().size == 2 }
+            app.until { compose.onAllNodes(hasTestTag("figures")).fetchSemanticsNodes().size == 2 }
             compose.onNode(hasTestTag("answer text")).assertTextContains("not", substring = true)
         }
     }
@@ -186,6 +186,7 @@ class ActionsTest {
     fun `words are words, and the next message leaves what was not decided on`() = saying(call("open_wifi_settings")) { engine ->
         app.say("hello again")
         app.awaitText("Not carried out")
+        app.until { engine.conversations.size == 2 }
         assertEquals(List(2) { emptyList<Message>() }, engine.conversations.map { it.history })
     }
 }

@@ -19,8 +19,9 @@ class AppDriver(private val compose: ComposeTestRule) {
     fun text(@StringRes id: Int, vararg arguments: Any): String =
         ApplicationProvider.getApplicationContext<AppUnderTest>().resources.getString(id, *arguments)
 
-    fun await(matcher: SemanticsMatcher) =
-        compose.waitUntil(TIMEOUT_MS) { compose.onAllNodes(matcher).fetchSemanticsNodes().isNotEmpty() }
+    fun until(condition: () -> Boolean) = compose.waitUntil(TIMEOUT_MS, condition)
+
+    fun await(matcher: SemanticsMatcher) = until { compose.onAllNodes(matcher).fetchSemanticsNodes().isNotEmpty() }
 
     fun awaitText(text: String) = await(hasText(text, substring = true))
 
@@ -45,6 +46,7 @@ class AppDriver(private val compose: ComposeTestRule) {
     }
 
     private companion object {
-        const val TIMEOUT_MS = 30_000L
+        /** Of what never comes: a busy machine takes its time. */
+        const val TIMEOUT_MS = 120_000L
     }
 }

@@ -146,7 +146,7 @@ class LaunchTest {
             application.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_UI_HIDDEN)
             assertTrue(application.sources.host.state.value is HostState.Ready)
             application.onTrimMemory(ComponentCallbacks2.TRIM_MEMORY_BACKGROUND)
-            compose.waitUntil(10_000) { application.sources.host.state.value !is HostState.Ready }
+            app.until { application.sources.host.state.value !is HostState.Ready }
             scenario.moveToState(Lifecycle.State.RESUMED)
             app.await(hasTestTag("prompt"))
         }

@@ -58,9 +58,9 @@ class ModelHostTest {
         return host { _, options -> left.removeFirstOrNull()?.let { throw it } ?: opened(options) }
     }
 
-    private suspend inline fun <reified T : HostState> ModelHost.await(): T = withTimeout(10.seconds) { state.filterIsInstance<T>().first() }
+    private suspend inline fun <reified T : HostState> ModelHost.await(): T = withTimeout(60.seconds) { state.filterIsInstance<T>().first() }
 
-    private suspend fun FakeEngine.awaitClosed() = withTimeout(10.seconds) { while (!isClosed) delay(5) }
+    private suspend fun FakeEngine.awaitClosed() = withTimeout(60.seconds) { while (!isClosed) delay(5) }
 
     @Test
     fun `tells what takes time, and is ready`() = runBlocking {
@@ -71,7 +71,7 @@ class ModelHostTest {
             opened(options)
         }
         host.ensureStarted()
-        withTimeout(10.seconds) { host.state.first { it == HostState.Opening(OpenProgress.Copying(1, 2)) } }
+        withTimeout(60.seconds) { host.state.first { it == HostState.Opening(OpenProgress.Copying(1, 2)) } }
         goesOn.complete(Unit)
         assertEquals("sample", host.await<HostState.Ready>().model.info.name)
     }
@@ -84,7 +84,7 @@ class ModelHostTest {
         host.retry()
         host.await<HostState.Ready>()
         host.open()
-        withTimeout(10.seconds) { while (engines.size < 2) delay(5) }
+        withTimeout(60.seconds) { while (engines.size < 2) delay(5) }
         host.await<HostState.Ready>()
         assertEquals(listOf(false, true, false), asked.map { it.afterCrash })
     }
@@ -152,7 +152,7 @@ class ModelHostTest {
         val before = host.await<HostState.Ready>().model
         choices.backend = Backend.GPU
         host.open()
-        val after = withTimeout(10.seconds) { host.models.first { it != null && it !== before } }
+        val after = withTimeout(60.seconds) { host.models.first { it != null && it !== before } }
         assertEquals(Backend.GPU, after?.backend)
         engines.first().awaitClosed()
         assertFalse(engines.last().isClosed)
@@ -164,7 +164,7 @@ class ModelHostTest {
         host.ensureStarted()
         host.await<HostState.Ready>()
         host.retryGpu()
-        withTimeout(10.seconds) { while (engines.size < 2) delay(5) }
+        withTimeout(60.seconds) { while (engines.size < 2) delay(5) }
         host.await<HostState.Ready>()
         assertEquals(listOf(false, true), asked.map { it.retriesGpu })
     }

@@ -35,7 +35,7 @@ class OneTurnTest {
         runBlocking {
             List(3) { count ->
                 dialogue.send("my screen is too dark")
-                val state = withTimeout(30.seconds) { dialogue.state.first { !it.answering && it.transcript.turns.size == count + 1 } }
+                val state = withTimeout(60.seconds) { dialogue.state.first { !it.answering && it.transcript.turns.size == count + 1 } }
                 state.transcript.turns.last().answer to state.transcript.contextUsed
             }
         }

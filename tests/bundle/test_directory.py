@@ -37,6 +37,7 @@ with new_bundle(target, force=True, needed_bytes=megabytes << 20) as staging:
             digest.update(chunk)
             file.write(chunk)
             time.sleep(pause)
+    sys.stdin.read()
     (staging.path / "reports").mkdir()
     (staging.path / "reports" / "convert.json").write_text(letter)
     (staging.path / "NOTICE").write_text(letter)
@@ -83,9 +84,13 @@ def names(target: Path) -> set[str]:
 WHOLE = {"m.litertlm", "edgekit.json", "NOTICE", "reports/convert.json"}
 
 
-def start(target: Path, letter: str, megabytes: int, pause: float = 0.0) -> subprocess.Popen[str]:
+def start(
+    target: Path, letter: str, megabytes: int, pause: float = 0.0, *, held: bool = False
+) -> subprocess.Popen[str]:
+    """Start a writer. held: it does not end before `communicate`, however slow we are."""
     return subprocess.Popen(
         [sys.executable, "-c", WRITER, str(target), letter, str(megabytes), str(pause)],
+        stdin=subprocess.PIPE if held else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -320,10 +325,10 @@ def test_killed_at_random_moments(tmp_path: Path) -> None:
     current, seen = "A", {"kept": 0, "replaced": 0}
     for round_number in range(30):
         letter = chr(ord("B") + round_number % 20)
-        process = start(target, letter, 6, 0.002)
+        process = start(target, letter, 6, 0.005)
         assert process.stdout is not None
         assert process.stdout.readline() == "staging\n", process.communicate()
-        time.sleep(rng.uniform(0.0, 0.07))
+        time.sleep(rng.uniform(0.0, 0.1))
         process.send_signal(signal.SIGKILL)
         out, _ = process.communicate()
         recover(target)
@@ -362,6 +367,7 @@ def test_killed_before_every_single_step_of_the_commit(tmp_path: Path) -> None:
         (target / "notes.txt").write_text("mine")
         done = subprocess.run(
             [sys.executable, "-c", code, str(target), "B", "1", "0", str(step)],
+            stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             cwd=Path(commit.__file__).parents[2],
@@ -434,7 +440,7 @@ def _raise_when_committed(finish):  # type: ignore[no-untyped-def]
 
 @pytest.mark.slow
 def test_leftovers_of_a_killed_first_run(tmp_path: Path) -> None:
-    process = start(tmp_path / "b", "A", 100, 0.05)
+    process = start(tmp_path / "b", "A", 100, held=True)
     assert process.stdout is not None
     assert process.stdout.readline() == "staging\n"
     process.kill()
@@ -450,7 +456,7 @@ def test_leftovers_of_a_killed_first_run(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_two_at_once(tmp_path: Path) -> None:
     target = tmp_path / "b"
-    first = start(target, "A", 20, 0.05)
+    first = start(target, "A", 20, held=True)
     assert first.stdout is not None
     assert first.stdout.readline() == "staging\n"
     with pytest.raises(BundleError, match="another edgekit run is writing"):

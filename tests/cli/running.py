@@ -11,6 +11,7 @@ import select
 import subprocess
 import sys
 import termios
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from edgekit.cli import main
 
 ROOT = Path(__file__).parents[2]
 ESCAPE = "\x1b"
+PATIENCE = 120.0
+"""Seconds after which a command on a terminal hangs."""
 
 
 @dataclass(frozen=True)
@@ -93,21 +96,28 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self.screen, text.encode())
 
-    def wait_for(self, text: str, seconds: float = 30.0) -> None:
-        while text not in self.shown and self._read(seconds):
+    def wait_for(self, text: str) -> None:
+        while text not in self.shown and self._read():
             pass
         assert text in self.shown, self.shown
 
+    def wait_until_it_reads(self) -> None:
+        """Behind a prompt: Python does not see a signal between printing it and reading."""
+        deadline = time.monotonic() + PATIENCE
+        while Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(") ")[2][0] != "S":
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+
     def finish(self) -> Done:
         """Read to the end; `out` is everything shown, without control sequences."""
-        while self._read(30.0):
+        while self._read():
             pass
-        code = self.process.wait(30)
+        code = self.process.wait(PATIENCE)
         os.close(self.screen)
         return Done(code, plain(self.shown), "")
 
-    def _read(self, seconds: float) -> bool:
-        ready, _, _ = select.select([self.screen], [], [], seconds)
+    def _read(self) -> bool:
+        ready, _, _ = select.select([self.screen], [], [], PATIENCE)
         try:
             piece = os.read(self.screen, 65536) if ready else b""
         except OSError:  # Linux's way to say that the other side has closed

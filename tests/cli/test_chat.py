@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
@@ -118,7 +117,7 @@ def test_at_a_terminal_it_converses_until_the_end_of_input(bundle: Path) -> None
 def test_an_interrupt_at_the_prompt_leaves(bundle: Path) -> None:
     terminal = Terminal.start("chat", bundle)
     terminal.wait_for("> ")
-    time.sleep(0.3)  # until it listens: Python does not see a signal between printing the prompt and reading
+    terminal.wait_until_it_reads()
     terminal.type("\x03")
     done = terminal.finish()
     assert done.code == 0

@@ -77,7 +77,7 @@ def test_the_child_ends_when_its_parent_does(float_bundle: Path) -> None:
     )
     assert parent.returncode == -signal.SIGKILL
     pid = int(parent.stdout)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while alive(pid) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert not alive(pid)
@@ -86,7 +86,7 @@ def test_the_child_ends_when_its_parent_does(float_bundle: Path) -> None:
 def alive(pid: int) -> bool:
     try:
         return ") Z " not in Path(f"/proc/{pid}/stat").read_text()
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):  # the latter where it goes while it is read
         return False
 
 

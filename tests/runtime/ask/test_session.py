@@ -4,7 +4,9 @@ The judge is Transformers on the same checkpoint.
 """
 
 import json
+import os
 import shutil
+import signal
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ from edgekit.text.template.parse import ChatTemplate
 from edgekit.text.template.render import render
 from edgekit.text.template.rewrite import for_device
 from edgekit.text.template.verify import PROBES
+from tests.fixtures.releases import another_release
 from tests.fixtures.tokenizers import (
     awkward_strings,
     only_json,
@@ -273,15 +276,31 @@ def test_what_is_listened_to_is_the_reply_piece_by_piece(session: Session) -> No
 
 
 def test_a_listener_who_leaves_ends_the_generation(tmp_path: Path) -> None:
+    """However late: the child stands still behind its first piece until we have left."""
     path = tokenizer_bundle(tmp_path)
-    with ask(path) as session:
+    python = another_release(tmp_path, STANDING_STILL)
+    with ask(path, python=str(python)) as session:
         with session.talk(Decoding(max_tokens=2000)) as chat:
             stream = chat.stream("Hello")
             next(stream)
             stream.close()
+            assert os.WIFSTOPPED(os.waitpid(session.child.pid, os.WUNTRACED)[1])
+            os.kill(session.child.pid, signal.SIGCONT)
             assert chat.token_count < 2000
         with session.talk(Decoding(max_tokens=3)) as chat:  # and the engine goes on
             assert chat.say("Hello").stats.generated_tokens == 3
+
+
+STANDING_STILL = """
+import os, signal, litert_lm.conversation
+Conversation, stops = litert_lm.conversation.Conversation, [signal.SIGSTOP]
+def pieces(self, *arguments, real=Conversation.send_message_async, **options):
+    for piece in real(self, *arguments, **options):
+        yield piece
+        if stops:
+            os.kill(os.getpid(), stops.pop())
+Conversation.send_message_async = pieces
+"""
 
 
 # --- sampling ----------------------------------------------------------------------------------------------------

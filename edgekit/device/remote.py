@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 _LOOK_SECONDS = 0.5
 _END_SECONDS = 5.0
+_READ_SECONDS = 30.0
+"""For what adb has said until its end: a moment, unless something that it started holds its pipes."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def run_guarded(device: Device, command: str, *, seconds: float) -> Ended:
     finally:
         _end(process)
     for reader in readers:
-        reader.join(timeout=1)
+        reader.join(timeout=_READ_SECONDS)
     out, err = (b"".join(stream).decode(errors="replace") for stream in streams)
     return Ended(code, out, err)
 

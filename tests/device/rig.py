@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from filelock import FileLock
 from platformdirs import user_cache_path
 
 from edgekit.device.adb import Device, find_adb
@@ -26,6 +27,8 @@ from edgekit.device.adb import Device, find_adb
 PACKAGES = ("adbd", "busybox-static")
 SUITE = "trixie"
 ADBD = "/usr/lib/android-sdk/platform-tools/adbd"
+PATIENCE = 120.0
+"""Seconds that only a hang takes, however busy the machine is."""
 
 
 class CannotRun(Exception):  # noqa: N818 - named after what it says
@@ -35,8 +38,14 @@ class CannotRun(Exception):  # noqa: N818 - named after what it says
 def system_root() -> Path:
     """The unpacked system of a device, fetched once from the Debian mirror that this machine uses itself."""
     kept = user_cache_path("edgekit-tests") / f"adbd-{SUITE}"
-    if (kept / "root" / "bin").exists():
-        return kept / "root"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    with FileLock(kept.with_suffix(".lock")):  # a worker of xdist that comes second waits
+        if not (kept / "root" / "bin").exists():
+            _fetch_system(kept)
+    return kept / "root"
+
+
+def _fetch_system(kept: Path) -> None:
     for tool in ("apt-get", "dpkg", "unshare", "nsenter", "chroot"):
         if shutil.which(tool) is None:
             raise CannotRun(f"{tool} is not there")
@@ -70,7 +79,6 @@ def system_root() -> Path:
             (root / "usr/bin" / applet).symlink_to("busybox")
     for folder in ("lib", "lib64", "sbin", "bin"):  # bin last: it says that all is there
         (root / folder).symlink_to(f"usr/{folder}")
-    return root
 
 
 def _source_line() -> str:
@@ -139,7 +147,12 @@ class Lab:
 
     def run(self, *words: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [self.adb, *words], env=self.environment, capture_output=True, text=True, timeout=30, check=False
+            [self.adb, *words],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
         )
 
     def board(self, *, room: str = "600m", scripts: dict[str, str] | None = None) -> Board:
@@ -228,12 +241,12 @@ exec chroot . /usr/bin/env PATH=/opt:/usr/bin:/bin ADBD_PORT={port} HOME=/tmp TM
             self.process.wait()
 
 
-def wait_for(condition: object, what: str, seconds: float = 20.0) -> None:
+def wait_for(condition: object, what: str) -> None:
     assert callable(condition)
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         if time.monotonic() > deadline:
-            raise AssertionError(f"{what} did not come within {seconds:g} s")
+            raise AssertionError(f"{what} did not come within {PATIENCE:g} s")
         time.sleep(0.1)
 
 
@@ -249,10 +262,10 @@ def open_lab(folder: Path) -> Iterator[Lab]:
 
 
 def interrupted(action: Callable[[], object], when: Callable[[], bool], then: Callable[[], object]) -> None:
-    """Do something, and something else in its middle."""
+    """Do something that lasts until something else is done, and that in its middle."""
 
     def wait() -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + PATIENCE
         while not when() and time.monotonic() < deadline:
             time.sleep(0.02)
         then()
@@ -262,4 +275,4 @@ def interrupted(action: Callable[[], object], when: Callable[[], bool], then: Ca
     try:
         action()
     finally:
-        other.join(timeout=30)
+        other.join(timeout=PATIENCE)

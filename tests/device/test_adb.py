@@ -93,13 +93,16 @@ def test_without_adb_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 @pytest.mark.parametrize(
-    ("body", "says"),
-    [("exec sleep 60", "does not answer within 0.5 s"), ("echo no server >&2; exit 1", "no server")],
+    ("body", "seconds", "says"),
+    [
+        ("exec sleep 600", 0.5, "does not answer within 0.5 s"),
+        ("echo no server >&2; exit 1", 60.0, "no server"),
+    ],
 )
 def test_an_adb_that_cannot_tell_is_a_missing_tool(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, says: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, body: str, seconds: float, says: str
 ) -> None:
-    monkeypatch.setattr("edgekit.device.adb._COMMAND_SECONDS", 0.5)
+    monkeypatch.setattr("edgekit.device.adb._COMMAND_SECONDS", seconds)
     own = tmp_path / "adb"
     own.write_text(f"#!/bin/sh\n{body}\n")
     own.chmod(0o755)

@@ -48,10 +48,9 @@ def false_adb(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytes
 
 def left_running(path: Path) -> str:
     """The processes that the false adb's script still has, once they had time to go."""
-    deadline = time.monotonic() + 5
-    while time.monotonic() < deadline:
-        found = subprocess.run(["pgrep", "-f", str(path)], capture_output=True, text=True).stdout
-        if not found:
+    deadline = time.monotonic() + 60
+    while found := subprocess.run(["pgrep", "-f", str(path)], capture_output=True, text=True).stdout:
+        if time.monotonic() > deadline:
             break
         time.sleep(0.05)
     return found

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +14,8 @@ from edgekit.device.adb import Device, DeviceLost
 from edgekit.device.facts import DIRECTORY
 from edgekit.device.push import PushFile, clean, push
 from edgekit.errors import MissingToolError
-from tests.device.rig import Board, Lab, interrupted, wait_for
+from edgekit.progress import Advance, Silent
+from tests.device.rig import Board, Lab, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -77,12 +80,13 @@ def test_room_that_runs_out_on_the_way_is_said(
 def test_a_push_goes_on_from_where_the_cable_was_pulled(lab: Lab, doomed: Board, tmp_path: Path) -> None:
     size = 200 << 20
     file = PushFile(big_file(tmp_path, size), f"{DIRECTORY}/file")
+
+    def pull() -> None:
+        wait_for(lambda: part_size(doomed) > 20 << 20, "the beginning of the file")
+        lab.run("disconnect", doomed.serial)
+
     with pytest.raises(DeviceLost):
-        interrupted(
-            lambda: push(doomed.device, [file]),
-            when=lambda: part_size(doomed) > 20 << 20,
-            then=lambda: lab.run("disconnect", doomed.serial),
-        )
+        push(doomed.device, [file], progress=Halfway(pull))
     wait_for(doomed.connect, "the device again")
     arrived = part_size(doomed)
     assert 20 << 20 < arrived < size
@@ -94,11 +98,7 @@ def test_a_push_goes_on_from_where_the_cable_was_pulled(lab: Lab, doomed: Board,
 def test_a_device_lost_while_pushing_is_said(doomed: Board, tmp_path: Path) -> None:
     file = PushFile(big_file(tmp_path, 200 << 20), f"{DIRECTORY}/file")
     with pytest.raises(DeviceLost, match="the device is gone"):
-        interrupted(
-            lambda: push(doomed.device, [file]),
-            when=lambda: part_size(doomed) > 20 << 20,
-            then=doomed.kill,
-        )
+        push(doomed.device, [file], progress=Halfway(doomed.kill))
 
 
 def test_a_device_that_takes_no_more_is_not_waited_for(
@@ -107,12 +107,27 @@ def test_a_device_that_takes_no_more_is_not_waited_for(
     monkeypatch.setattr(pushing, "_STUCK_SECONDS", 1.0)
     file = PushFile(big_file(tmp_path, 200 << 20), f"{DIRECTORY}/file")
     with pytest.raises(DeviceLost, match="takes no more data"):
-        interrupted(
-            lambda: push(doomed.device, [file]),
-            when=lambda: part_size(doomed) > 20 << 20,
-            then=doomed.freeze,
-        )
+        push(doomed.device, [file], progress=Halfway(doomed.freeze))
     doomed.kill()
+
+
+class Halfway(Silent):
+    """Does something when half of a file is sent; the push waits for it."""
+
+    def __init__(self, then: Callable[[], object]) -> None:
+        self.then = then
+
+    @contextlib.contextmanager
+    def step(self, name: str, total: int | None = None, unit: str = "") -> Iterator[Advance]:
+        sent, half = 0, (total or 0) // 2
+
+        def advance(amount: int) -> None:
+            nonlocal sent
+            sent += amount
+            if sent - amount < half <= sent:
+                self.then()
+
+        yield advance
 
 
 def big_file(folder: Path, size: int) -> Path:

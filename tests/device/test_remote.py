@@ -7,7 +7,7 @@ import pytest
 from edgekit.device.adb import Device, DeviceLost
 from edgekit.device.facts import DIRECTORY
 from edgekit.device.remote import guarded, on_each, run_guarded
-from tests.device.rig import Board, Lab, wait_for
+from tests.device.rig import PATIENCE, Board, Lab, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -21,10 +21,10 @@ def board(lab: Lab) -> Board:
 def test_an_undisturbed_script_keeps_its_exit_status_and_leaves_no_guard(board: Board) -> None:
     process = board.device.start(guarded("sh -c 'echo out; echo err >&2; exit 5'"))
     assert process.stdin and process.stdout and process.stderr
-    assert process.wait(timeout=20) == 5
+    assert process.wait(timeout=PATIENCE) == 5
     assert (process.stdout.read(), process.stderr.read()) == (b"out\n", b"err\n")
     process.stdin.close()
-    wait_for(lambda: not board.running("sh"), "the end of the guard", 10)
+    wait_for(lambda: not board.running("sh"), "the end of the guard")
 
 
 def test_what_a_command_says_comes_home_whole(board: Board) -> None:
@@ -36,7 +36,7 @@ def test_what_a_command_says_comes_home_whole(board: Board) -> None:
 def test_a_command_that_takes_too_long_is_ended_there_too(board: Board) -> None:
     ended = run_guarded(board.device, "sleep 1000", seconds=0.5)
     assert ended.code is None
-    wait_for(lambda: not board.running("sleep"), "the end of the command", 10)
+    wait_for(lambda: not board.running("sleep"), "the end of the command")
 
 
 def test_results_come_in_order_beside_the_errors_of_the_others(lab: Lab, board: Board) -> None:

@@ -25,7 +25,7 @@ from edgekit.device.adb import Device, DeviceLost, choose_devices, list_devices
 from edgekit.device.push import push
 from edgekit.errors import MissingToolError
 from edgekit.progress import SILENT
-from tests.device.rig import Board, Lab, interrupted, wait_for
+from tests.device.rig import PATIENCE, Board, Lab, interrupted, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -155,7 +155,7 @@ def test_a_run_that_takes_too_long_ends_there_too(board: Board, demo_bundle: Pat
     hurried = BenchPlan(**{**vars(LONG), "timeout": 1.0})
     (case,) = measure(board.device, demo_bundle, hurried).cases
     assert "after 1 s" in (case.failure or "")
-    assert not board.running("runner-linux")
+    wait_for(lambda: not board.running("runner-linux"), "the end of the remote process")
 
 
 def test_too_little_room_is_said_before_anything_is_sent(lab: Lab, demo_bundle: Path) -> None:
@@ -210,7 +210,7 @@ def test_a_pulled_cable_ends_the_remote_process(lab: Lab, doomed: Board, demo_bu
             when=lambda: doomed.running("runner-linux"),
             then=lambda: lab.run("disconnect", doomed.serial),
         )
-    wait_for(lambda: not doomed.running("runner-linux"), "the end of the remote process", 10)
+    wait_for(lambda: not doomed.running("runner-linux"), "the end of the remote process")
     doomed.kill()
 
 
@@ -226,10 +226,10 @@ def test_a_stopped_or_killed_program_leaves_no_remote_process(
     process = subprocess.Popen(
         [sys.executable, "-c", program, *arguments], cwd=REPOSITORY, stderr=subprocess.DEVNULL
     )
-    wait_for(lambda: board.running("runner-linux"), "the remote process", 30)
+    wait_for(lambda: board.running("runner-linux"), "the remote process")
     process.send_signal(sent)
-    assert process.wait(timeout=20) != 0
-    wait_for(lambda: not board.running("runner-linux"), "the end of the remote process", 10)
+    assert process.wait(timeout=PATIENCE) != 0
+    wait_for(lambda: not board.running("runner-linux"), "the end of the remote process")
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGKILL])
@@ -242,11 +242,11 @@ def test_the_command_line_stopped_on_two_devices_leaves_nothing_running(
         stderr=subprocess.PIPE,
     )
     for each in (board, doomed):
-        wait_for(lambda each=each: each.running("runner-linux"), "the remote process", 30)
+        wait_for(lambda each=each: each.running("runner-linux"), "the remote process")
     process.send_signal(sent)
-    assert process.wait(timeout=20) in (130, -sent)
+    assert process.wait(timeout=PATIENCE) in (130, -sent)
     for each in (board, doomed):
-        wait_for(lambda each=each: not each.running("runner-linux"), "the end of the remote process", 10)
+        wait_for(lambda each=each: not each.running("runner-linux"), "the end of the remote process")
     doomed.kill()
     lab.run("disconnect", doomed.serial)
 

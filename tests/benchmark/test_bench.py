@@ -52,7 +52,7 @@ def test_a_native_abort_is_reported_and_ends_nothing_else(
     aborting.write_text(f'#!/bin/sh\n(sleep 0.3; kill -ABRT $$) >/dev/null 2>&1 &\nexec "{here}" "$@"\n')
     aborting.chmod(0o755)
     monkeypatch.setattr(process, "PREBUILT", tmp_path)
-    plan = replace(SMALL, prefill=(32, 64), runs=500)
+    plan = replace(SMALL, prefill=(32, 64), runs=20_000)
     report = bench(bundle, plan=plan, reports=tmp_path / "reports")
     for case in report.results[0].cases:
         assert "the engine's process was ended by SIGABRT" in str(case.failure)

@@ -34,14 +34,14 @@ def run_runner(argument: str) -> subprocess.CompletedProcess[str]:
         env={"LD_LIBRARY_PATH": str(engine_directory())},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
 
 
 def test_the_engine_hands_out_a_token_one_step_late(demo_bundle: Path) -> None:
     """What `HELD_BACK` says of this release: the last two callbacks come at once, without a step between them."""
-    task = RunnerTask(str(demo_bundle), threads=1, prefill=32, decode=6, warmup=1, runs=5, timeout_s=60)
+    task = RunnerTask(str(demo_bundle), threads=1, prefill=32, decode=6, warmup=1, runs=5, timeout_s=300)
     seen = [run for run in run_here(task).runs if len(run.stamps) == 6]
     assert seen, "the model ended its answer: ask for fewer tokens"
     # The median: a machine may be busy for a moment in any one run.
@@ -50,11 +50,13 @@ def test_the_engine_hands_out_a_token_one_step_late(demo_bundle: Path) -> None:
 
 
 def test_a_process_that_takes_too_long_ends_itself(demo_bundle: Path) -> None:
-    outcome = run_here(
-        RunnerTask(str(demo_bundle), threads=1, prefill=32, decode=3500, runs=200, timeout_s=1)
-    )
-    assert outcome.failure == "not finished after 1 s"
-    assert outcome.init_seconds is not None
+    for seconds in (1, 8, 64):  # a busy machine may need more than the first to open the model
+        task = RunnerTask(str(demo_bundle), threads=1, prefill=32, decode=3500, runs=5_000, timeout_s=seconds)
+        outcome = run_here(task)
+        assert outcome.failure == f"not finished after {seconds} s"
+        if outcome.init_seconds is not None:
+            return
+    pytest.fail("what it said before its end is lost")
 
 
 @pytest.mark.parametrize(
@@ -90,9 +92,9 @@ def test_the_runner_reads_a_task_from_a_file_and_every_letter(tmp_path: Path, de
 
 def test_a_sidecar_that_is_not_there_is_a_failure(adapter_ready_bundle: Path, tmp_path: Path) -> None:
     model = str(open_bundle(adapter_ready_bundle).model_path)
-    absent = RunnerTask(model, sidecar=str(tmp_path / "none"), prefill=16, decode=4, runs=1, timeout_s=60)
+    absent = RunnerTask(model, sidecar=str(tmp_path / "none"), prefill=16, decode=4, runs=1, timeout_s=300)
     assert "No such file" in str(run_here(absent).failure)
-    alone = RunnerTask(model, switches=3, timeout_s=60)
+    alone = RunnerTask(model, switches=3, timeout_s=300)
     assert "switching needs sidecar and others" in str(run_here(alone).failure)
 
 
@@ -100,7 +102,7 @@ def test_switching_is_timed_between_all_that_were_named(
     adapter_ready_bundle: Path, sentiment_adapter: Path, triage_adapter: Path
 ) -> None:
     with open_subject(adapter_ready_bundle, [sentiment_adapter, triage_adapter]) as subject:
-        task = switch_task(BenchPlan((16,), (8,), threads=(1,), timeout=60), files_here(subject))
+        task = switch_task(BenchPlan((16,), (8,), threads=(1,), timeout=300), files_here(subject))
         assert len(task.others.splitlines()) == 1
         outcome = run_here(task)
     assert outcome.failure is None

@@ -124,7 +124,7 @@ def open_browser() -> Iterator[Browser]:
                 _request("DELETE", session, None)
         finally:
             driver.terminate()
-            driver.wait(timeout=20)
+            driver.wait(timeout=120)
 
 
 def _chromium() -> str | None:

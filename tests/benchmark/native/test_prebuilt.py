@@ -130,14 +130,14 @@ def test_the_main_class_measures_on_a_jvm(demo_bundle: Path, tmp_path: Path) -> 
     android.compile_main(tmp_path)
     task = RunnerTask(str(demo_bundle), prefill=16, decode=4, runs=2, check_prompt="my screen is too dark")
     words = ["java", "-cp", str(tmp_path), "Main", str(engine), str(library)]
-    done = subprocess.run([*words, task.to_json()], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*words, task.to_json()], capture_output=True, text=True, timeout=300, check=False)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 0, done.stderr
     assert [event["event"] for event in events] == ["start", "init", "run", "run", "check", "done"]
 
     missing = replace(task, model=str(tmp_path / "none.litertlm"))
     done = subprocess.run(
-        [*words, missing.to_json()], capture_output=True, text=True, timeout=60, check=False
+        [*words, missing.to_json()], capture_output=True, text=True, timeout=300, check=False
     )
     assert done.returncode == 1
     assert '"stage":"init"' in done.stdout
@@ -157,7 +157,7 @@ def test_the_arm64_executable_starts_under_emulation(tmp_path: Path) -> None:
     broken = tmp_path / "broken.litertlm"
     broken.write_bytes(bytes(100))
     task = RunnerTask(str(broken)).to_json()
-    done = subprocess.run([*words, task], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run([*words, task], capture_output=True, text=True, timeout=300, check=False)
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert done.returncode == 1
     assert [event.get("stage", event["event"]) for event in events] == ["start", "init"]

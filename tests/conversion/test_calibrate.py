@@ -16,6 +16,7 @@ from edgekit.conversion.calibrate import TOKENS, Calibration, calibrate
 from edgekit.conversion.convert import convert
 from edgekit.conversion.options import Calibrate, TextOptions
 from edgekit.errors import EdgekitError, InputError
+from edgekit.files.cache import CACHE_VARIABLE
 from edgekit.graph import find_graph, graph_key, plan_link
 from edgekit.graph.weights import model_chunks
 from edgekit.quantize.rotation import rotate_weights
@@ -95,8 +96,9 @@ def test_rows_of_several_turns_are_told_of_where_a_format_would_cut_them(tmp_pat
 
 @pytest.mark.slow
 def test_what_was_seen_is_kept_and_a_damaged_cache_is_made_anew(
-    demo: Checkpoint, text: Text, user_cache: Path, monkeypatch: pytest.MonkeyPatch
+    demo: Checkpoint, text: Text, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path))  # other workers keep theirs in the one that all share
     looked = []
     look = module.input_moments
     monkeypatch.setattr(module, "input_moments", lambda *a, **k: looked.append(1) or look(*a, **k))
@@ -104,15 +106,18 @@ def test_what_was_seen_is_kept_and_a_damaged_cache_is_made_anew(
     again = calibrate(demo, text, Calibrate(), "another digest")
     assert len(looked) == 1
     assert all(np.array_equal(first.moments[place], again.moments[place]) for place in first.moments)
-    newest = max((user_cache / "calibrations").iterdir(), key=lambda path: path.stat().st_mtime)
-    damaged = bytearray(newest.read_bytes())
+    (kept,) = (tmp_path / "calibrations").iterdir()
+    damaged = bytearray(kept.read_bytes())
     damaged[len(damaged) // 2] ^= 0xFF  # a number among many
-    newest.write_bytes(damaged)
+    kept.write_bytes(damaged)
+    for name in "abc":  # of other checkpoints, and older
+        (kept.parent / f"{name}.moments").touch()
     told = Noting()
     calibrate(demo, text, Calibrate(), "another digest", told)
     assert len(looked) == 2
-    assert str(newest) in told.notes[0]
-    assert len(list((user_cache / "calibrations").iterdir())) <= 3
+    assert str(kept) in told.notes[0]
+    assert kept.exists()
+    assert len(list(kept.parent.iterdir())) == 3
 
 
 def test_texts_without_a_word_are_refused_by_name(demo: Checkpoint, text: Text, tmp_path: Path) -> None:

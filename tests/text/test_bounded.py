@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -42,15 +41,9 @@ BOMBS = {
 }
 
 
-@pytest.fixture
-def impatient() -> Iterator[None]:
-    seconds, bounded.templates._seconds = bounded.templates._seconds, 1.0
-    yield
-    bounded.templates._seconds = seconds
-
-
 @pytest.mark.parametrize("name", BOMBS)
-def test_a_template_ends_as_one_or_in_an_error_of_its_own(name: str, impatient: None) -> None:
+def test_a_template_ends_as_one_or_in_an_error_of_its_own(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded.templates, "_seconds", 1.0)
     source = "{{ messages[0]['content'] }}\n" + BOMBS[name]
     try:
         text = render(ChatTemplate(source, "t.jinja"), [{"role": "user", "content": "x"}], special_tokens={})
@@ -61,14 +54,16 @@ def test_a_template_ends_as_one_or_in_an_error_of_its_own(name: str, impatient: 
 
 
 @pytest.mark.parametrize("name", ["a long text", "loops", "a failure", "doubling", "a missing key"])
-def test_the_error_names_the_line_of_the_template(name: str, impatient: None) -> None:
+def test_the_error_names_the_line_of_the_template(name: str) -> None:
+    """With the usual patience: a child that must start first, on a busy machine, takes a second for that alone."""
     template = ChatTemplate("{# a\ncomment #}\n" + BOMBS[name], "t.jinja")
     with pytest.raises(TemplateError, match=r"\(line 3\)"):
         render(template, [{"role": "user", "content": "x"}], special_tokens={})
 
 
-def test_a_template_that_is_killed_does_not_hinder_the_next(impatient: None) -> None:
-    with pytest.raises(TemplateError, match="more than 1 seconds"):
+def test_a_template_that_is_killed_does_not_hinder_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as patch, pytest.raises(TemplateError, match="more than 1 seconds"):
+        patch.setattr(bounded.templates, "_seconds", 1.0)
         render(ChatTemplate(BOMBS["a power"], "t"), [], special_tokens={})
     assert render(ChatTemplate("{{ 1 + 1 }}", "t"), [], special_tokens={}) == "2"
 
@@ -163,4 +158,4 @@ def test_the_child_ends_with_its_parent() -> None:
     child.ask("render", source="", context={})
     assert child._process is not None and child._process.stdin is not None
     child._process.stdin.close()
-    assert child._process.wait(10) == 0
+    assert child._process.wait(120) == 0

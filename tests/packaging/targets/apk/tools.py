@@ -28,10 +28,18 @@ def maven_jar(artifact: str) -> Path | None:
     group, name, version = artifact.split(":")
     repository = Path.home() / ".m2" / "repository"
     jar = repository / group.replace(".", "/") / name / version / f"{name}-{version}.jar"
-    if not jar.is_file() and shutil.which("mvn"):
-        words = ["mvn", "-q", "-B", "dependency:get", f"-Dartifact={artifact}", "-Dtransitive=false"]
-        subprocess.run(words, capture_output=True, check=False)
+    with _alone("maven"):
+        if not jar.is_file() and shutil.which("mvn"):
+            words = ["mvn", "-q", "-B", "dependency:get", f"-Dartifact={artifact}", "-Dtransitive=false"]
+            subprocess.run(words, capture_output=True, check=False)
     return jar if jar.is_file() else None
+
+
+def _alone(what: str) -> FileLock:
+    """While one worker fetches or makes something, the others wait."""
+    kept = user_cache_path("edgekit-tests")
+    kept.mkdir(parents=True, exist_ok=True)
+    return FileLock(kept / f"{what}.lock")
 
 
 def apksig(*words: str | Path) -> list[str]:
@@ -47,8 +55,7 @@ def apksig(*words: str | Path) -> list[str]:
 def _judge(jar: Path) -> Path:
     """The directory of our judge's class, compiled once: to compile it anew takes longer than to judge."""
     directory = user_cache_path("edgekit-tests") / f"judge-{sha256(JUDGE.read_bytes()).hexdigest()[:12]}"
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(directory.with_suffix(".lock")):
+    with _alone(directory.name):
         if not directory.is_dir():
             subprocess.run(["javac", "-cp", jar, "-d", directory, JUDGE], capture_output=True, check=True)
     return directory
@@ -60,11 +67,11 @@ def aapt2(*words: str | Path) -> str:
     if jar is None:
         pytest.skip("aapt2 cannot be had: Maven's apktool-lib is not there")
     tool = user_cache_path("edgekit-tests") / "aapt2-apktool-3.0.3"
-    if not tool.is_file():
-        tool.parent.mkdir(parents=True, exist_ok=True)
-        with zipfile.ZipFile(jar) as archive:
-            tool.write_bytes(archive.read("prebuilt/linux/aapt2"))
-        tool.chmod(0o755)
+    with _alone(tool.name):
+        if not tool.is_file():
+            with zipfile.ZipFile(jar) as archive:
+                tool.write_bytes(archive.read("prebuilt/linux/aapt2"))
+            tool.chmod(0o755)
     done = subprocess.run([tool, *words], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout

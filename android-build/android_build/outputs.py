@@ -6,6 +6,7 @@ test keeps its classes while the next ones are compiled.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import shutil
@@ -70,6 +71,10 @@ def _described(inputs: Iterable[Path | str]) -> Iterator[bytes]:
 
 def _forget_old(directory: Path) -> None:
     """Delete all but the newest results of a step; a running build may still use the one before."""
-    results = [path for path in directory.iterdir() if not path.name.startswith(".making-")]
-    for old in sorted(results, key=lambda path: path.stat().st_mtime, reverse=True)[_KEPT:]:
+    used: dict[Path, float] = {}
+    for path in directory.iterdir():
+        with contextlib.suppress(FileNotFoundError):  # another build deletes it, too
+            if not path.name.startswith(".making-"):
+                used[path] = path.stat().st_mtime
+    for old in sorted(used, key=used.__getitem__, reverse=True)[_KEPT:]:
         shutil.rmtree(old, ignore_errors=True)

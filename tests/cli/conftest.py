@@ -6,12 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from edgekit.cli import console
+from edgekit.cli.console import Lines
 from tests.cli.running import Cli
 from tests.fixtures.bundles import Bundles
 
 
 @pytest.fixture
-def cli(capsys: pytest.CaptureFixture[str]) -> Cli:
+def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
+    """Without the lines of a step that lasts long: on a busy machine any does."""
+    monkeypatch.setattr(console, "Lines", lambda: Lines(every=3600.0))
     return Cli(capsys)
 
 

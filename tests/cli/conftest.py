@@ -14,7 +14,8 @@ from tests.fixtures.bundles import Bundles
 
 @pytest.fixture
 def cli(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Cli:
-    """Without the lines of a step that lasts long: on a busy machine any does."""
+    """Without the lines of a step that lasts long, as any does on a busy machine, and 80 columns wide."""
+    monkeypatch.setenv("COLUMNS", "80")
     monkeypatch.setattr(console, "Lines", lambda: Lines(every=3600.0))
     return Cli(capsys)
 

@@ -104,13 +104,14 @@ def test_text_that_the_c_interface_would_cut_is_refused(session: Session) -> Non
 
 
 def test_an_id_beyond_the_tokenizers_pieces_does_not_end_generation(tmp_path: Path) -> None:
-    """Random weights emit any of the 2,560 rows; only 2,048 of them have pieces."""
-    path = tokenizer_bundle(tmp_path, rows=2560)
-    with (
-        ask(path) as session,
-        session.talk(Decoding(sampler=Sampler(temperature=2.0), max_tokens=60)) as chat,
-    ):
-        assert chat.say("Hello").stats.generated_tokens == 60
+    """Random weights emit any of the 2,560 rows; only 2,048 of them have pieces.
+
+    One answer in twenty ends before, by a stop token; which do depends on the processor.
+    """
+    warm = Decoding(sampler=Sampler(temperature=2.0), max_tokens=60)
+    with ask(tokenizer_bundle(tmp_path, rows=2560)) as session:
+        turns = [Turn((user("Hello"),), replace(warm, seed=seed)) for seed in (1, 2, 3)]
+        assert 60 in [session.say(turn).stats.generated_tokens for turn in turns]
 
 
 # --- prompts -----------------------------------------------------------------------------------------------------

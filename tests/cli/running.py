@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import json
 import os
@@ -12,7 +13,7 @@ import subprocess
 import sys
 import termios
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,10 @@ class Terminal:
     process: subprocess.Popen[bytes]
     screen: int
     shown: str = ""
+    letters: codecs.IncrementalDecoder = field(
+        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace")
+    )
+    """What is read at once may end in the middle of one."""
 
     @staticmethod
     def start(*arguments: object) -> Terminal:
@@ -122,7 +127,7 @@ class Terminal:
             piece = os.read(self.screen, 65536) if ready else b""
         except OSError:  # Linux's way to say that the other side has closed
             piece = b""
-        self.shown += piece.decode(errors="replace")
+        self.shown += self.letters.decode(piece)
         return bool(piece)
 
 

@@ -57,6 +57,8 @@ def rotate_weights(
 
 
 _PAD = 16  # float32: a line of the cache
+_TURNED = 32
+"""Stretches that are transposed at once, few enough for the cache: all of them at once take three times as long."""
 
 
 @functools.cache
@@ -79,7 +81,9 @@ def rotated(values: NDArray[np.float32], size: int) -> NDArray[np.float32]:
     stretches = values.reshape(-1, size)
     # What is added runs along memory. Were the rows as long as a power of two, all would share a part of the cache.
     turned, other = np.empty((2, size, len(stretches) + _PAD), np.float32)
-    turned[:, :-_PAD] = stretches.T
+    for start in range(0, len(stretches), _TURNED):
+        some = stretches[start : start + _TURNED]
+        turned[:, start : start + len(some)] = some.T
     half = size // 2
     while half:
         pairs, sums = (each.reshape(-1, 2, half, each.shape[-1])[..., :-_PAD] for each in (turned, other))

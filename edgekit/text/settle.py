@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 
 from edgekit.calling.calls import RESPONSE_BEGIN
@@ -52,7 +49,7 @@ class Text:
         """
         # What ends a call is part of the format of calls.
         ends_call = self.tokenizer.id_of(RESPONSE_BEGIN) if self.calls else None
-        return (*(i for i in self.stop_ids[1:] if i != ends_call), *_ascii_byte_ids(self.tokenizer))
+        return (*(i for i in self.stop_ids[1:] if i != ends_call), *self.tokenizer.ascii_bytes)
 
     @property
     def special_tokens(self) -> dict[str, str]:
@@ -120,29 +117,6 @@ def read_text(
         notes=tuple(notes),
         calls=calls,
     )
-
-
-def _ascii_byte_ids(tokenizer: Tokenizer) -> list[int]:
-    """The tokens of single ASCII bytes; none without byte fallback.
-
-    By their pieces, "<0x00>" to "<0x7F>": what a tokenizer makes of a control character tells them only where that has
-    no piece of its own, as it has in Gemma's vocabulary.
-    """
-    ids = _byte_ids(tokenizer)
-    return [ids[piece] for piece in (f"<0x{byte:02X}>" for byte in range(128)) if piece in ids]
-
-
-def _byte_ids(tokenizer: Tokenizer) -> Mapping[str, int]:
-    if tokenizer.kind == "huggingface":
-        model = json.loads(tokenizer.data)["model"]
-        ids: dict[str, int] = model["vocab"] if model.get("byte_fallback") else {}
-        return ids
-    from sentencepiece import sentencepiece_model_pb2
-
-    model = sentencepiece_model_pb2.ModelProto.FromString(tokenizer.data)
-    kind = sentencepiece_model_pb2.ModelProto.SentencePiece.Type.BYTE
-    bytes_only = ((piece.piece, number) for number, piece in enumerate(model.pieces) if piece.type == kind)
-    return dict(islice(bytes_only, 256))  # they stand at the beginning, and there are 262,144 pieces
 
 
 def _end_tokens(tokenizer: Tokenizer, device: DeviceTemplate, generation: GenerationDefaults) -> list[int]:

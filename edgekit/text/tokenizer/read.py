@@ -39,8 +39,9 @@ from edgekit.text.tokenizer.files import (
 )
 from edgekit.text.tokenizer.kept import WORTH_KEEPING, kept
 from edgekit.text.tokenizer.reduced import pairs, reduced_document
-from edgekit.text.tokenizer.section import Tokenizer
+from edgekit.text.tokenizer.section import Tokenizer, bytes_among
 from edgekit.text.tokenizer.sentencepiece import (
+    BYTE,
     CONTROL,
     NORMAL,
     RUN_SCORE,
@@ -114,6 +115,8 @@ def _from_json(content: bytes, path: Path, settings: TokenizerSettings, rows: in
     if len(ids) < rows:
         notes.append(_padding_note(len(ids), rows))
     named = {name: ids.get(text) for name, text in settings.names.items()}
+    # To SentencePiece an added token is a text, whatever its spelling.
+    texts_only = added if kind == "sentencepiece" else ()
     return Tokenizer(
         kind=kind,
         data=data,
@@ -125,6 +128,7 @@ def _from_json(content: bytes, path: Path, settings: TokenizerSettings, rows: in
         adds_bos=named.get("bos_token") in beginning[:1],
         names=dict(settings.names),
         special=dict(added),
+        ascii_bytes=bytes_among(ids, texts_only) if document["model"].get("byte_fallback") else (),
         notes=tuple(notes),
     )
 
@@ -155,6 +159,7 @@ def _from_model(path: Path, settings: TokenizerSettings, rows: int) -> Tokenizer
     pieces = model.pieces
     ids: dict[str, int] = {}
     special: dict[str, int] = {}
+    bytes_only: dict[str, int] = {}
     for i, piece in enumerate(pieces):
         if piece.piece in ids:
             raise TokenizerError(f"holds the piece {piece.piece!r} twice", where=path)
@@ -164,6 +169,8 @@ def _from_model(path: Path, settings: TokenizerSettings, rows: int) -> Tokenizer
             piece.type, piece.score = NORMAL, float(RUN_SCORE - len(piece.piece))
         elif piece.type in (CONTROL, USER_DEFINED, UNKNOWN):
             special[piece.piece] = i
+        elif piece.type == BYTE:
+            bytes_only[piece.piece] = i
         if piece.type == CONTROL:
             # Transformers finds "<bos>" and its like in a text; SentencePiece finds only user-defined pieces.
             piece.type = USER_DEFINED
@@ -204,5 +211,6 @@ def _from_model(path: Path, settings: TokenizerSettings, rows: int) -> Tokenizer
         adds_bos=settings.add_bos,
         names=dict(settings.names),
         special=special,
+        ascii_bytes=bytes_among(bytes_only),
         notes=notes,
     )

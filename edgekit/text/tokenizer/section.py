@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -30,6 +30,8 @@ class Tokenizer:
     """The control tokens by Transformers' names: {"bos_token": "<bos>", …}."""
     special: Mapping[str, int] = field(repr=False)
     """Tokens that are found whole in a text, such as "<end_of_turn>", and their ids."""
+    ascii_bytes: tuple[int, ...] = field(repr=False)
+    """The tokens of single ASCII bytes, by their pieces (see `bytes_among`); none without byte fallback."""
     notes: tuple[str, ...] = ()
     """What a user should know about how the section came to be."""
 
@@ -55,6 +57,16 @@ class Tokenizer:
             return load_sentencepiece(self.data).encode
         reference = load_reference(self.data, where=None)
         return lambda texts: encode_with(reference, texts)
+
+
+def bytes_among(ids: Mapping[str, int], texts: Container[str] = ()) -> tuple[int, ...]:
+    """The ids of "<0x00>" to "<0x7F>", as far as they are there, and not among these texts.
+
+    What a tokenizer makes of a control character tells them only where that has no piece of its own, as it has in
+    Gemma's vocabulary.
+    """
+    pieces = (f"<0x{byte:02X}>" for byte in range(128))
+    return tuple(ids[piece] for piece in pieces if piece in ids and piece not in texts)
 
 
 def load_decoder(

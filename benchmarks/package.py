@@ -165,7 +165,7 @@ def _compiled_apksig(directory: Path) -> list[str]:
     group, name, version = APKSIG.split(":")
     repository = Path.home() / ".m2" / "repository"
     jar = repository / group.replace(".", "/") / name / version / f"{name}-{version}.jar"
-    source = REPOSITORY / "tests" / "packaging" / "apk" / "Judge.java"
+    source = REPOSITORY / "tests" / "packaging" / "targets" / "apk" / "Judge.java"
     subprocess.run(["javac", "-cp", jar, "-d", directory, source], check=True)
     return ["java", "-cp", f"{jar}:{directory}", "Judge"]
 

@@ -14,7 +14,6 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitAll
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.coroutineScope
-import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
 import kotlinx.coroutines.flow.last
 import kotlinx.coroutines.flow.toList
@@ -134,11 +133,14 @@ class SessionTest {
     fun `closing a session ends its answer and no other`() = test {
         val session = model.session()
         coroutines {
-            val answer = async { runCatching { session.ask(DemoBundle.PROMPT).collect { delay(1000) } }.exceptionOrNull() }
-            delay(50)
+            val started = CompletableDeferred<Unit>()
+            val answer = async {
+                runCatching { while (true) session.ask(DemoBundle.PROMPT).collect { started.complete(Unit) } }.exceptionOrNull()
+            }
+            started.await()
             session.close()
             assertEquals(BRIGHTER, model.session().answer(DemoBundle.PROMPT))
-            answer.cancel()
+            answer.await().let { assertTrue("$it", it is EdgekitFailure.Closed) }
         }
         assertThrows(EdgekitFailure.Closed::class.java) { runBlocking { session.answer(WIFI) } }
         assertEquals(NO_WIFI, model.session().answer(WIFI))

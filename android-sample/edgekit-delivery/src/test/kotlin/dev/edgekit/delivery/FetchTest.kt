@@ -62,10 +62,11 @@ class FetchTest {
         host.publish(bundle, 1)
         assertHolds(bundle, client.fetch())
         assertHolds(bundle, client.current())
+        assertTrue(host.asked.size > bundle.size)
+        assertTrue(host.asked.all { it.encoding == "identity" })
         assertEquals(bundle.values.sortedBy { it.size }.map { sha256Of(it) }, host.contents().map { it.path.substringAfterLast('/') })
         val total = bundle.values.sumOf { it.size.toLong() }
         assertEquals(Progress.Fetching(total, total), client.told.last { it is Progress.Fetching })
-        assertTrue(host.asked.all { it.encoding == "identity" })
     }
 
     @Test

@@ -96,7 +96,10 @@ class Dialogue(
 
     /** Ends the answer under way; returns when the engine has stopped. */
     suspend fun stop() {
-        answering?.cancelAndJoin()
+        do {
+            val job = answering
+            job?.cancelAndJoin()
+        } while (answering !== job) // another began as soon as this one had ended
         // Cancelled before it began, it could not say so itself.
         _state.update { it.copy(answering = false) }
     }

@@ -22,6 +22,8 @@ import kotlinx.coroutines.SupervisorJob
 import kotlinx.coroutines.cancel
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.flow.first
+import kotlinx.coroutines.job
+import kotlinx.coroutines.launch
 import kotlinx.coroutines.runBlocking
 import kotlinx.coroutines.withTimeout
 import org.junit.After
@@ -142,6 +144,23 @@ class DialogueTest {
         dialogue.awaitText(turn = 1, "aaa")
         dialogue.stop()
         assertEquals(listOf(Message(Role.USER, "hello"), Message(Role.MODEL, turn.answer)), engine.conversations.last().history)
+    }
+
+    @Test
+    fun `stop ends a prompt, too, that was sent as the answer before it ended`() = runBlocking {
+        val engine = FakeEngine(answer = { FOR_MINUTES }, pieceMillis = 5, contextTokens = FOR_MINUTES.length)
+        val dialogue = dialogue(openModel(sampleBundle(), engine))
+        dialogue.send("hello")
+        dialogue.awaitText(turn = 0, "aaa")
+        // Unconfined: sent from within the update that tells of the end.
+        val sending = launch(Dispatchers.Unconfined) {
+            dialogue.state.first { !it.answering }
+            dialogue.send("again")
+        }
+        dialogue.stop()
+        sending.join()
+        assertFalse(dialogue.state.value.answering)
+        assertTrue(scope.coroutineContext.job.children.none())
     }
 
     @Test

@@ -81,6 +81,7 @@ def describe(job: Job, source_digest: str, written: Written, calibration: Calibr
             *checkpoint.notes,
             *text.notes,
             *_sampling(job),
+            *(() if job.settings.answer is None else job.settings.answer.notes()),
             *_seen_turns(job, calibration),
             *(() if notice is not None else (_NO_NOTICE,)),
         ),

@@ -22,6 +22,8 @@ from edgekit.text import bounded
 
 _GUIDANCE = "x-guidance"
 _MAX_SCHEMA_BYTES = 1 << 20
+_SHOWN = 3
+_SETTLES_OTHERS = {"additionalProperties", "unevaluatedProperties", "patternProperties", "allOf", "$ref"}
 _MOST_UNDECIDED = 2
 """Answers that may take all the time there is, before the rest is not asked any more."""
 
@@ -58,6 +60,17 @@ class AnswerFormat:
         if self.kind == "regex":
             return (self.source,)
         return tuple(dict.fromkeys(_literals(json.loads(self.source))))
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what a user should know of the format: where an answer may have more than the schema names."""
+        places = [] if self.kind == "regex" else _left_open(json.loads(self.source))
+        if not places:
+            return ()
+        said = ", ".join(places[:_SHOWN]) + (", …" if len(places) > _SHOWN else "")
+        return (
+            "the answer schema allows more properties than it names, and a model may add them without end: "
+            f'say "additionalProperties": false in {said}',
+        )
 
 
 def allowed(texts: Sequence[str], answers: AnswerFormat) -> list[bool]:
@@ -169,6 +182,26 @@ def parse_answer(schema: str | Path | None, regex: str | None) -> AnswerFormat |
 def _dump(schema: Mapping[str, Any]) -> str:
     # The order of properties is the order in which the answer has them: keep it.
     return json.dumps(schema, ensure_ascii=False, separators=(",", ":"))
+
+
+def _left_open(schema: object, place: str = "") -> list[str]:
+    """Where a schema names properties of an object and does not say whether there may be others: as in JSON Schema."""
+    if not isinstance(schema, dict):
+        return []
+    found = []
+    if isinstance(schema.get("properties"), dict) and not _SETTLES_OTHERS & schema.keys():
+        found.append(place or "its outermost object")
+    for key in ("properties", "$defs", "definitions"):
+        named = schema.get(key)
+        for name, value in named.items() if isinstance(named, dict) else ():
+            inner = name if key == "properties" else f"{key}.{name}"
+            found += _left_open(value, f"{place}.{inner}" if place else inner)
+    found += _left_open(schema.get("items"), f"{place}[]")
+    for key in ("anyOf", "oneOf", "prefixItems"):
+        choices = schema.get(key)
+        for value in choices if isinstance(choices, list) else ():
+            found += _left_open(value, f"{place}[]" if key == "prefixItems" else place)
+    return list(dict.fromkeys(found))
 
 
 def _literals(schema: object) -> list[str]:

@@ -45,6 +45,38 @@ def test_what_is_spelled_out_is_known() -> None:
     assert parse_regex("(on|off)").literals() == ("(on|off)",)
 
 
+CITY = {"type": "object", "properties": {"city": {"type": "string"}}}
+CLOSED = CITY | {"additionalProperties": False}
+
+
+@pytest.mark.parametrize(
+    ("schema", "places"),
+    [
+        (CITY, "its outermost object"),
+        (CLOSED, None),
+        (CITY | {"additionalProperties": True}, None),
+        ({"type": "object"}, None),
+        (CLOSED | {"properties": {"from": CITY, "stops": {"items": CITY}}}, "from, stops[]"),
+        ({"anyOf": [CLOSED, CITY]}, "its outermost object"),
+        ({"prefixItems": [CLOSED, CITY]}, "[]"),
+        ({"$ref": "#/$defs/place", "$defs": {"place": CITY}}, "$defs.place"),
+        (CLOSED | {"properties": dict.fromkeys("abcd", CITY)}, "a, b, c, …"),
+        ({"enum": ["properties"], "properties": "odd", "items": [3], "anyOf": {}}, None),
+    ],
+)
+def test_objects_that_may_have_more_than_the_schema_names_are_told(
+    schema: dict[str, object], places: str | None
+) -> None:
+    notes = AnswerFormat("json_schema", json.dumps(schema)).notes()
+    assert [note.rpartition('"additionalProperties": false in ')[2] for note in notes] == (
+        [] if places is None else [places]
+    )
+
+
+def test_a_regular_expression_is_not_told_of() -> None:
+    assert parse_regex("(on|off)").notes() == ()
+
+
 @pytest.mark.parametrize(
     "answers", [AnswerFormat("json_schema", '{"enum":["å"]}'), AnswerFormat("regex", "(å|b)")]
 )

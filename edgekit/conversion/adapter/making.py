@@ -167,7 +167,11 @@ def adapter(
         answer=None if answer is None else answer.to_manifest(),
         licence=None if notice is None else notice.strip().splitlines()[0],
         examples=examples,
-        notes=(*template.notes, *_notes(matrices, config, rank)),
+        notes=(
+            *template.notes,
+            *_notes(matrices, config, rank),
+            *(() if answer is None else answer.notes()),
+        ),
         tools={package: version(package) for package in _PACKAGES},
         turns="one" if template.one_turn else text.turns,
     )

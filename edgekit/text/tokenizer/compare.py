@@ -19,7 +19,7 @@ Attempt: TypeAlias = Callable[[], tuple[bytes, list[list[int]]]]
 """Gives a serialized model, and the ids that it finds in texts; raises TokenizerError when it cannot be used."""
 
 
-def begin(
+def begin_attempts(
     pieces: Pieces, rest: bytes, texts: Sequence[str], where: Path, pool: ThreadPoolExecutor
 ) -> list[Attempt]:
     """Two forms of a model, the likelier one first, which is already being tried when this returns.

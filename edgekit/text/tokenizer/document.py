@@ -106,17 +106,25 @@ def _vocabulary(document: dict[str, Any], path: Path) -> tuple[dict[str, int], d
         kind = model.get("type") if isinstance(model, dict) else None
         raise TokenizerError(f"holds a tokenizer of type {kind!r}, not Gemma's BPE", where=path)
     vocabulary = model.get("vocab")
-    if not isinstance(vocabulary, dict) or not set(map(type, vocabulary.values())) <= {int, bool}:
-        raise TokenizerError('key "model.vocab" is not an object of ids', where=path)
+    # Told before pieces are put in their places; the libraries would refuse such ids only later.
+    if (
+        not isinstance(vocabulary, dict)
+        or not set(map(type, vocabulary.values())) <= {int}
+        or min(vocabulary.values(), default=0) < 0
+    ):
+        raise TokenizerError('key "model.vocab" is not an object of ids (whole numbers from 0)', where=path)
     added: dict[str, int] = {}
     entries = document.setdefault("added_tokens", [])
     for entry in entries if isinstance(entries, list) else [None]:
         if (
             not isinstance(entry, dict)
             or not isinstance(entry.get("content"), str)
-            or not isinstance(entry.get("id"), int)
+            or type(entry.get("id")) is not int
+            or entry["id"] < 0
         ):
-            raise TokenizerError('key "added_tokens" is not a list of tokens with ids', where=path)
+            raise TokenizerError(
+                'key "added_tokens" is not a list of tokens with ids (whole numbers from 0)', where=path
+            )
         added[entry["content"]] = entry["id"]
     return vocabulary, added
 

@@ -24,7 +24,7 @@ from edgekit.records.large import uncollected
 from edgekit.text import bounded
 from edgekit.text.tokenizer.compare import (
     AWKWARD_TEXTS,
-    begin,
+    begin_attempts,
     first_that_agrees,
     texts_with,
 )
@@ -102,7 +102,7 @@ def _from_json(content: bytes, path: Path, settings: TokenizerSettings, rows: in
         made = "its merges are no pairs of pieces"
     with ThreadPoolExecutor(1, thread_name_prefix="trial") as pool:
         # The child tries the first form while the reference is made.
-        attempts = [] if isinstance(made, str) else begin(*made, texts, path, pool)
+        attempts = [] if isinstance(made, str) else begin_attempts(*made, texts, path, pool)
         reduced = merged and _reduced(document, vocabulary, added, merged, texts)
         wanted, beginning = try_out(reduced or reference, "huggingface", path, texts)
         data, reason = (b"", made) if isinstance(made, str) else first_that_agrees(attempts, wanted, texts)

@@ -40,7 +40,7 @@ def reduced_document(
         if piece[:_PREFIX] in met or (len(piece) == 6 and piece.startswith("<0x"))
     }
     unknown = model.get("unk_token")
-    if unknown in vocabulary:
+    if isinstance(unknown, str) and unknown in vocabulary:
         kept[unknown] = vocabulary[unknown]
     some = [pair for pair, piece in zip(merges, merged, strict=True) if piece in kept]
     return {**document, "model": {**model, "vocab": kept | dict(added), "merges": some}}

@@ -225,7 +225,7 @@ def _ranks(merged: Sequence[str]) -> dict[str, int] | str:
         if piece != previous:
             if piece not in rank:
                 rank[piece] = len(rank)
-            elif piece.strip(piece[0]):
+            elif piece.strip(piece[:1]):
                 return f"its merges make {piece!r} in several places"
             previous = piece
     return rank

@@ -36,6 +36,31 @@ def unusable_added_tokens(directory: Path) -> None:
     change(directory, "tokenizer.json", lambda d: d.update(added_tokens=[{"id": 1}]))
 
 
+def negative_id(directory: Path) -> None:
+    change(directory, "tokenizer.json", lambda d: d["model"]["vocab"].update({"▁": -5_000_000}))
+
+
+def true_for_an_id(directory: Path) -> None:
+    change(directory, "tokenizer.json", lambda d: d["model"]["vocab"].update({"▁": True}))
+
+
+def negative_added_token(directory: Path) -> None:
+    change(directory, "tokenizer.json", lambda d: d["added_tokens"][0].update(id=-(10**30)))
+
+
+def true_for_an_added_token(directory: Path) -> None:
+    change(directory, "tokenizer.json", lambda d: d["added_tokens"][0].update(id=True))
+
+
+def unusable_unknown(directory: Path) -> None:
+    change(directory, "tokenizer.json", lambda d: d["model"].update(unk_token={"a": 1}))
+
+
+def empty_merges(directory: Path) -> None:
+    pairs = [["▁", "▁"], ["", ""]] * 2
+    change(directory, "tokenizer.json", lambda d: d["model"].update(merges=pairs + d["model"]["merges"]))
+
+
 def unusable_merges(directory: Path) -> None:
     change(directory, "tokenizer.json", lambda d: d["model"].update(merges=[["zzz", "yyy"]]))
 
@@ -71,6 +96,12 @@ def gap_in_the_ids(directory: Path) -> None:
         (other_algorithm, r"tokenizer\.json: .*'Unigram', not Gemma's BPE"),
         (unusable_vocabulary, r'tokenizer\.json: key "model\.vocab"'),
         (unusable_added_tokens, r'tokenizer\.json: key "added_tokens"'),
+        (negative_id, r'tokenizer\.json: key "model\.vocab" is not .*from 0'),
+        (true_for_an_id, r'tokenizer\.json: key "model\.vocab" is not .*from 0'),
+        (negative_added_token, r'tokenizer\.json: key "added_tokens" is not .*from 0'),
+        (true_for_an_added_token, r'tokenizer\.json: key "added_tokens" is not .*from 0'),
+        (unusable_unknown, r"tokenizer\.json: the tokenizers library cannot read it"),
+        (empty_merges, r"tokenizer\.json: the tokenizers library cannot read it"),
         (unusable_merges, r"tokenizer\.json: the tokenizers library cannot read it"),
         (break_model, r"tokenizer\.model: is not a SentencePiece model"),
         (empty_model, r"tokenizer\.model: is not a SentencePiece model"),
